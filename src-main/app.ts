@@ -1,0 +1,72 @@
+import { randomUUID } from 'node:crypto';
+import packageJson from '../package.json' with { type: 'json' };
+import { createConversations } from './conversations/conversations.ts';
+import { createEngine } from './engine/engine.ts';
+import { entries } from './entries.ts';
+import { createEventBus } from './events.ts';
+import { guardChannel, type RawChannel } from './contract/transport.ts';
+import { createModels } from './models/models.ts';
+import type { Platform } from './platform.ts';
+import { createPrivacy } from './privacy/privacy.ts';
+import { createHandler } from './router.ts';
+import { createSettings } from './settings/settings.ts';
+import { openStore } from './store/open-store.ts';
+
+export interface App {
+  /** Serves a client on a channel whose hello was accepted. */
+  serve(channel: RawChannel): void;
+  /** Interrupts running answers, writes everything, ends the engine and the store. Safe to call twice. */
+  close(): Promise<void>;
+}
+
+/**
+ * The composition root: makes every service of one data folder and wires them.
+ * @throws store_newer, store_damaged: nothing was changed and nothing is left running
+ */
+export async function createApp(platform: Platform): Promise<App> {
+  const runId = randomUUID();
+  const log = platform.log.bind(platform);
+  const bus = createEventBus(runId);
+  const settings = createSettings({ file: platform.settingsFile, bus, log });
+  const store = await openStore({ workerPath: entries.storeWorker, dataDir: platform.paths.dataDir, log });
+  await store.messages.interruptStreaming({ at: Date.now() });
+  await store.ledger.closeStale({ sessionId: runId });
+  const engine = createEngine({ sidecarPath: entries.sidecar, nodeBinary: platform.nodeBinary, log });
+  engine.configure({ backend: settings.get().backend });
+  const privacy = createPrivacy({ store, settings, bus, sessionId: runId, log });
+  const models = createModels({ store, engine, platform, bus, settings, log });
+  const conversations = createConversations({ store, engine, models, settings, bus });
+  const handler = createHandler({
+    platform,
+    bus,
+    engine,
+    models,
+    conversations,
+    privacy,
+    settings,
+    appVersion: packageJson.version,
+  });
+
+  const disposers = [
+    engine.onState((state) => bus.emit({ type: 'engine.changed', state })),
+    settings.onChange((changed) => engine.configure({ backend: changed.backend })),
+  ];
+  // The engine starts beside the first paint; a failure is in its state, where the interface shows it.
+  void engine
+    .start()
+    .then(() => models.loadAtStart())
+    .catch(() => {});
+
+  let closed: Promise<void> | undefined;
+  return {
+    serve: (channel) => handler.upgrade(guardChannel(channel, { side: 'server' })),
+    close: () =>
+      (closed ??= (async () => {
+        await conversations.close();
+        for (const dispose of disposers) dispose();
+        await engine.dispose();
+        await privacy.close();
+        await store.close();
+      })()),
+  };
+}

@@ -1,0 +1,336 @@
+import * as v from 'valibot';
+import { errorCodes } from './errors.ts';
+
+/** Unique id, a random UUID in its text form. */
+export const Id = v.pipe(v.string(), v.uuid());
+/** Milliseconds since 1970-01-01 UTC. */
+export const TimeMs = v.pipe(v.number(), v.integer(), v.minValue(0));
+export const Bytes = v.pipe(v.number(), v.integer(), v.minValue(0));
+export const Count = v.pipe(v.number(), v.integer(), v.minValue(0));
+const DurationMs = v.pipe(v.number(), v.minValue(0));
+export const ErrorCodeSchema = v.picklist(errorCodes);
+
+/** Longest message text that is accepted, in UTF-16 units: about 500 pages, far above any context. */
+export const MAX_MESSAGE_LENGTH = 2_000_000;
+export const MAX_TITLE_LENGTH = 200;
+
+// Sampling -----------------------------------------------------------------------------------------------
+
+/** Sampling settings of one generation. Defaults are {@link DEFAULT_SAMPLING}. */
+export const Sampling = v.object({
+  temperature: v.pipe(v.number(), v.minValue(0), v.maxValue(5)),
+  topK: v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(10_000)),
+  topP: v.pipe(v.number(), v.minValue(0), v.maxValue(1)),
+  minP: v.pipe(v.number(), v.minValue(0), v.maxValue(1)),
+  /** 1 switches it off. */
+  repeatPenalty: v.pipe(v.number(), v.minValue(0), v.maxValue(5)),
+  /** null: a new random seed for every answer. */
+  seed: v.nullable(v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(0xffff_ffff))),
+  /** null: until the model stops or the context is full. */
+  maxTokens: v.nullable(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(1_000_000))),
+});
+export type Sampling = v.InferOutput<typeof Sampling>;
+
+/** llama-server's defaults; the engine library's own differ (temperature 0, repeat penalty on). */
+export const DEFAULT_SAMPLING: Sampling = {
+  temperature: 0.8,
+  topK: 40,
+  topP: 0.95,
+  minP: 0.05,
+  repeatPenalty: 1,
+  seed: null,
+  maxTokens: null,
+};
+
+// Conversations ------------------------------------------------------------------------------------------
+
+/** Settings of one conversation; null means the application's default. */
+export const ConversationSettings = v.object({
+  modelId: v.nullable(Id),
+  systemPrompt: v.pipe(v.string(), v.maxLength(MAX_MESSAGE_LENGTH)),
+  sampling: v.nullable(Sampling),
+});
+export type ConversationSettings = v.InferOutput<typeof ConversationSettings>;
+
+export const ConversationSummary = v.object({
+  id: Id,
+  title: v.string(),
+  /** `auto`: the first words of the first message. `user`: typed by the user, never overwritten. */
+  titleSource: v.picklist(['auto', 'user']),
+  createdAt: TimeMs,
+  updatedAt: TimeMs,
+  messageCount: Count,
+  answering: v.boolean(),
+});
+export type ConversationSummary = v.InferOutput<typeof ConversationSummary>;
+
+export const StopReason = v.picklist(['end', 'stopped', 'max_tokens', 'context_full', 'failed']);
+export type StopReason = v.InferOutput<typeof StopReason>;
+
+/** What one generation cost. Token figures are the engine's own counters. */
+export const GenerationStats = v.object({
+  promptTokens: Count,
+  /** Prompt tokens taken from the KV cache. */
+  reusedTokens: Count,
+  /** Prompt tokens evaluated now. */
+  readTokens: Count,
+  generatedTokens: Count,
+  /** From the start of the generation in the sidecar to its first token; model load not included. */
+  ttftMs: v.nullable(DurationMs),
+  prefillMs: DurationMs,
+  /** From the first to the last token. */
+  decodeMs: DurationMs,
+  /** (generatedTokens - 1) / decodeMs * 1000; null with fewer than two tokens. */
+  tokensPerSecond: v.nullable(v.pipe(v.number(), v.minValue(0))),
+  /** Model load before this answer; 0 when it was loaded already. */
+  loadMs: DurationMs,
+  stopReason: StopReason,
+  contextSize: Count,
+  /** Tokens in the context after the answer. */
+  contextTokens: Count,
+  seed: v.nullable(Count),
+  temperature: v.number(),
+  /** `cpu`, `cuda`, `vulkan` or `metal`. */
+  backend: v.string(),
+  engineVersion: v.string(),
+});
+export type GenerationStats = v.InferOutput<typeof GenerationStats>;
+
+export const MessageStatus = v.picklist(['complete', 'streaming', 'stopped', 'interrupted', 'failed']);
+export type MessageStatus = v.InferOutput<typeof MessageStatus>;
+
+/** One node of a conversation's tree. Nothing is overwritten: a new answer is a new sibling. */
+export const Message = v.object({
+  id: Id,
+  conversationId: Id,
+  parentId: v.nullable(Id),
+  role: v.picklist(['user', 'assistant']),
+  text: v.string(),
+  /** The model's thinking, apart from its answer. */
+  reasoning: v.string(),
+  status: MessageStatus,
+  errorCode: v.nullable(ErrorCodeSchema),
+  errorDetails: v.nullable(v.record(v.string(), v.union([v.string(), v.number(), v.boolean(), v.null()]))),
+  modelId: v.nullable(Id),
+  /** Kept with the message: the model may leave the list. */
+  modelName: v.nullable(v.string()),
+  quant: v.nullable(v.string()),
+  createdAt: TimeMs,
+  stats: v.nullable(GenerationStats),
+  /** Sequence number of the last `message.chunk` that `text` and `reasoning` contain; 0 when not streaming. */
+  chunkSeq: Count,
+});
+export type Message = v.InferOutput<typeof Message>;
+
+export const Conversation = v.object({
+  ...ConversationSummary.entries,
+  /** The message at the end of the branch on screen; null while empty. */
+  activeLeafId: v.nullable(Id),
+  settings: ConversationSettings,
+  draft: v.string(),
+  /** The whole tree, oldest first. */
+  messages: v.array(Message),
+});
+export type Conversation = v.InferOutput<typeof Conversation>;
+
+// Models -------------------------------------------------------------------------------------------------
+
+/** Settings of one model; null means automatic. */
+export const ModelSettings = v.object({
+  contextSize: v.nullable(v.pipe(v.number(), v.integer(), v.minValue(256), v.maxValue(1_048_576))),
+  gpuLayers: v.nullable(v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(1_000))),
+});
+export type ModelSettings = v.InferOutput<typeof ModelSettings>;
+
+/** One model of the library. Figures come from the file's header. */
+export const Model = v.object({
+  id: Id,
+  name: v.string(),
+  fileName: v.string(),
+  /** For a person: the folder's label and the path below it, never an absolute path. */
+  location: v.string(),
+  sizeBytes: Bytes,
+  architecture: v.string(),
+  parameterCount: v.nullable(Count),
+  quant: v.nullable(v.string()),
+  trainedContextSize: v.nullable(Count),
+  licence: v.nullable(v.string()),
+  hasChatTemplate: v.boolean(),
+  /** Parts of a split file, 1 when whole. */
+  parts: v.pipe(v.number(), v.integer(), v.minValue(1)),
+  addedAt: TimeMs,
+  lastUsedAt: v.nullable(TimeMs),
+  /** False when the file is no longer where it was. */
+  available: v.boolean(),
+  /** The last load ended with a crash of the engine; a load needs the user's word. */
+  lastLoadCrashed: v.boolean(),
+  settings: ModelSettings,
+});
+export type Model = v.InferOutput<typeof Model>;
+
+/** Everything of the header that a person may want to read. */
+export const ModelDetails = v.object({
+  model: Model,
+  chatTemplate: v.nullable(v.string()),
+  layerCount: v.nullable(Count),
+  headCount: v.nullable(Count),
+  kvHeadCount: v.nullable(Count),
+  embeddingLength: v.nullable(Count),
+  vocabularySize: v.nullable(Count),
+  tokenizer: v.nullable(v.string()),
+  metadata: v.array(v.object({ key: v.string(), value: v.string() })),
+});
+export type ModelDetails = v.InferOutput<typeof ModelDetails>;
+
+/** A GGUF file that the user may add. The id stands for a path that only the core knows. */
+export const ModelFile = v.object({
+  fileId: v.string(),
+  fileName: v.string(),
+  /** Folder label and path below it. */
+  location: v.string(),
+  sizeBytes: Bytes,
+  /** Set when the file is in the library already. */
+  modelId: v.nullable(Id),
+});
+export type ModelFile = v.InferOutput<typeof ModelFile>;
+
+export const ModelFolder = v.object({
+  id: v.string(),
+  label: v.string(),
+  /** For a person: home shortened to `~`. */
+  path: v.string(),
+  available: v.boolean(),
+});
+export type ModelFolder = v.InferOutput<typeof ModelFolder>;
+
+// Engine -------------------------------------------------------------------------------------------------
+
+export const EngineStatus = v.picklist([
+  'stopped',
+  'starting',
+  'idle',
+  'loading',
+  'ready',
+  'generating',
+  'crashed',
+]);
+export type EngineStatus = v.InferOutput<typeof EngineStatus>;
+
+export const EngineState = v.object({
+  status: EngineStatus,
+  /** `cpu`, `cuda`, `vulkan` or `metal`; null until the engine has started once. */
+  backend: v.nullable(v.string()),
+  deviceNames: v.array(v.string()),
+  /** The model that is loading, loaded or was loaded when the engine crashed. */
+  modelId: v.nullable(Id),
+  /** 0 to 1 while loading. */
+  loadProgress: v.nullable(v.pipe(v.number(), v.minValue(0), v.maxValue(1))),
+  /** Predicted from the progress so far; null while unknown. */
+  loadEtaMs: v.nullable(DurationMs),
+  contextSize: v.nullable(Count),
+  gpuLayers: v.nullable(Count),
+  /** Why the last start, load or generation failed; null after a success. */
+  error: v.nullable(
+    v.object({
+      code: ErrorCodeSchema,
+      data: v.record(v.string(), v.union([v.string(), v.number(), v.boolean(), v.null()])),
+    }),
+  ),
+  /** A GPU that failed to start, told once: the backend that failed and the one in use. */
+  notice: v.nullable(v.object({ failedBackend: v.string(), usedBackend: v.string() })),
+  runningGenerations: Count,
+  queuedGenerations: Count,
+  memory: v.nullable(
+    v.object({
+      /** Resident set of the sidecar. */
+      processBytes: Bytes,
+      vramUsedBytes: v.nullable(Bytes),
+      vramTotalBytes: v.nullable(Bytes),
+    }),
+  ),
+  engineVersion: v.nullable(v.string()),
+});
+export type EngineState = v.InferOutput<typeof EngineState>;
+
+// Machine, privacy, settings -----------------------------------------------------------------------------
+
+export const Machine = v.object({
+  processor: v.string(),
+  cores: Count,
+  memoryTotalBytes: Bytes,
+  /** Free or given back at once when needed. */
+  memoryFreeBytes: Bytes,
+  /** Free on the volume of the data folder. */
+  diskFreeBytes: v.nullable(Bytes),
+});
+export type Machine = v.InferOutput<typeof Machine>;
+
+export const LedgerOutcome = v.picklist(['open', 'done', 'failed', 'refused']);
+export const LedgerEntry = v.object({
+  id: Count,
+  sessionId: Id,
+  at: TimeMs,
+  host: v.string(),
+  /** Why the connection was opened, one of the purposes of `privacy/`. */
+  purpose: v.string(),
+  sentBytes: Bytes,
+  receivedBytes: Bytes,
+  outcome: LedgerOutcome,
+});
+export type LedgerEntry = v.InferOutput<typeof LedgerEntry>;
+
+export const PrivacyState = v.object({
+  offline: v.boolean(),
+  offlineSince: v.nullable(TimeMs),
+  sessionStartedAt: TimeMs,
+  /** Connections opened, refused in this run of the app. */
+  connections: Count,
+  refused: Count,
+  lastRefusedAt: v.nullable(TimeMs),
+  open: v.array(v.object({ host: v.string(), purpose: v.string() })),
+});
+export type PrivacyState = v.InferOutput<typeof PrivacyState>;
+
+/** All settings that a user can change, the same in every host. */
+export const Settings = v.object({
+  theme: v.picklist(['system', 'light', 'dark']),
+  /** Chat text size in px at 100 % zoom. */
+  chatTextSize: v.picklist([14, 15, 17, 20]),
+  highContrast: v.boolean(),
+  /** Enter sends; off: Ctrl+Enter sends and Enter breaks the line. */
+  sendWithEnter: v.boolean(),
+  /** What a screen reader hears while an answer streams. */
+  announceAnswers: v.picklist(['sentences', 'end', 'off']),
+  /** null: no system prompt in new conversations. */
+  defaultSystemPrompt: v.pipe(v.string(), v.maxLength(100_000)),
+  defaultModelId: v.nullable(Id),
+  loadModelAtStart: v.boolean(),
+  backend: v.picklist(['auto', 'cpu']),
+  flashAttention: v.picklist(['auto', 'off']),
+  /** null: as many as there are physical cores. */
+  threads: v.nullable(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(256))),
+  /** Context size for models without their own, null: automatic by memory. */
+  contextSize: v.nullable(v.pipe(v.number(), v.integer(), v.minValue(256), v.maxValue(1_048_576))),
+  offline: v.boolean(),
+  offlineSince: v.nullable(TimeMs),
+  firstRunDone: v.boolean(),
+  sidebarOpen: v.boolean(),
+});
+export type Settings = v.InferOutput<typeof Settings>;
+
+export const StorageItem = v.object({
+  kind: v.picklist(['database', 'backups', 'settings', 'logs', 'models']),
+  /** Relative to the data folder, or a shortened path. */
+  path: v.string(),
+  sizeBytes: Bytes,
+});
+export type StorageItem = v.InferOutput<typeof StorageItem>;
+
+/** What the host can do; a component asks this, never which host it is. */
+export const Capabilities = v.object({
+  canPickFile: v.boolean(),
+  canRevealInFolder: v.boolean(),
+  canKeepSecrets: v.boolean(),
+  canOpenExternal: v.boolean(),
+});
+export type Capabilities = v.InferOutput<typeof Capabilities>;

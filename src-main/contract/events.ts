@@ -1,0 +1,40 @@
+import * as v from 'valibot';
+import { Count, EngineState, Id, PrivacyState, Settings } from './entities.ts';
+
+/**
+ * Everything that the core tells its clients, in one ordered stream. Events carry ids and increments;
+ * what they announce is fetched when it is needed. `gap` means that events were lost between the last one
+ * seen and now: the client fetches its state again.
+ */
+export const AppEvent = v.variant('type', [
+  v.object({ type: v.literal('gap') }),
+  v.object({ type: v.literal('conversation.changed'), conversationId: Id }),
+  v.object({ type: v.literal('conversation.removed'), conversationId: Id }),
+  v.object({
+    type: v.literal('message.chunk'),
+    conversationId: Id,
+    messageId: Id,
+    /** 1, 2, 3 … within the message. A hole makes the client fetch the conversation again. */
+    seq: Count,
+    kind: v.picklist(['answer', 'reasoning']),
+    text: v.string(),
+  }),
+  v.object({
+    type: v.literal('generation.progress'),
+    conversationId: Id,
+    messageId: Id,
+    phase: v.picklist(['queued', 'loading', 'reading', 'answering']),
+    /** Prompt tokens read so far and to read in all (reading); place in the queue (queued). */
+    done: Count,
+    total: Count,
+    /** Predicted from the measured speed; null while unknown. */
+    etaMs: v.nullable(v.number()),
+  }),
+  v.object({ type: v.literal('generation.settled'), conversationId: Id, messageId: Id }),
+  v.object({ type: v.literal('models.changed') }),
+  v.object({ type: v.literal('engine.changed'), state: EngineState }),
+  v.object({ type: v.literal('privacy.changed'), state: PrivacyState }),
+  v.object({ type: v.literal('settings.changed'), settings: Settings }),
+  v.object({ type: v.literal('store.changed'), diskFullSince: v.nullable(Count) }),
+]);
+export type AppEvent = v.InferOutput<typeof AppEvent>;

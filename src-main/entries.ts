@@ -1,0 +1,14 @@
+import { fileURLToPath } from 'node:url';
+
+// From source (development, tests) the entries are TypeScript files that Node runs as they are;
+// in the bundle they lie beside this file under flat names.
+const fromSource = import.meta.url.endsWith('.ts');
+const entry = (source: string, bundled: string) =>
+  fileURLToPath(new URL(fromSource ? source : bundled, import.meta.url));
+
+/** Paths of the files that run in a process or thread of their own. */
+export const entries = {
+  sidecar: entry('./engine/sidecar/main.ts', './sidecar.js'),
+  storeWorker: entry('./store/worker.ts', './store-worker.js'),
+  ggufWorker: entry('./models/gguf-worker.ts', './gguf-worker.js'),
+};

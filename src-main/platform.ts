@@ -1,0 +1,37 @@
+import type { Capabilities } from './contract/index.ts';
+
+/** A file or folder that the host allowed the core to use, resolved to a real path. */
+export interface AllowedFolder {
+  /** Stable for the same path. */
+  readonly id: string;
+  readonly path: string;
+}
+
+/** Where settings are kept between runs. Both hosts write the same file with the same schema. */
+export interface SettingsFile {
+  /** The stored object as it is on disk, not validated; an empty object when there is none. */
+  read(): Record<string, unknown>;
+  /** Replaces the stored object; written atomically. */
+  write(value: Record<string, unknown>): void;
+}
+
+/** What a host must provide. The core never asks which host it is. */
+export interface Platform {
+  readonly host: 'desktop' | 'browser';
+  readonly capabilities: Capabilities;
+  readonly paths: {
+    /** Holds everything the app writes; exists, mode 0700. */
+    readonly dataDir: string;
+    /** The same for a person to read: the home folder shortened to `~`. */
+    readonly dataDirLabel: string;
+    /** Folders whose model files may be used. */
+    readonly modelFolders: readonly AllowedFolder[];
+  };
+  readonly settingsFile: SettingsFile;
+  /** Absolute path of the plain Node binary that runs the sidecar. */
+  readonly nodeBinary: string;
+  /** Opens the host's dialog for GGUF files; paths are real and may be used from now on. */
+  pickModelFiles?(): Promise<string[]>;
+  /** Redacted structured log line; never message text, titles, prompts or home paths. */
+  log(event: string, fields?: Record<string, string | number | boolean | null>): void;
+}

@@ -1,0 +1,152 @@
+import { implement, ORPCError, onError } from '@orpc/server';
+import { RPCHandler } from '@orpc/server/message-port';
+import { appError, contract, isAppError } from './contract/index.ts';
+import type { Conversations } from './conversations/conversations.ts';
+import type { Engine } from './engine/api.ts';
+import type { EventBus } from './events.ts';
+import { readMachine } from './models/machine.ts';
+import type { Models } from './models/models.ts';
+import type { Platform } from './platform.ts';
+import type { Privacy } from './privacy/privacy.ts';
+import { storedItems } from './privacy/stored.ts';
+import type { SettingsService } from './settings/settings.ts';
+
+export interface Services {
+  platform: Platform;
+  bus: EventBus;
+  engine: Engine;
+  models: Models;
+  conversations: Conversations;
+  privacy: Privacy;
+  settings: SettingsService;
+  appVersion: string;
+}
+
+const os = implement(contract);
+const platformNames = { darwin: 'mac', win32: 'windows' } as const;
+
+/** Maps the contract to the services: no logic of its own. */
+export function createRouter(services: Services) {
+  return os.router({
+    system: systemRoutes(services),
+    conversations: conversationRoutes(services.conversations),
+    models: modelRoutes(services.models),
+    engine: {
+      state: os.engine.state.handler(() => services.engine.state),
+      restart: os.engine.restart.handler(() => services.engine.restart()),
+    },
+    privacy: {
+      state: os.privacy.state.handler(() => services.privacy.state()),
+      setOffline: os.privacy.setOffline.handler(({ input }) => services.privacy.setOffline(input.offline)),
+      ledger: os.privacy.ledger.handler(({ input }) => services.privacy.ledger(input)),
+      stored: os.privacy.stored.handler(() => storedItems(services.platform.paths)),
+    },
+    settings: {
+      get: os.settings.get.handler(() => services.settings.get()),
+      update: os.settings.update.handler(({ input }) => services.settings.update(input)),
+    },
+  });
+}
+
+function systemRoutes({ platform, bus, engine, conversations, appVersion }: Services) {
+  return {
+    info: os.system.info.handler(() => ({
+      appVersion,
+      nodeVersion: process.versions.node,
+      engineVersion: engine.state.engineVersion,
+      host: platform.host,
+      platform:
+        process.platform in platformNames
+          ? platformNames[process.platform as keyof typeof platformNames]
+          : 'linux',
+      capabilities: platform.capabilities,
+      dataFolder: platform.paths.dataDirLabel,
+      diskFullSince: conversations.diskFullSince(),
+    })),
+    machine: os.system.machine.handler(() => readMachine(platform.paths.dataDir)),
+    events: os.system.events.handler(({ lastEventId, signal }) => bus.subscribe({ lastEventId, signal })),
+  };
+}
+
+function conversationRoutes(conversations: Conversations) {
+  return {
+    list: os.conversations.list.handler(() => conversations.list()),
+    get: os.conversations.get.handler(({ input }) => conversations.get(input.id)),
+    rename: os.conversations.rename.handler(({ input }) => conversations.rename(input.id, input.title)),
+    remove: os.conversations.remove.handler(({ input }) => conversations.remove(input.id)),
+    restore: os.conversations.restore.handler(({ input }) => conversations.restore(input.id)),
+    send: os.conversations.send.handler(({ input }) => conversations.send(input)),
+    answerAgain: os.conversations.answerAgain.handler(({ input }) =>
+      conversations.answerAgain(input.requestId, input.messageId),
+    ),
+    stop: os.conversations.stop.handler(({ input }) => conversations.stop(input.messageId)),
+    showBranch: os.conversations.showBranch.handler(({ input }) =>
+      conversations.showBranch(input.conversationId, input.messageId),
+    ),
+    updateSettings: os.conversations.updateSettings.handler(({ input }) =>
+      conversations.updateSettings(input.id, input.settings),
+    ),
+    saveDraft: os.conversations.saveDraft.handler(({ input }) =>
+      conversations.saveDraft(input.id, input.draft),
+    ),
+    countTokens: os.conversations.countTokens.handler(({ input }) =>
+      conversations.countTokens(input.id, input.draft),
+    ),
+  };
+}
+
+function modelRoutes(models: Models) {
+  return {
+    list: os.models.list.handler(() => models.list()),
+    details: os.models.details.handler(({ input }) => models.details(input.id)),
+    folders: os.models.folders.handler(() => models.folders()),
+    files: os.models.files.handler(() => models.files()),
+    pickFiles: os.models.pickFiles.handler(() => models.pickFiles()),
+    add: os.models.add.handler(({ input }) => models.add(input.fileId)),
+    remove: os.models.remove.handler(({ input }) => models.remove(input.id)),
+    load: os.models.load.handler(({ input }) =>
+      models.load(input.id, { retryAfterCrash: input.retryAfterCrash }),
+    ),
+    cancelLoad: os.models.cancelLoad.handler(() => models.cancelLoad()),
+    unload: os.models.unload.handler(() => models.unload()),
+    updateSettings: os.models.updateSettings.handler(({ input }) =>
+      models.updateSettings(input.id, input.settings),
+    ),
+  };
+}
+
+/**
+ * The handler of every transport. Errors leave as codes of the contract: what is not ours becomes
+ * `invalid_input`, `not_found` or `internal`, without stack or message of the original.
+ */
+export function createHandler(services: Services) {
+  return new RPCHandler(createRouter(services), {
+    interceptors: [onError((error) => services.platform.log('rpc.failed', { name: nameOf(error) }))],
+    clientInterceptors: [
+      async ({ next }) => {
+        try {
+          return await next();
+        } catch (error) {
+          throw asContractError(error);
+        }
+      },
+    ],
+  });
+}
+
+function asContractError(error: unknown) {
+  if (isAppError(error)) return error;
+  if (error instanceof ORPCError && error.code === 'BAD_REQUEST')
+    return appError('invalid_input', undefined, { cause: error });
+  if (error instanceof Error && error.name === 'AbortError')
+    return appError('aborted', undefined, { cause: error });
+  return appError('internal', undefined, { cause: error });
+}
+
+function nameOf(error: unknown): string {
+  if (error instanceof ORPCError) {
+    const cause = error.cause instanceof Error ? `/${error.cause.name}` : '';
+    return `${String(error.code)}${cause}`;
+  }
+  return error instanceof Error ? error.name : typeof error;
+}

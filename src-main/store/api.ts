@@ -1,0 +1,138 @@
+import type {
+  Conversation,
+  ConversationSettings,
+  ConversationSummary,
+  ErrorCode,
+  ErrorData,
+  GenerationStats,
+  LedgerEntry,
+  Message,
+  MessageStatus,
+  ModelSettings,
+} from '../contract/index.ts';
+
+/** A row of the model library: what the header said when the file was added, and where the file is. */
+export interface StoredModel {
+  id: string;
+  path: string;
+  name: string;
+  sizeBytes: number;
+  architecture: string;
+  parameterCount: number | null;
+  quant: string | null;
+  trainedContextSize: number | null;
+  licence: string | null;
+  hasChatTemplate: boolean;
+  parts: number;
+  addedAt: number;
+  lastUsedAt: number | null;
+  lastLoadCrashed: boolean;
+  settings: ModelSettings;
+}
+
+export interface NewMessages {
+  /** Set when the conversation must be created in the same transaction. */
+  newConversation: { id: string; title: string; settings: ConversationSettings } | null;
+  conversationId: string;
+  requestId: string;
+  /** null answers an existing user message again. */
+  user: { id: string; parentId: string | null; text: string } | null;
+  assistant: { id: string; parentId: string; modelId: string; modelName: string; quant: string | null };
+  at: number;
+}
+
+export interface FinishedMessage {
+  messageId: string;
+  text: string;
+  reasoning: string;
+  status: Exclude<MessageStatus, 'streaming'>;
+  errorCode: ErrorCode | null;
+  errorDetails: NonNullable<ErrorData['details']> | null;
+  stats: GenerationStats | null;
+  at: number;
+}
+
+type Row<T> = Omit<T, 'answering' | 'chunkSeq'>;
+export type StoredConversation = Omit<Conversation, 'answering' | 'messages'>;
+export type StoredMessage = Row<Message>;
+export type StoredSummary = Omit<ConversationSummary, 'answering'>;
+
+/**
+ * What the store worker does, entity by entity. Every function is one synchronous transaction in the
+ * worker; the facade is asynchronous. Missing rows: `not_found`. A full disk: `disk_full`, nothing changed.
+ */
+export interface StoreApi {
+  conversations: {
+    /** Newest first, trash left out. */
+    list(input: undefined): StoredSummary[];
+    get(input: { id: string }): { conversation: StoredConversation; messages: StoredMessage[] };
+    rename(input: { id: string; title: string; at: number }): void;
+    trash(input: { id: string; at: number }): void;
+    restore(input: { id: string }): void;
+    updateSettings(input: { id: string; settings: Partial<ConversationSettings> }): void;
+    saveDraft(input: { id: string; draft: string }): void;
+    setActiveLeaf(input: { id: string; messageId: string }): void;
+  };
+  messages: {
+    /**
+     * The one transaction of a send: conversation (when new), user message (when given), assistant message as
+     * `streaming`, the new active leaf, the draft cleared. A repeated `requestId` changes nothing and returns
+     * the ids of the first call with `repeated: true`.
+     */
+    begin(input: NewMessages): {
+      conversationId: string;
+      userMessageId: string;
+      assistantMessageId: string;
+      repeated: boolean;
+    };
+    get(input: { id: string }): StoredMessage;
+    /** From the root to `id`, in order. */
+    path(input: { id: string }): StoredMessage[];
+    /** Newest descendant leaf of `id` (itself when it has no children). */
+    newestLeaf(input: { id: string }): string;
+    /** Writes the text of a streaming message so far. */
+    flush(input: { messageId: string; text: string; reasoning: string }): void;
+    finish(input: FinishedMessage): void;
+    /** At start: every message still `streaming` becomes `interrupted`. Returns how many. */
+    interruptStreaming(input: { at: number }): number;
+  };
+  models: {
+    list(input: undefined): StoredModel[];
+    get(input: { id: string }): StoredModel;
+    /** Inserts, or refreshes the row of the same path and keeps its id, settings and dates. */
+    upsert(input: StoredModel): StoredModel;
+    remove(input: { id: string }): void;
+    setLoadOutcome(input: { id: string; crashed: boolean; usedAt: number | null }): void;
+    updateSettings(input: { id: string; settings: Partial<ModelSettings> }): void;
+  };
+  ledger: {
+    open(input: {
+      sessionId: string;
+      at: number;
+      host: string;
+      purpose: string;
+      outcome: 'open' | 'refused';
+    }): number;
+    close(input: { id: number; sentBytes: number; receivedBytes: number; outcome: 'done' | 'failed' }): void;
+    list(input: {
+      outcome: 'all' | 'allowed' | 'refused';
+      beforeId: number | null;
+      limit: number;
+    }): LedgerEntry[];
+    totals(input: undefined): { requests: number; sentBytes: number; receivedBytes: number };
+    /** At start: entries still `open` from a run that ended hard become `failed`. */
+    closeStale(input: { sessionId: string }): void;
+  };
+}
+
+type Async<T> = {
+  [F in keyof T]: T[F] extends (input: infer I) => infer O ? (input: I) => Promise<O> : never;
+};
+/** The asynchronous client of {@link StoreApi}. */
+export type StoreClient = { [E in keyof StoreApi]: Async<StoreApi[E]> };
+
+/** A running store. */
+export interface Store extends StoreClient {
+  /** Checkpoints the WAL and ends the worker. */
+  close(): Promise<void>;
+}

@@ -1,0 +1,30 @@
+import { builtinModules } from 'node:module';
+import { defineConfig } from 'vite';
+import packageJson from './package.json' with { type: 'json' };
+
+const external = [
+  ...builtinModules,
+  /^node:/,
+  ...Object.keys(packageJson.dependencies).flatMap((name) => [name, new RegExp(`^${name}/`)]),
+];
+
+// Builds the Node side. One flat folder: entries.ts finds the workers beside itself.
+export default defineConfig({
+  build: {
+    ssr: true,
+    outDir: 'out/main',
+    emptyOutDir: true,
+    target: 'node24',
+    minify: false,
+    rolldownOptions: {
+      input: {
+        serve: 'src-main/serve.ts',
+        sidecar: 'src-main/engine/sidecar/main.ts',
+        'store-worker': 'src-main/store/worker.ts',
+        'gguf-worker': 'src-main/models/gguf-worker.ts',
+      },
+      external,
+      output: { format: 'es', entryFileNames: '[name].js', chunkFileNames: '[name].js' },
+    },
+  },
+});

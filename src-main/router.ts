@@ -1,6 +1,6 @@
-import { implement, ORPCError, onError } from '@orpc/server';
+import { implement } from '@orpc/server';
 import { RPCHandler } from '@orpc/server/message-port';
-import { appError, contract, isAppError } from './contract/index.ts';
+import { contract } from './contract/index.ts';
 import type { Conversations } from './conversations/conversations.ts';
 import type { Engine } from './engine/api.ts';
 import type { EventBus } from './events.ts';
@@ -9,6 +9,7 @@ import type { Models } from './models/models.ts';
 import type { Platform } from './platform.ts';
 import type { Privacy } from './privacy/privacy.ts';
 import { storedItems } from './privacy/stored.ts';
+import { typedEdge } from './rpc-edge.ts';
 import type { SettingsService } from './settings/settings.ts';
 
 export interface Services {
@@ -115,38 +116,11 @@ function modelRoutes(models: Models) {
   };
 }
 
-/**
- * The handler of every transport. Errors leave as codes of the contract: what is not ours becomes
- * `invalid_input`, `not_found` or `internal`, without stack or message of the original.
- */
+/** The handler of every transport. Errors leave as codes of the contract, without stack or input. */
 export function createHandler(services: Services) {
-  return new RPCHandler(createRouter(services), {
-    interceptors: [onError((error) => services.platform.log('rpc.failed', { name: nameOf(error) }))],
-    clientInterceptors: [
-      async ({ next }) => {
-        try {
-          return await next();
-        } catch (error) {
-          throw asContractError(error);
-        }
-      },
-    ],
-  });
-}
-
-function asContractError(error: unknown) {
-  if (isAppError(error)) return error;
-  if (error instanceof ORPCError && error.code === 'BAD_REQUEST')
-    return appError('invalid_input', undefined, { cause: error });
-  if (error instanceof Error && error.name === 'AbortError')
-    return appError('aborted', undefined, { cause: error });
-  return appError('internal', undefined, { cause: error });
-}
-
-function nameOf(error: unknown): string {
-  if (error instanceof ORPCError) {
-    const cause = error.cause instanceof Error ? `/${error.cause.name}` : '';
-    return `${String(error.code)}${cause}`;
-  }
-  return error instanceof Error ? error.name : typeof error;
+  const { log } = services.platform;
+  return new RPCHandler(
+    createRouter(services),
+    typedEdge((error) => log('rpc.failed', { name: error instanceof Error ? error.name : typeof error })),
+  );
 }

@@ -19,6 +19,7 @@ const definitions = {
   malformed_frame: [400, 'A frame was not a valid message of the protocol.', false],
   unauthorized: [401, 'The token is missing or wrong.', false],
   protocol_mismatch: [426, 'This page is older or newer than the running app. Reload it.', false],
+  connection_lost: [503, 'The connection to the app is lost. It is being opened again.', true],
   not_found: [404, 'There is no such item any more.', false],
   conflict: [409, 'The item changed or is busy.', true],
   aborted: [499, 'The request was cancelled.', true],

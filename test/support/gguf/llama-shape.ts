@@ -15,8 +15,8 @@ export interface ModelDims {
   slidingWindow?: number;
 }
 
-/** What a tensor is for: fills for norms are ones, whatever the weights are. */
-export type TensorRole = 'embedding' | 'output' | 'norm' | 'attention' | 'feed-forward';
+/** What a tensor is for; `post-norm` scales what a layer adds to the residual (gemma3 only). */
+export type TensorRole = 'embedding' | 'output' | 'norm' | 'post-norm' | 'attention' | 'feed-forward';
 
 /** Chooses type and data of one tensor; data left out means zeros. */
 export type TensorFill = (role: TensorRole, shape: readonly number[]) => Pick<GgufTensor, 'type' | 'data'>;
@@ -45,8 +45,7 @@ export function dimsMetadata(dims: ModelDims, vocabularySize: number): [string, 
     uint32('vocab_size', vocabularySize),
   ];
   if (dims.architecture === 'llama') entries.push(uint32('rope.dimension_count', dims.headDim));
-  if (dims.slidingWindow !== undefined)
-    entries.push(uint32('attention.sliding_window', dims.slidingWindow));
+  if (dims.slidingWindow !== undefined) entries.push(uint32('attention.sliding_window', dims.slidingWindow));
   return entries;
 }
 
@@ -76,8 +75,8 @@ export function modelTensors(dims: ModelDims, vocabularySize: number, fill: Tens
       tensors.push(
         tensor(name('attn_q_norm'), 'norm', headDim),
         tensor(name('attn_k_norm'), 'norm', headDim),
-        tensor(name('post_attention_norm'), 'norm', embedding),
-        tensor(name('post_ffw_norm'), 'norm', embedding),
+        tensor(name('post_attention_norm'), 'post-norm', embedding),
+        tensor(name('post_ffw_norm'), 'post-norm', embedding),
       );
   }
   tensors.push(tensor('output_norm', 'norm', embedding));
@@ -91,7 +90,10 @@ export function float32Bytes(values: Float32Array): Uint8Array {
   return new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
 }
 
-/** A norm tensor of ones, which leaves the normalised vector as it is. */
-export function onesTensor(shape: readonly number[]): { type: TensorType; data: () => Iterable<Uint8Array> } {
-  return { type: 'F32', data: () => [float32Bytes(new Float32Array(shape[0] ?? 0).fill(1))] };
+/** A norm tensor with the same gain everywhere; 1 leaves the normalised vector as it is. */
+export function normTensor(
+  shape: readonly number[],
+  gain = 1,
+): { type: TensorType; data: () => Iterable<Uint8Array> } {
+  return { type: 'F32', data: () => [float32Bytes(new Float32Array(shape[0] ?? 0).fill(gain))] };
 }

@@ -1,4 +1,4 @@
-import { dimsMetadata, float32Bytes, modelTensors, onesTensor } from './llama-shape.ts';
+import { dimsMetadata, float32Bytes, modelTensors, normTensor } from './llama-shape.ts';
 import type { ModelDims, TensorRole } from './llama-shape.ts';
 import { Random } from './random.ts';
 import {
@@ -173,24 +173,36 @@ class ScriptWeights {
  * that ends inside the script (a partial answer to continue) goes on from there.
  * @throws RangeError if the script cannot be cut or contains reserved text
  */
-export async function writeScriptedModel(path: string, options: ScriptedModelOptions): Promise<ScriptedModel> {
+export async function writeScriptedModel(
+  path: string,
+  options: ScriptedModelOptions,
+): Promise<ScriptedModel> {
   const shape = options.shape ?? 'tiny';
   const text = options.script + (options.reasoning ?? '');
-  if (/\u2581|<\|im_(start|end)\|>|<\/?think>/u.test(text)) throw new RangeError('reserved text in the script');
+  if (/\u2581|<\|im_(start|end)\|>|<\/?think>/u.test(text))
+    throw new RangeError('reserved text in the script');
   const chunks = scriptChunks(options);
   if (chunks.length === 0) throw new RangeError('an empty script');
   const base = baseVocabulary();
   const turnEnd = base.findIndex((token) => token.text === TURN_END);
   const tokens = [
     // Characters that the script uses as a whole chunk would be in the vocabulary twice, which llama.cpp refuses.
-    ...base.map((token) => (chunks.includes(token.text) ? { ...token, text: `<unused_${token.text}>` } : token)),
+    ...base.map((token) =>
+      chunks.includes(token.text) ? { ...token, text: `<unused_${token.text}>` } : token,
+    ),
     ...chunks.map((chunk) => ({ text: chunk, type: TOKEN_TYPES.userDefined, score: 0 })),
   ];
   const dims = { ...(shape === 'slow' ? SLOW : TINY), contextLength: options.contextLength ?? 4096 };
   const afterScript = (options.thenStop ?? true) ? turnEnd : base.length;
-  const weights = new ScriptWeights(dims.embedding, tokens.length, base.length, afterScript, options.seed ?? 1);
+  const weights = new ScriptWeights(
+    dims.embedding,
+    tokens.length,
+    base.length,
+    afterScript,
+    options.seed ?? 1,
+  );
   const fill = (role: TensorRole, tensorShape: readonly number[]): Pick<GgufTensor, 'type' | 'data'> => {
-    if (role === 'norm') return onesTensor(tensorShape);
+    if (role === 'norm') return normTensor(tensorShape);
     if (role === 'embedding') return { type: 'F32', data: () => weights.embedding() };
     if (role === 'output') return { type: 'F32', data: () => weights.output() };
     return { type: shape === 'slow' ? 'Q4_0' : 'F16' };

@@ -70,6 +70,7 @@ export interface WrittenGguf {
 
 const DEFAULT_ALIGNMENT = 32;
 const VERSION = 3;
+const WRITE_BYTES = 1024 * 1024;
 
 /**
  * Bytes of one tensor's data.
@@ -78,7 +79,8 @@ const VERSION = 3;
 export function tensorSizeBytes(type: TensorType, shape: readonly number[]): number {
   const { blockElements, blockBytes } = TENSOR_TYPES[type];
   const row = shape[0] ?? 0;
-  if (row % blockElements !== 0) throw new RangeError(`row of ${row} does not fill blocks of ${blockElements}`);
+  if (row % blockElements !== 0)
+    throw new RangeError(`row of ${row} does not fill blocks of ${blockElements}`);
   return (shape.reduce((product, n) => product * n, 1) / blockElements) * blockBytes;
 }
 
@@ -181,7 +183,8 @@ function align(offset: number, alignment: number): number {
 export function buildHeader(file: GgufFile): { header: Uint8Array; offsets: number[]; dataBytes: number } {
   const alignment = file.alignment ?? DEFAULT_ALIGNMENT;
   const metadata = new Map(file.metadata);
-  if (alignment !== DEFAULT_ALIGNMENT) metadata.set('general.alignment', { type: 'uint32', value: alignment });
+  if (alignment !== DEFAULT_ALIGNMENT)
+    metadata.set('general.alignment', { type: 'uint32', value: alignment });
   const sink = new ByteSink();
   sink.bytes(Buffer.from('GGUF'));
   sink.uint32(VERSION);
@@ -206,15 +209,50 @@ export function buildHeader(file: GgufFile): { header: Uint8Array; offsets: numb
   return { header: sink.take(), offsets, dataBytes: offset };
 }
 
+/** Collects small pieces: a system call for every row of weights would cost more than the weights. */
+class PieceWriter {
+  readonly #handle: FileHandle;
+  readonly #buffer = new Uint8Array(WRITE_BYTES);
+  #length = 0;
+  #position: number;
+  written = 0;
+
+  constructor(handle: FileHandle, position: number) {
+    this.#handle = handle;
+    this.#position = position;
+  }
+
+  async write(piece: Uint8Array): Promise<void> {
+    this.written += piece.length;
+    if (this.#length + piece.length > this.#buffer.length) await this.flush();
+    if (piece.length > this.#buffer.length) return this.#put(piece);
+    this.#buffer.set(piece, this.#length);
+    this.#length += piece.length;
+  }
+
+  async flush(): Promise<void> {
+    await this.#put(this.#buffer.subarray(0, this.#length));
+    this.#length = 0;
+  }
+
+  async #put(bytes: Uint8Array): Promise<void> {
+    let done = 0;
+    while (done < bytes.length) {
+      const { bytesWritten } = await this.#handle.write(bytes, done, bytes.length - done, this.#position);
+      done += bytesWritten;
+      this.#position += bytesWritten;
+    }
+  }
+}
+
 async function writeTensor(handle: FileHandle, tensor: GgufTensor, position: number): Promise<void> {
   if (!tensor.data) return;
+  const writer = new PieceWriter(handle, position);
+  for (const piece of tensor.data()) await writer.write(piece);
+  await writer.flush();
   const expected = tensorSizeBytes(tensor.type, tensor.shape);
-  let written = 0;
-  for (const piece of tensor.data()) {
-    await handle.write(piece, 0, piece.length, position + written);
-    written += piece.length;
-  }
-  if (written !== expected) throw new RangeError(`${tensor.name}: ${written} bytes given, ${expected} expected`);
+  if (writer.written !== expected)
+    throw new RangeError(`${tensor.name}: ${writer.written} bytes given, ${expected} expected`);
 }
 
 /**

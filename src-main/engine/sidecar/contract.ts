@@ -1,0 +1,113 @@
+import { eventIterator, oc, type ContractRouterClient } from '@orpc/contract';
+import * as v from 'valibot';
+import {
+  Bytes,
+  Count,
+  EngineState,
+  ErrorCodeSchema,
+  ErrorData,
+  errorMap,
+  GenerationStats,
+  Sampling,
+  StopReason,
+} from '../../contract/index.ts';
+
+/** Backends in the words of the engine state. */
+export const Backend = v.picklist(['cuda', 'vulkan', 'metal', 'cpu']);
+export type Backend = v.InferOutput<typeof Backend>;
+
+export const Turn = v.object({ role: v.picklist(['user', 'assistant']), text: v.string() });
+
+/** How the start goes on; `trying` is said first, so that main knows which backend took the process down. */
+export const StartEvent = v.variant('type', [
+  v.object({ type: v.literal('trying'), backend: Backend }),
+  /** `isNotable`: there is a device for it, so a person should hear of the failure. */
+  v.object({ type: v.literal('failed'), backend: Backend, isNotable: v.boolean() }),
+  v.object({
+    type: v.literal('ready'),
+    backend: Backend,
+    deviceNames: v.array(v.string()),
+    engineVersion: v.string(),
+  }),
+]);
+export type StartEvent = v.InferOutput<typeof StartEvent>;
+
+export const LoadInput = v.object({
+  path: v.string(),
+  sizeBytes: Bytes,
+  contextSize: v.nullable(Count),
+  gpuLayers: v.nullable(Count),
+  threads: v.nullable(Count),
+  flashAttention: v.picklist(['auto', 'off']),
+});
+export type LoadInput = v.InferOutput<typeof LoadInput>;
+
+export const LoadEvent = v.variant('type', [
+  v.object({ type: v.literal('progress'), progress: v.number() }),
+  v.object({ type: v.literal('ready'), contextSize: Count, gpuLayers: Count, isSystemMerged: v.boolean() }),
+]);
+export type LoadEvent = v.InferOutput<typeof LoadEvent>;
+
+export const PromptInput = v.object({ systemPrompt: v.string(), turns: v.array(Turn) });
+export type PromptInput = v.InferOutput<typeof PromptInput>;
+
+export const GenerateInput = v.object({
+  ...PromptInput.entries,
+  generationId: v.string(),
+  sampling: Sampling,
+});
+export type GenerateInput = v.InferOutput<typeof GenerateInput>;
+
+const Failure = v.object({ code: ErrorCodeSchema, details: ErrorData.entries.details });
+
+export const GenerateEvent = v.variant('type', [
+  v.object({ type: v.literal('reading'), done: Count, total: Count, etaMs: v.nullable(v.number()) }),
+  /** The prompt is read; if the process dies later, main still has these figures. */
+  v.object({
+    type: v.literal('read'),
+    promptTokens: Count,
+    reusedTokens: Count,
+    readTokens: Count,
+    prefillMs: v.number(),
+    seed: Count,
+  }),
+  v.object({
+    type: v.literal('chunk'),
+    kind: v.picklist(['answer', 'reasoning']),
+    text: v.string(),
+    /** Tokens sampled until now, by the sequence's counter. */
+    generatedTokens: Count,
+  }),
+  v.object({
+    type: v.literal('done'),
+    stopReason: StopReason,
+    stats: v.nullable(GenerationStats),
+    failure: v.nullable(Failure),
+  }),
+]);
+export type GenerateEvent = v.InferOutput<typeof GenerateEvent>;
+
+const base = oc.errors(errorMap);
+
+/** The calls between the core and its sidecar. Internal: no client sees it. */
+export const sidecarContract = {
+  start: base
+    .input(v.object({ backend: v.picklist(['auto', 'cpu']), excluded: v.array(Backend) }))
+    .output(eventIterator(StartEvent)),
+  /** Answers while native code works; silence means that the process hangs. */
+  ping: base.output(v.void()),
+  load: base.input(LoadInput).output(eventIterator(LoadEvent)),
+  unload: base.output(v.void()),
+  generate: base.input(GenerateInput).output(eventIterator(GenerateEvent)),
+  /**
+   * Stops a generation. A call of its own, because an aborted stream would lose the events that follow the
+   * stop: the last text and the figures.
+   */
+  stop: base.input(v.object({ generationId: v.string() })).output(v.void()),
+  countTokens: base.input(PromptInput).output(v.nullable(Count)),
+  memory: base.output(v.nonNullish(EngineState.entries.memory)),
+  /** Frees everything; the process ends after the answer. */
+  shutdown: base.output(v.void()),
+};
+
+export type SidecarClient = ContractRouterClient<typeof sidecarContract>;

@@ -1,0 +1,70 @@
+import { GgmlType, GgufInsights, readGgufFileInfo, type Llama, type LlamaModel } from 'node-llama-cpp';
+import { appError, type EngineState } from '../../contract/index.ts';
+import type { LoadInput } from './contract.ts';
+
+/**
+ * Types that llama.cpp rearranges for the CPU: a copy in memory that cannot be given back. Other types are used
+ * where the file is mapped, and may be larger than the memory.
+ */
+const REPACKED = new Set<GgmlType | undefined>([
+  GgmlType.Q4_0,
+  GgmlType.Q8_0,
+  GgmlType.Q2_K,
+  GgmlType.Q4_K,
+  GgmlType.Q5_K,
+  GgmlType.Q6_K,
+  GgmlType.IQ4_NL,
+]);
+/** Embeddings and norms are not copied; what is left of a file at the least. */
+const REPACKED_SHARE = 0.85;
+
+/** What a load may use at the most, in bytes: memory free or given back at once, swap, and VRAM. */
+async function usableBytes(llama: Llama): Promise<number> {
+  const swap = await llama.getSwapState();
+  const vram = llama.gpu === false ? null : await llama.getVramState();
+  const swapFree = Math.max(0, finite(swap.allocated) - swap.used);
+  return Math.floor(process.availableMemory() + swapFree + (vram ? Math.max(0, vram.free) : 0));
+}
+
+const finite = (value: number): number => (Number.isFinite(value) ? value : 0);
+
+/**
+ * Refuses a load that cannot end well: the part that must stay in memory is larger than everything there is.
+ * Anything closer is left to llama.cpp, which knows better than an estimate.
+ * @throws model_not_enough_memory with `needBytes` and `freeBytes`
+ */
+export async function refuseImpossibleLoad(llama: Llama, input: LoadInput): Promise<void> {
+  const freeBytes = await usableBytes(llama);
+  const needBytes = Math.ceil(input.sizeBytes * REPACKED_SHARE);
+  if (needBytes <= freeBytes) return;
+  const info = await readGgufFileInfo(input.path, { sourceType: 'filesystem', logWarnings: false });
+  const insights = await GgufInsights.from(info, llama);
+  if (REPACKED.has(insights.dominantTensorType)) throw appError('model_not_enough_memory', { needBytes, freeBytes });
+}
+
+/** What a context of this size would need, for the text of an error; null when that cannot be told. */
+export async function contextNeed(
+  llama: Llama,
+  model: LlamaModel,
+  contextSize: number,
+): Promise<{ needBytes: number; freeBytes: number } | null> {
+  try {
+    const need = await model.fileInsights.estimateContextResourceRequirementsV2({
+      contextSize,
+      modelGpuLayers: model.gpuLayers,
+    });
+    return { needBytes: Math.ceil(need.cpuRam + need.gpuVram), freeBytes: await usableBytes(llama) };
+  } catch {
+    return null;
+  }
+}
+
+/** The figures of the engine state, measured now. */
+export async function readMemory(llama: Llama | null): Promise<NonNullable<EngineState['memory']>> {
+  const vram = llama && llama.gpu !== false ? await llama.getVramState() : null;
+  return {
+    processBytes: process.memoryUsage.rss(),
+    vramUsedBytes: vram ? Math.round(vram.used) : null,
+    vramTotalBytes: vram ? Math.round(vram.total) : null,
+  };
+}

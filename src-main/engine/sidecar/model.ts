@@ -1,0 +1,132 @@
+import { openSync, readSync, closeSync } from 'node:fs';
+import {
+  LlamaChat,
+  type Llama,
+  type LlamaContext,
+  type LlamaContextSequence,
+  type LlamaModel,
+} from 'node-llama-cpp';
+import { appError } from '../../contract/index.ts';
+import type { LoadInput } from './contract.ts';
+import { mapLoadFailure } from './load-errors.ts';
+import type { NativeLog } from './log.ts';
+import { contextNeed, refuseImpossibleLoad } from './memory.ts';
+import type { ChunkSample } from './prefill.ts';
+import { movesSystemPrompt } from './prompt.ts';
+
+/** Without the user's word no more: larger contexts cost memory and are rarely filled. */
+const DEFAULT_CONTEXT_SIZE = 8192;
+/** Below this, handing a token from thread to thread takes longer than computing it (engine.md). */
+const SINGLE_THREAD_BYTES = 50 * 1024 * 1024;
+/** Progress is shown, not measured: ten steps a second are smooth. */
+const PROGRESS_INTERVAL_MS = 100;
+
+/** A model in memory with its one sequence. */
+export interface LoadedModel {
+  readonly model: LlamaModel;
+  readonly context: LlamaContext;
+  readonly sequence: LlamaContextSequence;
+  readonly chat: LlamaChat;
+  /** The system prompt goes into the first user message, see `movesSystemPrompt`. */
+  readonly isSystemMerged: boolean;
+  /** The last prefill chunk of this model: how fast it reads here. */
+  lastChunk: ChunkSample | null;
+}
+
+/** Threads for a context. Pure. */
+export function chooseThreads(input: { threads: number | null; sizeBytes: number; cores: number }): number {
+  if (input.threads !== null) return input.threads;
+  return input.sizeBytes < SINGLE_THREAD_BYTES ? 1 : Math.max(1, input.cores);
+}
+
+/** A file may have changed since the header parser accepted it; the first bytes tell the common cases apart. */
+function checkFile(path: string): void {
+  let file: number;
+  try {
+    file = openSync(path, 'r');
+  } catch (cause) {
+    throw appError('model_file_missing', undefined, { cause });
+  }
+  try {
+    const magic = Buffer.alloc(4);
+    const length = readSync(file, magic, 0, 4, 0);
+    if (length !== 4 || magic.toString('latin1') !== 'GGUF') throw appError('model_not_gguf');
+  } finally {
+    closeSync(file);
+  }
+}
+
+/** Loads a file into llama.cpp and frees what a failed load had taken. */
+export async function loadModel(
+  llama: Llama,
+  input: LoadInput,
+  options: { log: NativeLog; signal: AbortSignal; onProgress: (progress: number) => void },
+): Promise<LoadedModel> {
+  const { log, signal, onProgress } = options;
+  log.clear();
+  let model: LlamaModel | null = null;
+  let contextSize = input.contextSize ?? DEFAULT_CONTEXT_SIZE;
+  try {
+    checkFile(input.path);
+    await refuseImpossibleLoad(llama, input);
+    model = await llama.loadModel({
+      modelPath: input.path,
+      gpuLayers: input.gpuLayers ?? { fitContext: { contextSize } },
+      defaultContextFlashAttention: input.flashAttention === 'off' ? false : 'auto',
+      loadSignal: signal,
+      onLoadProgress: throttled(onProgress),
+    });
+    contextSize = Math.min(contextSize, model.trainContextSize);
+    const context = await model.createContext({
+      contextSize: input.contextSize === null ? { max: contextSize } : contextSize,
+      sequences: 1,
+      threads: chooseThreads({ ...input, cores: llama.cpuMathCores }),
+      flashAttention: input.flashAttention === 'off' ? false : 'auto',
+      createSignal: signal,
+      // A context the user asked for by size is not made smaller behind his back.
+      ...(input.contextSize === null ? {} : { failedCreationRemedy: false as const }),
+    });
+    signal.throwIfAborted();
+    return assemble(model, context);
+  } catch (error) {
+    // The figures first: they need the model.
+    const memory = model && !signal.aborted ? await contextNeed(llama, model, contextSize) : null;
+    await model?.dispose();
+    if (signal.aborted) throw appError('aborted', undefined, { cause: error });
+    throw mapLoadFailure({ error, lines: log.lines, memory });
+  }
+}
+
+/** @throws model_load_failed with `reason: chat_template` when the file's template cannot render a chat */
+function assemble(model: LlamaModel, context: LlamaContext): LoadedModel {
+  // The sequence would drop its oldest tokens when it is full; nothing is ever cut silently here.
+  const strategy = () => {
+    throw appError('context_full', { contextSize: context.contextSize });
+  };
+  const sequence = context.getSequence({ contextShift: { strategy } });
+  try {
+    const chat = new LlamaChat({ contextSequence: sequence, chatWrapper: 'auto' });
+    const isSystemMerged = movesSystemPrompt(chat.chatWrapper);
+    return { model, context, sequence, chat, isSystemMerged, lastChunk: null };
+  } catch (cause) {
+    throw appError('model_load_failed', { reason: 'chat_template' }, { cause, retryable: false });
+  }
+}
+
+function throttled(report: (progress: number) => void): (progress: number) => void {
+  let lastMs = Number.NEGATIVE_INFINITY;
+  return (progress) => {
+    const now = performance.now();
+    if (now - lastMs < PROGRESS_INTERVAL_MS) return;
+    lastMs = now;
+    report(progress);
+  };
+}
+
+/** Frees the model, its context and its sequence. */
+export async function unloadModel(loaded: LoadedModel): Promise<void> {
+  loaded.chat.dispose();
+  await loaded.sequence.dispose();
+  await loaded.context.dispose();
+  await loaded.model.dispose();
+}

@@ -1,0 +1,39 @@
+/**
+ * A batch cannot be interrupted, so a stop waits for the running chunk: about this long, in ms (engine.md).
+ */
+export const CHUNK_TARGET_MS = 250;
+/** The first chunk after a load: on the slowest machines still about a second. */
+export const FIRST_CHUNK_TOKENS = 32;
+/** Fewer would waste most of a batch's efficiency. */
+const MIN_CHUNK_TOKENS = 8;
+/** Four batches of llama.cpp's default size: more gains nothing on a GPU. */
+const MAX_CHUNK_TOKENS = 2048;
+/** A chunk may take this many times the tokens of the one before: one fast sample is no proof. */
+const MAX_GROWTH = 4;
+/** Attention's kernels work in blocks of this size. */
+const ROUND_TO = 8;
+
+/** The chunk before, as measured. */
+export interface ChunkSample {
+  tokens: number;
+  elapsedMs: number;
+}
+
+/**
+ * Tokens of the next prefill chunk, so that it takes about {@link CHUNK_TARGET_MS}. Pure.
+ * @param last null before anything was measured
+ */
+export function nextChunkSize(last: ChunkSample | null): number {
+  if (!last) return FIRST_CHUNK_TOKENS;
+  const atTarget = (last.tokens / Math.max(last.elapsedMs, 0.1)) * CHUNK_TARGET_MS;
+  const capped = Math.min(atTarget, Math.max(last.tokens, FIRST_CHUNK_TOKENS) * MAX_GROWTH, MAX_CHUNK_TOKENS);
+  const rounded = Math.floor(capped / ROUND_TO) * ROUND_TO;
+  return Math.max(MIN_CHUNK_TOKENS, rounded);
+}
+
+/** How many tokens at the start are the same. Pure. */
+export function commonPrefixLength(left: readonly number[], right: readonly number[]): number {
+  const length = Math.min(left.length, right.length);
+  for (let index = 0; index < length; index += 1) if (left[index] !== right[index]) return index;
+  return length;
+}

@@ -1,0 +1,62 @@
+import { appError } from '../contract/index.ts';
+import { openFileSource, type FileSource } from './byte-source.ts';
+import { malformed } from './gguf-errors.ts';
+import type { HeaderReader } from './gguf-header.ts';
+import type { GgufHeader } from './gguf-summary.ts';
+import type { FoundModel } from './model-files.ts';
+
+/** The header of a whole model: the first part's facts, the weights of all parts. */
+export type ModelHeader = Omit<GgufHeader, 'architecture'> & { architecture: string };
+
+/** Reads and checks every part of a model. */
+export type ReadHeader = (found: FoundModel) => Promise<ModelHeader>;
+
+/** `general.type` of files that hold something else than a model one can talk to. */
+const OTHER_KINDS = new Set(['adapter', 'mmproj', 'imatrix', 'vocab']);
+
+/**
+ * Makes the function that reads a model from local files.
+ * @throws (from the function) model_not_gguf, model_truncated, model_malformed, model_file_missing,
+ * model_unsupported_architecture for adapters and image projectors
+ */
+export function readerOfFiles(headers: HeaderReader): ReadHeader {
+  const readPart = async (path: string): Promise<GgufHeader> => {
+    let source: FileSource | undefined;
+    try {
+      source = await openFileSource(path);
+      return await headers.read(source);
+    } catch (error) {
+      throw asFileError(error);
+    } finally {
+      await source?.close();
+    }
+  };
+
+  return async ({ partPaths }) => {
+    const parts: GgufHeader[] = [];
+    for (const path of partPaths) parts.push(await readPart(path));
+    const [first] = parts;
+    if (!first || first.architecture === null) throw malformed('architecture');
+    if (first.kind !== null && OTHER_KINDS.has(first.kind)) {
+      throw appError('model_unsupported_architecture', { architecture: first.kind });
+    }
+    for (const [index, { split }] of parts.entries()) {
+      const fits = split === null ? parts.length === 1 : split.index === index && split.count === parts.length;
+      if (!fits) throw malformed('parts');
+    }
+    return {
+      ...first,
+      architecture: first.architecture,
+      parameterCount: parts.reduce((sum, part) => sum + part.parameterCount, 0),
+      tensorCount: parts.reduce((sum, part) => sum + part.tensorCount, 0),
+    };
+  };
+}
+
+/** A file that cannot be opened is missing for the user; errors of the contract pass. */
+function asFileError(error: unknown): unknown {
+  const code = error instanceof Error && 'code' in error ? error.code : undefined;
+  const missing = ['ENOENT', 'ENOTDIR', 'EISDIR', 'ELOOP', 'EACCES', 'EPERM', 'EIO', 'EOF'];
+  if (typeof code !== 'string' || !missing.includes(code)) return error;
+  return appError('model_file_missing', { reason: code }, { cause: error });
+}

@@ -1,0 +1,21 @@
+import type { Settings } from '../contract/index.ts';
+
+/** What every setting is until the user changes it. */
+export const DEFAULT_SETTINGS: Settings = {
+  theme: 'system',
+  chatTextSize: 15,
+  highContrast: false,
+  sendWithEnter: true,
+  announceAnswers: 'sentences',
+  defaultSystemPrompt: '',
+  defaultModelId: null,
+  loadModelAtStart: false,
+  backend: 'auto',
+  flashAttention: 'auto',
+  threads: null,
+  contextSize: null,
+  offline: false,
+  offlineSince: null,
+  firstRunDone: false,
+  sidebarOpen: true,
+};

@@ -1,0 +1,5 @@
+import type { Migration } from '../migrate.ts';
+import { initial } from './0010-initial.ts';
+
+/** Every schema change, oldest first. Append only, in steps of ten; a released migration is never edited. */
+export const migrations: readonly Migration[] = [initial];

@@ -1,0 +1,88 @@
+import type { ModelSettings } from '../../contract/index.ts';
+import type { StoreApi, StoredModel } from '../api.ts';
+import { all, assignments, change, insertInto, one, patched, run, selectList } from '../sql.ts';
+import type { Columns, Db, Queries } from '../sql.ts';
+
+type Flags = 'hasChatTemplate' | 'lastLoadCrashed';
+type HeaderFields = Omit<StoredModel, 'id' | 'path' | 'addedAt' | 'lastUsedAt' | 'lastLoadCrashed' | 'settings'>;
+type ModelRow = Omit<StoredModel, Flags | 'settings'> & Record<Flags, 0 | 1> & ModelSettings;
+
+/** What a second look at the file refreshes; everything else is the library's own and stays. */
+const headerColumns: Columns<HeaderFields> = {
+  name: 'name',
+  sizeBytes: 'size_bytes',
+  architecture: 'architecture',
+  parameterCount: 'parameter_count',
+  quant: 'quant',
+  trainedContextSize: 'trained_context_size',
+  licence: 'licence',
+  hasChatTemplate: 'has_chat_template',
+  parts: 'parts',
+};
+
+const settingsColumns: Columns<ModelSettings> = { contextSize: 'context_size', gpuLayers: 'gpu_layers' };
+
+const columns: Columns<ModelRow> = {
+  id: 'id',
+  path: 'path',
+  ...headerColumns,
+  addedAt: 'added_at',
+  lastUsedAt: 'last_used_at',
+  lastLoadCrashed: 'last_load_crashed',
+  ...settingsColumns,
+};
+
+const SELECT = `SELECT ${selectList('m', columns)} FROM models m`;
+const UPSERT = `${insertInto('models', columns)} ON CONFLICT (path) DO UPDATE SET ${assignments(headerColumns)}`;
+
+function modelOf({ contextSize, gpuLayers, hasChatTemplate, lastLoadCrashed, ...row }: ModelRow): StoredModel {
+  return {
+    ...row,
+    hasChatTemplate: hasChatTemplate === 1,
+    lastLoadCrashed: lastLoadCrashed === 1,
+    settings: { contextSize, gpuLayers },
+  };
+}
+
+function rowOf({ settings, hasChatTemplate, lastLoadCrashed, ...model }: StoredModel): ModelRow {
+  const { contextSize, gpuLayers } = settings;
+  return {
+    ...model,
+    hasChatTemplate: hasChatTemplate ? 1 : 0,
+    lastLoadCrashed: lastLoadCrashed ? 1 : 0,
+    contextSize,
+    gpuLayers,
+  };
+}
+
+const modelWithId = (db: Db, id: string) => modelOf(one<ModelRow>(db, `${SELECT} WHERE m.id = @id`, { id }));
+
+/** Removing a model also takes it out of the settings of conversations; messages keep its id and name. */
+export const models: Queries<StoreApi['models']> = {
+  list: (db) => all<ModelRow>(db, `${SELECT} ORDER BY m.name COLLATE NOCASE, m.added_at, m.id`).map(modelOf),
+
+  get: (db, { id }) => modelWithId(db, id),
+
+  upsert(db, model) {
+    run(db, UPSERT, { ...rowOf(model) });
+    return modelOf(one<ModelRow>(db, `${SELECT} WHERE m.path = @path`, { path: model.path }));
+  },
+
+  remove(db, { id }) {
+    change(db, 'DELETE FROM models WHERE id = @id', { id });
+    run(db, 'UPDATE conversations SET model_id = NULL WHERE model_id = @id', { id });
+  },
+
+  setLoadOutcome: (db, { id, crashed, usedAt }) =>
+    change(
+      db,
+      `UPDATE models SET last_load_crashed = @crashed, last_used_at = coalesce(@usedAt, last_used_at)
+        WHERE id = @id`,
+      { id, crashed: crashed ? 1 : 0, usedAt },
+    ),
+
+  updateSettings(db, { id, settings }) {
+    const merged = patched(modelWithId(db, id).settings, settings);
+    change(db, `UPDATE models SET ${assignments(settingsColumns)} WHERE id = @id`, { id, ...merged });
+  },
+};

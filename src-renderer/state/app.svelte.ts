@@ -1,0 +1,110 @@
+import { createContext } from 'svelte';
+import type { AppClient, AppEvent } from '../../src-main/contract/index.ts';
+import { detectShortcutHost, type ShortcutHost } from '../lib/shortcuts.ts';
+import { Commands } from './commands.ts';
+import type { ConnectionStore } from './connection.svelte.ts';
+import { ConversationsStore } from './conversations.svelte.ts';
+import { Drafts } from './drafts.svelte.ts';
+import { EngineStore } from './engine.svelte.ts';
+import { ModelsStore } from './models.svelte.ts';
+import { PrivacyStore } from './privacy.svelte.ts';
+import { Navigation } from './router.svelte.ts';
+import { SettingsStore } from './settings.svelte.ts';
+
+export type SystemInfo = Awaited<ReturnType<AppClient['system']['info']>>;
+
+async function fetchInitial(client: AppClient) {
+  const [info, engine, privacy, settings] = await Promise.all([
+    client.system.info(),
+    client.engine.state(),
+    client.privacy.state(),
+    client.settings.get(),
+  ]);
+  return { info, engine, privacy, settings };
+}
+
+/** Everything that the screens read and call. One per window. */
+export class AppState {
+  readonly client: AppClient;
+  readonly connection: ConnectionStore;
+  info: SystemInfo;
+  readonly navigation: Navigation;
+  readonly conversations: ConversationsStore;
+  readonly models: ModelsStore;
+  readonly engine: EngineStore;
+  readonly privacy: PrivacyStore;
+  readonly settings: SettingsStore;
+  readonly drafts: Drafts;
+  readonly commands = new Commands();
+  readonly shortcutHost: ShortcutHost;
+  /** Model chosen for the next new chat; null: the default. */
+  newChatModelId = $state.raw<string | null>(null);
+  /** Sidebar of a narrow window, which lies over the chat. */
+  sidebarSheetOpen = $state(false);
+  /** Since when saving fails for want of space, ms since 1970; null while it works. */
+  diskFullSince: number | null;
+
+  private constructor(
+    client: AppClient,
+    connection: ConnectionStore,
+    initial: Awaited<ReturnType<typeof fetchInitial>>,
+  ) {
+    this.client = client;
+    this.connection = connection;
+    this.info = $state.raw(initial.info);
+    this.diskFullSince = $state.raw(initial.info.diskFullSince);
+    this.shortcutHost = detectShortcutHost(initial.info.host === 'browser');
+    this.navigation = new Navigation(history);
+    this.drafts = new Drafts(client);
+    this.conversations = new ConversationsStore(client, (id) => {
+      this.navigation.forgetChat(id);
+      this.drafts.forget(id);
+    });
+    this.models = new ModelsStore(client);
+    this.engine = new EngineStore(client, initial.engine);
+    this.privacy = new PrivacyStore(client, initial.privacy);
+    this.settings = new SettingsStore(client, initial.settings);
+  }
+
+  /** Fetches what every screen needs; lists follow by themselves and have their own states. */
+  static async create(client: AppClient, connection: ConnectionStore): Promise<AppState> {
+    const app = new AppState(client, connection, await fetchInitial(client));
+    void app.conversations.refresh();
+    void app.models.refresh();
+    return app;
+  }
+
+  /** The one place where events enter; every store takes what concerns it. */
+  handle(event: AppEvent): void {
+    if (event.type === 'store.changed') this.diskFullSince = event.diskFullSince;
+    if (event.type === 'gap') void this.#refreshInfo();
+    this.conversations.handle(event);
+    this.models.handle(event);
+    this.engine.handle(event);
+    this.privacy.handle(event);
+    this.settings.handle(event);
+  }
+
+  /** Model that a chat would answer with; `conversationModelId` is the chat's own, if it has one. */
+  modelIdFor(conversationId: string | null, conversationModelId: string | null): string | null {
+    const chosen = conversationId === null ? this.newChatModelId : conversationModelId;
+    return chosen ?? this.settings.value.defaultModelId;
+  }
+
+  /** Opens an empty chat. */
+  newChat(): void {
+    this.sidebarSheetOpen = false;
+    this.navigation.openChat(null);
+  }
+
+  dispose(): void {
+    this.conversations.dispose();
+  }
+
+  async #refreshInfo(): Promise<void> {
+    this.info = await this.client.system.info();
+    this.diskFullSince = this.info.diskFullSince;
+  }
+}
+
+export const [getApp, setApp] = createContext<AppState>();

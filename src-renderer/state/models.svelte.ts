@@ -1,0 +1,102 @@
+import type {
+  AppClient,
+  AppEvent,
+  Model,
+  ModelDetails,
+  ModelFile,
+  ModelFolder,
+  ModelSettings,
+} from '../../src-main/contract/index.ts';
+import { failureOf, type Failure } from './failure.ts';
+import { createRefresher } from './refresher.ts';
+
+/** The model library, and the files that could be added to it. */
+export class ModelsStore {
+  list = $state.raw<readonly Model[]>([]);
+  status = $state<'loading' | 'ready' | 'failed'>('loading');
+  failure = $state.raw<Failure | null>(null);
+  folders = $state.raw<readonly ModelFolder[]>([]);
+  files = $state.raw<readonly ModelFile[]>([]);
+  filesStatus = $state<'idle' | 'loading' | 'ready' | 'failed'>('idle');
+  filesFailure = $state.raw<Failure | null>(null);
+  readonly #client: AppClient;
+
+  constructor(client: AppClient) {
+    this.#client = client;
+  }
+
+  readonly refresh = createRefresher(async () => {
+    try {
+      this.list = await this.#client.models.list();
+      this.status = 'ready';
+      this.failure = null;
+    } catch (error) {
+      this.failure = failureOf(error);
+      if (this.status !== 'ready') this.status = 'failed';
+    }
+  });
+
+  /** Looks for GGUF files in the allowed folders; slow on large folders, so only when a screen shows them. */
+  readonly refreshFiles = createRefresher(async () => {
+    if (this.filesStatus !== 'ready') this.filesStatus = 'loading';
+    try {
+      const [folders, files] = await Promise.all([this.#client.models.folders(), this.#client.models.files()]);
+      this.folders = folders;
+      this.files = files;
+      this.filesStatus = 'ready';
+      this.filesFailure = null;
+    } catch (error) {
+      this.filesFailure = failureOf(error);
+      this.filesStatus = 'failed';
+    }
+  });
+
+  handle(event: AppEvent): void {
+    if (event.type !== 'models.changed' && event.type !== 'gap') return;
+    void this.refresh();
+    if (this.filesStatus !== 'idle') void this.refreshFiles();
+  }
+
+  byId(id: string | null): Model | undefined {
+    return id === null ? undefined : this.list.find((model) => model.id === id);
+  }
+
+  /** Reads a file's header and puts it into the library. Throws the contract's model errors. */
+  async add(fileId: string): Promise<Model> {
+    const model = await this.#client.models.add({ fileId });
+    await this.refresh();
+    return model;
+  }
+
+  /** Opens the host's file dialog; needs the capability `canPickFile`. */
+  pickFiles(): Promise<readonly ModelFile[]> {
+    return this.#client.models.pickFiles();
+  }
+
+  details(id: string): Promise<ModelDetails> {
+    return this.#client.models.details({ id });
+  }
+
+  async remove(id: string): Promise<void> {
+    await this.#client.models.remove({ id });
+    await this.refresh();
+  }
+
+  /** Loads a model; ends when it is ready. `retryAfterCrash` is the user's word after a crash. */
+  async load(id: string, options: { retryAfterCrash?: boolean } = {}): Promise<void> {
+    await this.#client.models.load({ id, retryAfterCrash: options.retryAfterCrash === true });
+  }
+
+  async cancelLoad(): Promise<void> {
+    await this.#client.models.cancelLoad();
+  }
+
+  async unload(): Promise<void> {
+    await this.#client.models.unload();
+  }
+
+  async updateSettings(id: string, settings: Partial<ModelSettings>): Promise<void> {
+    await this.#client.models.updateSettings({ id, settings });
+    await this.refresh();
+  }
+}

@@ -1,0 +1,39 @@
+import type { AppClient, AppEvent, PrivacyState } from '../../src-main/contract/index.ts';
+
+type LedgerInput = Parameters<AppClient['privacy']['ledger']>[0];
+export type Ledger = Awaited<ReturnType<AppClient['privacy']['ledger']>>;
+export type Stored = Awaited<ReturnType<AppClient['privacy']['stored']>>;
+
+/** The Offline switch and what was connected. */
+export class PrivacyStore {
+  state: PrivacyState;
+  readonly #client: AppClient;
+
+  constructor(client: AppClient, state: PrivacyState) {
+    this.#client = client;
+    this.state = $state.raw(state);
+  }
+
+  handle(event: AppEvent): void {
+    if (event.type === 'privacy.changed') this.state = event.state;
+    else if (event.type === 'gap') void this.refresh();
+  }
+
+  async refresh(): Promise<void> {
+    this.state = await this.#client.privacy.state();
+  }
+
+  async setOffline(offline: boolean): Promise<void> {
+    await this.#client.privacy.setOffline({ offline });
+  }
+
+  /** A page of the ledger, newest first. */
+  ledger(input: LedgerInput): Promise<Ledger> {
+    return this.#client.privacy.ledger(input);
+  }
+
+  /** What is on this computer, and how large it is. */
+  stored(): Promise<Stored> {
+    return this.#client.privacy.stored();
+  }
+}

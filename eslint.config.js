@@ -72,8 +72,8 @@ function zone({ files, owner, patterns = [], extraNames = [], allowGlobals = fal
     files,
     rules: {
       'no-restricted-imports': ['error', { paths: [...paths, ...extraNames], patterns }],
-      'no-restricted-globals': ['error', ...(allowGlobals ? [] : networkGlobals)],
-      'no-restricted-syntax': ['error', ...(allowRaw ? [] : rawPrimitives)],
+      'no-restricted-globals': allowGlobals ? 'off' : ['error', ...networkGlobals],
+      'no-restricted-syntax': allowRaw ? 'off' : ['error', ...rawPrimitives],
     },
   };
 }

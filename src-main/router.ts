@@ -24,6 +24,11 @@ export interface Services {
 }
 
 const os = implement(contract);
+type Defined<T> = { [K in keyof T]: Exclude<T[K], undefined> };
+/** A patch without keys that hold undefined: an absent key means unchanged. */
+const defined = <T extends object>(patch: T) =>
+  Object.fromEntries(Object.entries(patch).filter(([, value]) => value !== undefined)) as Defined<T>;
+
 const platformNames = { darwin: 'mac', win32: 'windows' } as const;
 
 /** Maps the contract to the services: no logic of its own. */
@@ -44,7 +49,7 @@ export function createRouter(services: Services) {
     },
     settings: {
       get: os.settings.get.handler(() => services.settings.get()),
-      update: os.settings.update.handler(({ input }) => services.settings.update(input)),
+      update: os.settings.update.handler(({ input }) => services.settings.update(defined(input))),
     },
   });
 }
@@ -85,7 +90,7 @@ function conversationRoutes(conversations: Conversations) {
       conversations.showBranch(input.conversationId, input.messageId),
     ),
     updateSettings: os.conversations.updateSettings.handler(({ input }) =>
-      conversations.updateSettings(input.id, input.settings),
+      conversations.updateSettings(input.id, defined(input.settings)),
     ),
     saveDraft: os.conversations.saveDraft.handler(({ input }) =>
       conversations.saveDraft(input.id, input.draft),
@@ -111,7 +116,7 @@ function modelRoutes(models: Models) {
     cancelLoad: os.models.cancelLoad.handler(() => models.cancelLoad()),
     unload: os.models.unload.handler(() => models.unload()),
     updateSettings: os.models.updateSettings.handler(({ input }) =>
-      models.updateSettings(input.id, input.settings),
+      models.updateSettings(input.id, defined(input.settings)),
     ),
   };
 }

@@ -4,6 +4,9 @@ import { ControlCode, errorFrame, parseJsonFrame, type RawChannel } from './tran
 /** Raised with every change that an open page of the version before could not follow. */
 export const PROTOCOL_VERSION = 1;
 
+/** Where the browser host takes sockets. */
+export const SOCKET_PATH = '/socket';
+
 /** The first frame is small; a stranger must not make the core parse more. */
 const MAX_HELLO_BYTES = 1024;
 

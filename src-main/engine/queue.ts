@@ -3,6 +3,8 @@ import { appError } from '../contract/index.ts';
 interface Entry {
   start(): void;
   onPlace: ((place: number) => void) | null;
+  /** The place that was told last; 0 before the first. */
+  place: number;
 }
 
 /**
@@ -49,6 +51,7 @@ export class WorkQueue {
       };
       const entry: Entry = {
         onPlace,
+        place: 0,
         start: () => {
           signal?.removeEventListener('abort', onAbort);
           resolve();
@@ -75,6 +78,8 @@ export class WorkQueue {
     for (const entry of [...this.#waiting]) {
       if (!entry.onPlace) continue;
       place += 1;
+      if (entry.place === place) continue;
+      entry.place = place;
       entry.onPlace(place);
     }
     this.#onWaiting(place);

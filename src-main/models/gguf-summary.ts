@@ -51,22 +51,22 @@ const GUESSED_FLAG = 1024;
 
 /**
  * Turns the parser's output into checked facts.
- * @param headerEndOffset where the last tensor info ends, in bytes
+ * @param file its own count of keys, where its last tensor info ends, and its size in bytes
  * @throws model_malformed, model_truncated
  */
 export function summariseHeader(
   parsed: Pick<GGUFParseOutput, 'tensorInfos'> & { metadata: unknown },
-  headerEndOffset: number,
-  fileSizeBytes: number,
+  file: { keyCount: number; headerEndOffset: number; sizeBytes: number },
 ): GgufHeader {
+  const { headerEndOffset, sizeBytes } = file;
   // The parser pads a file that ends inside its header with zeros and reads on.
-  if (headerEndOffset > fileSizeBytes) throw truncated(headerEndOffset, fileSizeBytes);
-  const metadata = ownEntries(parsed.metadata);
+  if (headerEndOffset > sizeBytes) throw truncated(headerEndOffset, sizeBytes);
+  const metadata = ownEntries(parsed.metadata, file.keyCount);
   const alignment = alignmentOf(metadata);
   const totals = sumTensors(parsed.tensorInfos, alignment);
   const hasData = parsed.tensorInfos.length > 0;
   const dataEndOffset = hasData ? alignUp(headerEndOffset, alignment) + totals.dataBytes : headerEndOffset;
-  if (dataEndOffset > fileSizeBytes) throw truncated(dataEndOffset, fileSizeBytes);
+  if (dataEndOffset > sizeBytes) throw truncated(dataEndOffset, sizeBytes);
 
   const architecture = textAt(metadata, 'general.architecture');
   if (architecture !== null && architecture.length > MAX_ARCHITECTURE_LENGTH) throw malformed('architecture');
@@ -94,9 +94,11 @@ export function summariseHeader(
 }
 
 /** Own keys only: a key named `__proto__` must not become a prototype here. */
-function ownEntries(value: unknown): Metadata {
-  const entries = Object.entries(value ?? {});
-  if (entries.length > MAX_METADATA_KEYS) throw malformed('too many keys');
+function ownEntries(value: unknown, keyCount: number): Metadata {
+  const entries = Object.entries(value ?? {}).filter(([key]) => !PARSER_KEYS.has(key));
+  if (keyCount > MAX_METADATA_KEYS) throw malformed('too many keys');
+  // The engine refuses a key that comes twice; keys without a namespace are outside the format.
+  if (entries.length !== keyCount) throw malformed('key twice');
   return Object.assign(Object.create(null), Object.fromEntries(entries));
 }
 
@@ -171,7 +173,6 @@ function splitOf(metadata: Metadata): GgufHeader['split'] {
 
 function listed(metadata: Metadata): { key: string; value: string }[] {
   return Object.entries(metadata)
-    .filter(([key]) => !PARSER_KEYS.has(key))
     .slice(0, MAX_LISTED_KEYS)
     .map(([key, value]) => ({ key: shorten(cleanText(key), MAX_VALUE_LENGTH), value: valueText(value) }));
 }

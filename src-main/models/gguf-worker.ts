@@ -14,8 +14,9 @@ import { summariseHeader, type GgufHeader } from './gguf-summary.ts';
  */
 const MAX_HEADER_BYTES = 48_000_000;
 const MAGIC = 'GGUF';
-/** Magic and version. */
-const PREAMBLE_BYTES = 8;
+/** Magic, version, tensor count, key count. */
+const PREAMBLE_BYTES = 24;
+const KEY_COUNT_OFFSET = 16;
 /** Never resolved: the parser wants a URL and asks only our own reader for it. */
 const PLACEHOLDER_URL = 'https://gguf.invalid/';
 
@@ -54,6 +55,7 @@ async function parse(sizeBytes: number): Promise<GgufHeader> {
   if (sizeBytes < PREAMBLE_BYTES) throw truncated(PREAMBLE_BYTES, sizeBytes);
   // Others are refused by the engine too: version 1, and big-endian files.
   if (![2, 3].includes(start.readUInt32LE(MAGIC.length))) throw malformed('version');
+  const keyCount = Number(start.readBigUInt64LE(KEY_COUNT_OFFSET));
 
   let pastTheEnd = 0;
   const parsed = await gguf(PLACEHOLDER_URL, {
@@ -69,7 +71,8 @@ async function parse(sizeBytes: number): Promise<GgufHeader> {
       return new Response();
     },
   });
-  return summariseHeader(parsed, parsed.tensorInfoByteRange[1], sizeBytes);
+  const headerEndOffset = parsed.tensorInfoByteRange[1];
+  return summariseHeader(parsed, { keyCount, headerEndOffset, sizeBytes });
 }
 
 function read(offset: number, length: number): Promise<Uint8Array<ArrayBuffer>> {

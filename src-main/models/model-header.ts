@@ -44,12 +44,10 @@ export function readerOfFiles(headers: HeaderReader): ReadHeader {
       const fits = split === null ? parts.length === 1 : split.index === index && split.count === parts.length;
       if (!fits) throw malformed('parts');
     }
-    return {
-      ...first,
-      architecture: first.architecture,
-      parameterCount: parts.reduce((sum, part) => sum + part.parameterCount, 0),
-      tensorCount: parts.reduce((sum, part) => sum + part.tensorCount, 0),
-    };
+    const tensorCount = parts.reduce((sum, part) => sum + part.tensorCount, 0);
+    if (tensorCount === 0) throw malformed('no tensors');
+    const parameterCount = parts.reduce((sum, part) => sum + part.parameterCount, 0);
+    return { ...first, architecture: first.architecture, parameterCount, tensorCount };
   };
 }
 

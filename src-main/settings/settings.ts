@@ -13,7 +13,7 @@ export interface SettingsService {
   get(): Settings;
   /**
    * Validates, writes and announces the change. Nothing happens when no value differs.
-   * @throws invalid_input with the `key` that does not fit; nothing is changed then
+   * @throws invalid_input with the `key` that does not fit, disk_full; nothing is changed then
    */
   update(patch: SettingsPatch): Settings;
   /** Calls back after every change; returns the dispose. */
@@ -40,7 +40,7 @@ export function createSettings({ file, bus, log }: SettingsOptions): SettingsSer
       if (isDeepStrictEqual(next, previous)) return current;
       const nextStored = { ...stored, ...next };
       // Written first: a change that did not reach the disk must not look done.
-      file.write(nextStored);
+      writeStored(file, nextStored);
       stored = nextStored;
       current = next;
       for (const listener of [...listeners]) listener(current, previous);
@@ -60,6 +60,15 @@ function readStored(file: SettingsFile, log: Platform['log']): StoredSettings {
   } catch {
     log('settings.unreadable');
     return {};
+  }
+}
+
+function writeStored(file: SettingsFile, value: StoredSettings): void {
+  try {
+    file.write(value);
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? error.code : undefined;
+    throw code === 'ENOSPC' || code === 'EDQUOT' ? appError('disk_full', undefined, { cause: error }) : error;
   }
 }
 

@@ -62,7 +62,6 @@ export function openDatabase(
     const backedUp = version !== null && version < latest;
     if (backedUp) backUp(db, dataDir, version);
     migrate(db, migrations, version ?? 0);
-    db.pragma('optimize');
     const openMs = performance.now() - startedAt;
     return { db, report: { fromVersion: version, toVersion: latest, backedUp, endedHard, openMs } };
   } catch (error) {
@@ -74,7 +73,11 @@ export function openDatabase(
 /** Writes the WAL into the database and closes it; both side files are gone afterwards. */
 export function closeDatabase(db: Db): void {
   try {
+    db.pragma('optimize');
     db.pragma('wal_checkpoint(TRUNCATE)');
+  } catch (error) {
+    // On a full disk the WAL stays, with everything in it, and is read at the next start.
+    if (!(error instanceof Database.SqliteError)) throw error;
   } finally {
     db.close();
   }

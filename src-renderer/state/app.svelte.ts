@@ -97,6 +97,14 @@ export class AppState {
     this.navigation.openChat(null);
   }
 
+  /** The connection is back: fetches what failed meanwhile. Missed events come by themselves, or a gap. */
+  resume(): void {
+    void this.drafts.flush();
+    this.conversations.resume();
+    if (this.models.failure !== null) void this.models.refresh();
+    if (this.models.filesFailure !== null) void this.models.refreshFiles();
+  }
+
   dispose(): void {
     this.conversations.dispose();
   }

@@ -111,6 +111,14 @@ export class ConversationsStore {
     await this.refresh();
   }
 
+  /** Fetches again what could not be fetched while the connection was lost. */
+  resume(): void {
+    if (this.failure !== null) void this.refresh();
+    for (const view of this.#views.values()) {
+      if (view.failure !== null) void view.refresh();
+    }
+  }
+
   dispose(): void {
     for (const view of this.#views.values()) view.dispose();
     this.#views.clear();

@@ -19,6 +19,8 @@ export class ModelsStore {
   files = $state.raw<readonly ModelFile[]>([]);
   filesStatus = $state<'idle' | 'loading' | 'ready' | 'failed'>('idle');
   filesFailure = $state.raw<Failure | null>(null);
+  /** The last load asked for here that failed; null after one that worked or was cancelled. */
+  loadFailure = $state.raw<{ readonly modelId: string; readonly failure: Failure } | null>(null);
   readonly #client: AppClient;
 
   constructor(client: AppClient) {
@@ -82,9 +84,18 @@ export class ModelsStore {
     await this.refresh();
   }
 
-  /** Loads a model; ends when it is ready. `retryAfterCrash` is the user's word after a crash. */
+  /**
+   * Loads a model; ends when it is ready. Never throws: a failure is in `loadFailure`.
+   * `retryAfterCrash` is the user's word after a crash.
+   */
   async load(id: string, options: { retryAfterCrash?: boolean } = {}): Promise<void> {
-    await this.#client.models.load({ id, retryAfterCrash: options.retryAfterCrash === true });
+    this.loadFailure = null;
+    try {
+      await this.#client.models.load({ id, retryAfterCrash: options.retryAfterCrash === true });
+    } catch (error) {
+      const failure = failureOf(error);
+      if (failure.code !== 'aborted') this.loadFailure = { modelId: id, failure };
+    }
   }
 
   async cancelLoad(): Promise<void> {

@@ -42,6 +42,7 @@ export const chatTexts = catalogue({
     newChat: 'New chat',
     loading: 'Loading the chat',
     menu: 'More for this chat',
+    cancel: 'Cancel',
     region: 'Conversation',
   },
   chip: {
@@ -99,7 +100,6 @@ export const chatTexts = catalogue({
     next: 'Next version',
     version: (index: string, count: string) => `${index}/${count}`,
     versionLabel: (index: string, count: string) => `Version ${index} of ${count}`,
-    speed: (value: string) => `${value} tok/s`,
     firstToken: (time: string) => `first token ${time}`,
     reused: (value: number, count: string) => `reused ${counted(value, count, 'token', 'tokens')}`,
     read: (value: number, count: string) => `read ${counted(value, count, 'token', 'tokens')}`,

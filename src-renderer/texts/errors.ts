@@ -42,6 +42,7 @@ const titles = catalogue({
   malformed_frame: 'The page and the app did not understand each other',
   unauthorized: 'This page is not allowed in',
   protocol_mismatch: 'This page does not match the running app',
+  connection_lost: 'The connection to Leeward is lost',
   not_found: 'It is no longer there',
   conflict: 'Something else changed it first',
   aborted: 'Stopped',
@@ -91,6 +92,7 @@ const texts = catalogue({
   unauthorized: () =>
     'The address lacks the token of this run, or the app was started anew. Open the address that Leeward printed when it started.',
   protocol_mismatch: () => 'Leeward was updated while this page was open. Load the page again; your chats are saved.',
+  connection_lost: () => 'What you typed is kept here, and the chats are saved. Leeward tries again by itself.',
   not_found: () => 'It was removed, perhaps in another window.',
   conflict: () => 'It is busy or was changed in another window. Look at it again, then repeat the step.',
   aborted: () => 'It was stopped before it ended.',
@@ -137,6 +139,7 @@ const steps: Record<ErrorCode, readonly NextStep[]> = {
   malformed_frame: ['reload'],
   unauthorized: ['try_again'],
   protocol_mismatch: ['reload'],
+  connection_lost: ['try_again'],
   not_found: ['new_chat'],
   conflict: ['try_again', 'answer_again'],
   aborted: ['answer_again'],

@@ -22,9 +22,8 @@ export type LicencePlainKey = keyof typeof licencePlain;
 export const modelsTexts = catalogue({
   title: 'Models',
   region: 'Models on this computer',
-  /** Beside the title: "27.4 GB in 7 models, 212 GB free". */
+  /** Beside the title: "27.4 GB in 7 models". */
   summary: (count: number, size: string) => `${size} in ${count === 1 ? '1 model' : `${count} models`}`,
-  summaryFree: (summary: string, free: string) => `${summary}, ${free} free`,
   openGguf: 'Open GGUF',
   filterLabel: 'Filter models',
   filterPlaceholder: 'Name, licence or quant',
@@ -75,12 +74,10 @@ export const modelsTexts = catalogue({
     text: (count: number) => `Name, licence, quant and architecture of ${count === 1 ? '1 model' : `${count} models`} were searched.`,
     action: 'Clear the filter',
   },
-  listFailed: { title: 'The list of models could not be read', action: 'Try again' },
+  reading: 'Reading the list of models',
 
   removed: (name: string) => `${name} is off the list. The file was kept.`,
   undo: 'Undo',
-  undoFailed: (name: string) => `${name} could not be put back. Add the file again with Open GGUF.`,
-  removeFailed: (name: string) => `${name} could not be taken off the list.`,
   added: (name: string) => `${name} was added.`,
 
   drop: {
@@ -96,14 +93,15 @@ export const modelsTexts = catalogue({
 
   add: {
     title: 'Open a GGUF file',
-    description: 'These files were found in the folders that this app may read. Adding one keeps it where it is.',
+    description: 'Files in the folders that this app may read. An added file stays where it is.',
     descriptionNone: 'This app may not read any folder yet.',
     folders: 'Allowed folders',
     folderMissing: 'not found',
     files: 'Files found',
     fileCount: (count: number) => (count === 1 ? '1 file' : `${count} files`),
     searching: 'Looking for GGUF files',
-    none: 'No GGUF file was found in these folders.',
+    none: 'No GGUF file found yet',
+    noneHint: 'Put a model file that ends in .gguf into one of these folders, then look again.',
     noFolders: 'Start the app with a folder that holds GGUF files:',
     noFoldersCommand: 'npm run serve -- --models-dir ~/models',
     add: 'Add',
@@ -125,7 +123,7 @@ export const modelsTexts = catalogue({
     /** "llama, 7.25 billion parameters, 32 layers, context up to 32,768." */
     line: (parts: readonly string[]) => `${parts.join(', ')}.`,
     parametersLong: (figure: string) => `${figure} parameters`,
-    layers: (count: string) => `${count} layers`,
+    layers: (value: number, count: string) => (value === 1 ? `${count} layer` : `${count} layers`),
     contextUpTo: (tokens: string) => `context up to ${tokens}`,
     chat: 'Chat',
     load: 'Load',

@@ -33,7 +33,8 @@ async function talkativeCore() {
   await writeScriptedModel(join(started.modelsDir, 'talker.gguf'), {
     script: plainScript,
     thenStop: false,
-    shape: 'slow',
+    // A token a millisecond: eight seconds of talk, far more than any test here waits.
+    contextLength: 8192,
   });
   const model = await started.addModel();
   return { ...started, model };
@@ -171,8 +172,10 @@ describe('a conversation, end to end', () => {
   });
 
   it('refuses a send without a model, with text of white space, or below a running answer, and saves nothing', async () => {
+    const empty = await core();
+    await expect(empty.client.conversations.send(send('Hello'))).rejects.toMatchObject({ code: 'no_model' });
+    expect(await empty.client.conversations.list()).toEqual([]);
     const { client, model, waitFor } = await talkativeCore();
-    await expect(client.conversations.send(send('Hello'))).rejects.toMatchObject({ code: 'no_model' });
     await expect(client.conversations.send(send(' \n', null, model.id))).rejects.toMatchObject({
       code: 'invalid_input',
     });

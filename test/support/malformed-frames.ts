@@ -184,9 +184,11 @@ const wrongCalls: Record<string, (random: () => number, id: string) => string> =
     }),
 };
 
+export const malformedKinds = Object.keys(makers);
+
 /** A frame that no peer of ours sends. Each is answered with one error frame, or the channel is closed. */
 export function malformedFrame(random: () => number): MalformedFrame {
-  const kind = pick(random, Object.keys(makers));
+  const kind = pick(random, malformedKinds);
   const data = makers[kind]?.(random, `bad${whole(random, 1_000_000)}`);
   if (data === undefined) throw new Error(`no maker ${kind}`);
   return { kind, data };

@@ -33,7 +33,10 @@ beforeEach(async () => {
 });
 afterEach(() => rm(folder, { recursive: true, force: true }));
 
-const parse = () => gguf(path, { allowLocalFile: true, computeParametersCount: true });
+async function parse() {
+  const parsed = await gguf(path, { allowLocalFile: true, computeParametersCount: true });
+  return { ...parsed, metadata: Object.fromEntries<unknown>(Object.entries(parsed.metadata)) };
+}
 
 describe('chunks of a script', () => {
   test.each([

@@ -81,13 +81,13 @@ describe('settings', () => {
       file: {
         read: file.read,
         write: () => {
-          throw new Error('ENOSPC');
+          throw Object.assign(new Error('no space'), { code: 'ENOSPC' });
         },
       },
       bus,
       log,
     });
-    expect(() => settings.update({ theme: 'dark' })).toThrow('ENOSPC');
+    expect(() => settings.update({ theme: 'dark' })).toThrow(expect.objectContaining({ code: 'disk_full' }));
     expect(settings.get().theme).toBe('system');
     expect(events).toEqual([]);
   });

@@ -18,6 +18,11 @@ const REPACKED = new Set<GgmlType | undefined>([
 /** Embeddings and norms are not copied; what is left of a file at the least. */
 const REPACKED_SHARE = 0.85;
 
+/** An automatic context leaves half of the free memory to everything else on the machine. */
+const AUTOMATIC_SHARE = 0.5;
+/** An automatic context is not made smaller than this for the sake of other programs. */
+const MIN_AUTOMATIC_CONTEXT = 1024;
+
 /** What a load may use at the most, in bytes: memory free or given back at once, swap, and VRAM. */
 async function usableBytes(llama: Llama): Promise<number> {
   const swap = await llama.getSwapState();
@@ -40,6 +45,22 @@ export async function refuseImpossibleLoad(llama: Llama, input: LoadInput): Prom
   const info = await readGgufFileInfo(input.path, { sourceType: 'filesystem', logWarnings: false });
   const insights = await GgufInsights.from(info, llama);
   if (REPACKED.has(insights.dominantTensorType)) throw appError('model_not_enough_memory', { needBytes, freeBytes });
+}
+
+/**
+ * The largest of `wanted`, its half, its quarter and so on, in tokens, whose context takes no more than its
+ * share of the free memory.
+ */
+export async function fitContextSize(model: LlamaModel, wanted: number): Promise<number> {
+  const shareBytes = process.availableMemory() * AUTOMATIC_SHARE;
+  for (let size = wanted; size > MIN_AUTOMATIC_CONTEXT; size = Math.ceil(size / 2)) {
+    const need = await model.fileInsights.estimateContextResourceRequirementsV2({
+      contextSize: size,
+      modelGpuLayers: model.gpuLayers,
+    });
+    if (need.cpuRam <= shareBytes) return size;
+  }
+  return Math.min(wanted, MIN_AUTOMATIC_CONTEXT);
 }
 
 /** What a context of this size would need, for the text of an error; null when that cannot be told. */

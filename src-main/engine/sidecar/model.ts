@@ -10,7 +10,7 @@ import { appError } from '../../contract/index.ts';
 import type { LoadInput } from './contract.ts';
 import { mapLoadFailure } from './load-errors.ts';
 import type { NativeLog } from './log.ts';
-import { contextNeed, refuseImpossibleLoad } from './memory.ts';
+import { contextNeed, fitContextSize, refuseImpossibleLoad } from './memory.ts';
 import type { ChunkSample } from './prefill.ts';
 import { movesSystemPrompt } from './prompt.ts';
 
@@ -76,7 +76,8 @@ export async function loadModel(
       loadSignal: signal,
       onLoadProgress: throttled(onProgress),
     });
-    contextSize = Math.min(contextSize, model.trainContextSize);
+    if (input.contextSize === null)
+      contextSize = await fitContextSize(model, Math.min(contextSize, model.trainContextSize));
     const context = await model.createContext({
       contextSize: input.contextSize === null ? { max: contextSize } : contextSize,
       sequences: 1,

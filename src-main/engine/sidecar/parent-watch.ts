@@ -1,7 +1,7 @@
 import { workerData } from 'node:worker_threads';
 
-/** A second is half of what the design allows between the parent's end and ours. */
-const INTERVAL_MS = 1000;
+/** A quarter of the 2 s that the design allows between the parent's end and ours. */
+const INTERVAL_MS = 500;
 
 function isAlive(pid: number): boolean {
   try {

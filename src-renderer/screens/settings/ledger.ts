@@ -1,4 +1,5 @@
 import type { LedgerEntry } from '../../../src-main/contract/index.ts';
+import { formatDay, formatTime } from '../../lib/format.ts';
 
 /** Rows under one heading: this run of the app, the rest of today, then one group a day. */
 export interface LedgerGroup {
@@ -30,4 +31,18 @@ function groupOf(at: number, sessionStartedAt: number, now: number): Omit<Ledger
   if (at >= sessionStartedAt) return { kind: 'session', key: 'session', at: sessionStartedAt };
   const day = new Date(at).toDateString();
   return { kind: day === new Date(now).toDateString() ? 'today' : 'day', key: day, at };
+}
+
+// Made once: a format costs some 50 µs.
+const clock = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit', second: '2-digit' });
+
+/** Time of day to the second, as a ledger needs it. @param at ms since 1970 */
+export function clockText(at: number): string {
+  return clock.format(at);
+}
+
+/** The time for today, else the day and the time. @param at ms since 1970 */
+export function sinceText(at: number, now: number): string {
+  const time = formatTime(at);
+  return new Date(at).toDateString() === new Date(now).toDateString() ? time : `${formatDay(at, now)}, ${time}`;
 }

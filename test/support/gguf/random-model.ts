@@ -98,7 +98,9 @@ const DEFAULT_VOCABULARY = 32_000;
 const LOGIT_DEVIATION = 3;
 
 /** With a tied output matrix a token would predict itself unless the layers add far more than the embedding. */
-const POST_NORM_GAIN = 10;
+const POST_NORM_GAIN = 30;
+
+const UNSAMPLED_TYPES: readonly number[] = [TOKEN_TYPES.control, TOKEN_TYPES.unknown, TOKEN_TYPES.byte];
 
 const COMMON_WORDS =
   'the of and to in is that it was for on are as with his they at be this have from or one had by word but not ' +
@@ -136,9 +138,11 @@ export function syntheticVocabulary(size: number, seed: number): VocabularyToken
 /** The tokens of a GGUF file with a SentencePiece vocabulary, with ChatML's markers added. */
 async function copiedVocabulary(path: string): Promise<VocabularyToken[]> {
   const { metadata } = await gguf(path, { allowLocalFile: true });
-  const texts = metadata['tokenizer.ggml.tokens'];
-  const scores = metadata['tokenizer.ggml.scores'];
-  const types = metadata['tokenizer.ggml.token_type'];
+  const values = new Map<string, unknown>(Object.entries(metadata));
+  const valueOf = (key: string) => values.get(key);
+  const texts = valueOf('tokenizer.ggml.tokens');
+  const scores = valueOf('tokenizer.ggml.scores');
+  const types = valueOf('tokenizer.ggml.token_type');
   if (!Array.isArray(texts) || !Array.isArray(scores) || !Array.isArray(types))
     throw new TypeError('the file has no SentencePiece vocabulary');
   const known = new Set<number>(Object.values(TOKEN_TYPES));
@@ -163,8 +167,8 @@ function tensorType(role: TensorRole, type: RandomType, rowElements: number): Te
 
 /**
  * Writes a model of any shape with random weights of the usual size: attention is spread over the context, so a
- * wrong token in the cache changes every later probability. Control tokens have zero output rows and are never
- * sampled, so a generation runs to its token limit. Memory use stays at a few megabytes.
+ * wrong token in the cache changes every later probability. Control and byte tokens have zero output rows and are
+ * never sampled, so a generation runs to its token limit and every token is text. Memory use stays at a few megabytes.
  */
 export async function writeRandomModel(path: string, options: RandomModelOptions): Promise<WrittenGguf> {
   const { shape, type, seed = 1 } = options;
@@ -175,7 +179,7 @@ export async function writeRandomModel(path: string, options: RandomModelOptions
   const blocks = new RandomBlocks(seed);
   const isUnsampled = (row: number): boolean => {
     const token = tokens[row];
-    return token === undefined || token.type === TOKEN_TYPES.control || token.type === TOKEN_TYPES.unknown;
+    return token === undefined || UNSAMPLED_TYPES.includes(token.type);
   };
   const fill = (role: TensorRole, tensorShape: readonly number[]): Pick<GgufTensor, 'type' | 'data'> => {
     if (role === 'norm') return normTensor(tensorShape);

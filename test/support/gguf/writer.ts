@@ -155,7 +155,8 @@ class ByteSink {
 function writeScalar(sink: ByteSink, type: GgufValue['type'], value: unknown): void {
   if (typeof value === 'string') sink.string(value);
   else if (typeof value === 'boolean') sink.number('uint8', value ? 1 : 0);
-  else if (typeof value === 'bigint') type === 'uint64' ? sink.uint64(value) : sink.int64(value);
+  else if (typeof value === 'bigint' && type === 'uint64') sink.uint64(value);
+  else if (typeof value === 'bigint') sink.int64(value);
   else if (typeof value === 'number' && isNumberType(type)) sink.number(type, value);
   else throw new TypeError(`a ${typeof value} is no ${type}`);
 }

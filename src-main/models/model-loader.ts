@@ -1,0 +1,129 @@
+import { appError, errorCodeOf } from '../contract/index.ts';
+import type { Engine, LoadRequest } from '../engine/api.ts';
+
+/** What the loader needs from the library; in tests a few lines. */
+export interface LoaderLibrary {
+  /**
+   * Checks the model and says how to load it.
+   * @throws not_found, model_file_missing, the header's errors; model_load_crashed when the last load took the
+   * engine down and `retryAfterCrash` is not set
+   */
+  prepare(id: string, options: { retryAfterCrash: boolean }): Promise<LoadRequest>;
+  /**
+   * Written before the load begins and taken back when it ends any other way than with a crash: an app that
+   * died with its engine finds the mark at its next start.
+   */
+  markLoading(id: string): Promise<void>;
+  markSettled(id: string, outcome: 'loaded' | 'refused' | 'crashed'): Promise<void>;
+}
+
+export interface LoadOptions {
+  signal?: AbortSignal | undefined;
+  retryAfterCrash?: boolean | undefined;
+  /** Another load that is going on is cancelled; without this it is waited for. */
+  supersede?: boolean | undefined;
+}
+
+export interface ModelLoader {
+  /** Ends when the model is ready. Returns the time this call waited for it, 0 when it was ready. */
+  load(id: string, options?: LoadOptions): Promise<{ loadMs: number }>;
+  /** Cancels the load that is going on, and waits until it has ended. */
+  cancel(): Promise<void>;
+}
+
+interface RunningLoad {
+  readonly id: string;
+  readonly abort: AbortController;
+  /** True when the engine had to load something. */
+  readonly done: Promise<boolean>;
+  /** Callers that still want it: the last one who leaves cancels it. */
+  waiting: number;
+}
+
+/** Runs one load at a time for any number of callers. */
+export function createModelLoader(engine: Pick<Engine, 'state' | 'load'>, library: LoaderLibrary): ModelLoader {
+  let running: RunningLoad | undefined;
+  let loadedKey: string | null = null;
+
+  const isReady = (request: LoadRequest) => {
+    const { status, modelId } = engine.state;
+    const inUse = status === 'ready' || status === 'generating';
+    return inUse && modelId === request.modelId && loadedKey === JSON.stringify(request);
+  };
+
+  const run = async (id: string, retryAfterCrash: boolean, signal: AbortSignal): Promise<boolean> => {
+    const request = await library.prepare(id, { retryAfterCrash });
+    if (isReady(request)) return false;
+    if (signal.aborted) throw appError('aborted');
+    loadedKey = null;
+    await library.markLoading(id);
+    try {
+      await engine.load(request, signal);
+    } catch (error) {
+      const crashed = ['model_load_crashed', 'engine_crashed'].includes(errorCodeOf(error));
+      await library.markSettled(id, crashed ? 'crashed' : 'refused');
+      throw error;
+    }
+    loadedKey = JSON.stringify(request);
+    await library.markSettled(id, 'loaded');
+    return true;
+  };
+
+  const start = (id: string, retryAfterCrash: boolean): RunningLoad => {
+    const abort = new AbortController();
+    const done = run(id, retryAfterCrash, abort.signal).finally(() => {
+      if (running === started) running = undefined;
+    });
+    // Its errors reach the callers; a load that all of them left must not end the process.
+    done.catch(() => {});
+    const started: RunningLoad = { id, abort, done, waiting: 0 };
+    running = started;
+    return started;
+  };
+
+  const join = async (load: RunningLoad, signal: AbortSignal | undefined): Promise<boolean> => {
+    load.waiting += 1;
+    try {
+      return await untilAborted(load.done, signal);
+    } finally {
+      load.waiting -= 1;
+      if (load.waiting === 0) load.abort.abort();
+    }
+  };
+
+  return {
+    async load(id, { signal, retryAfterCrash = false, supersede = false } = {}) {
+      const startedAt = performance.now();
+      while (running && running.id !== id) {
+        if (supersede) running.abort.abort();
+        await untilAborted(settled(running.done), signal);
+      }
+      if (signal?.aborted) throw appError('aborted');
+      const loaded = await join(running ?? start(id, retryAfterCrash), signal);
+      return { loadMs: loaded ? performance.now() - startedAt : 0 };
+    },
+    async cancel() {
+      running?.abort.abort();
+      if (running) await settled(running.done);
+    },
+  };
+}
+
+async function settled(promise: Promise<unknown>): Promise<void> {
+  await promise.catch(() => {});
+}
+
+async function untilAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (!signal) return promise;
+  let onAbort = () => {};
+  const aborted = new Promise<never>((_, reject) => {
+    onAbort = () => reject(appError('aborted'));
+    if (signal.aborted) onAbort();
+    else signal.addEventListener('abort', onAbort, { once: true });
+  });
+  try {
+    return await Promise.race([promise, aborted]);
+  } finally {
+    signal.removeEventListener('abort', onAbort);
+  }
+}

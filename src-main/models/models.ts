@@ -1,0 +1,289 @@
+import { randomUUID } from 'node:crypto';
+import { stat } from 'node:fs/promises';
+import { basename } from 'node:path';
+import {
+  appError,
+  errorCodeOf,
+  type Model,
+  type ModelDetails,
+  type ModelFile,
+  type ModelFolder,
+  type ModelSettings,
+} from '../contract/index.ts';
+import type { Engine, LoadRequest } from '../engine/api.ts';
+import { entries } from '../entries.ts';
+import type { EventBus } from '../events.ts';
+import type { Platform } from '../platform.ts';
+import type { SettingsService } from '../settings/settings.ts';
+import type { StoreClient, StoredModel } from '../store/api.ts';
+import { createHeaderReader } from './gguf-header.ts';
+import { createModelFiles, type FoundModel } from './model-files.ts';
+import { readerOfFiles, type ModelHeader, type ReadHeader } from './model-header.ts';
+import { createModelLoader } from './model-loader.ts';
+import { modelName } from './model-text.ts';
+
+/** The model library: what the list holds, where the files are, and loading them. */
+export interface Models {
+  list(): Promise<Model[]>;
+  /** @throws not_found, model_file_missing and the header's errors */
+  details(id: string): Promise<ModelDetails>;
+  folders(): Promise<ModelFolder[]>;
+  files(): Promise<ModelFile[]>;
+  /** @throws invalid_input when the host has no file dialog */
+  pickFiles(): Promise<ModelFile[]>;
+  /** Files that a host lets in by a drop; the renderer gets their ids. */
+  allow(paths: readonly string[]): Promise<ModelFile[]>;
+  /**
+   * Puts a file into the list, or reads it again when it is there. The first one becomes the default model.
+   * @throws not_found, model_file_missing, model_file_forbidden and the header's errors
+   */
+  add(fileId: string): Promise<Model>;
+  /** Unloads the model and takes it off the list; the file stays. */
+  remove(id: string): Promise<void>;
+  /**
+   * The user's word: another load that is going on is cancelled for it.
+   * @throws model_load_crashed without trying when the last load crashed and `retryAfterCrash` is not set
+   */
+  load(id: string, options?: { retryAfterCrash?: boolean | undefined }): Promise<void>;
+  cancelLoad(): Promise<void>;
+  unload(): Promise<void>;
+  /** Applied at the next load, which the next answer asks for. */
+  updateSettings(id: string, patch: { [K in keyof ModelSettings]?: ModelSettings[K] | undefined }): Promise<void>;
+  /**
+   * Makes the model ready for an answer; waits for another load that is going on.
+   * `loadMs`: how long this call waited, 0 when the model was ready.
+   */
+  ensureLoaded(id: string, signal?: AbortSignal): Promise<{ model: Model; loadMs: number }>;
+  /** Loads the default model when the settings say so. A failure is in the engine's state. */
+  loadAtStart(): Promise<void>;
+  /** Cancels a load and ends the header worker. Before the engine and the store end. */
+  close(): Promise<void>;
+}
+
+interface ModelsOptions {
+  store: Pick<StoreClient, 'models'>;
+  engine: Engine;
+  platform: Pick<Platform, 'paths' | 'pickModelFiles'>;
+  bus: EventBus;
+  settings: SettingsService;
+  log: Platform['log'];
+  /** Another reader than the worker's, for tests. */
+  readHeader?: ReadHeader;
+}
+
+/** Headers kept for the details page: a large one holds some 100 KB. */
+const KEPT_HEADERS = 8;
+
+export function createModels(options: ModelsOptions): Models {
+  const { store, engine, platform, bus, settings, log } = options;
+  const files = createModelFiles(platform.paths.modelFolders);
+  const worker = createHeaderReader(entries.ggufWorker);
+  const headers = createCheckedHeaders(options.readHeader ?? readerOfFiles(worker));
+  const changed = () => bus.emit({ type: 'models.changed' });
+
+  const toModel = async (row: StoredModel): Promise<Model> => {
+    const { path, ...facts } = row;
+    const available = await files.parts(path).then(
+      () => true,
+      () => false,
+    );
+    return { ...facts, fileName: basename(path), location: files.location(path), available };
+  };
+
+  const toFiles = async (wanted?: ReadonlySet<string>): Promise<ModelFile[]> => {
+    const [listed, rows] = await Promise.all([files.list(), store.models.list(undefined)]);
+    return listed
+      .filter(({ fileId }) => wanted?.has(fileId) ?? true)
+      .map(({ fileId, found }) => ({
+        fileId,
+        fileName: found.fileName,
+        location: files.location(found.path),
+        sizeBytes: found.sizeBytes,
+        modelId: rows.find((row) => row.path === found.path)?.id ?? null,
+      }));
+  };
+
+  const allow = async (paths: readonly string[]) => toFiles(new Set(await files.allow(paths)));
+
+  const loader = createModelLoader(engine, {
+    async prepare(id, { retryAfterCrash }) {
+      const row = await store.models.get({ id });
+      if (row.lastLoadCrashed && !retryAfterCrash) throw appError('model_load_crashed');
+      const found = await files.parts(row.path);
+      // The sidecar opens only files that the parser accepted as they are now.
+      const header = await headers.ofChanged(found, row);
+      if (header) await store.models.upsert({ ...row, ...factsOf(found, header) });
+      return loadRequest(row, found, settings);
+    },
+    markLoading: (id) => setOutcome(id, true, null),
+    markSettled: (id, outcome) => setOutcome(id, outcome === 'crashed', outcome === 'loaded' ? Date.now() : null),
+  });
+
+  const setOutcome = async (id: string, crashed: boolean, usedAt: number | null) => {
+    try {
+      await store.models.setLoadOutcome({ id, crashed, usedAt });
+    } catch (error) {
+      // A full disk must not keep a model from loading, nor hide why it did not.
+      log('models.outcome_not_saved', { code: errorCodeOf(error) });
+    }
+    changed();
+  };
+
+  return {
+    list: async () => Promise.all((await store.models.list(undefined)).map(toModel)),
+    async details(id) {
+      const row = await store.models.get({ id });
+      const header = await headers.of(await files.parts(row.path));
+      return { model: await toModel(row), ...detailsOf(header) };
+    },
+    folders: () => files.folders(),
+    files: () => toFiles(),
+    allow,
+    async pickFiles() {
+      if (!platform.pickModelFiles) throw appError('invalid_input');
+      return allow(await platform.pickModelFiles());
+    },
+    async add(fileId) {
+      const found = await files.resolve(fileId);
+      const header = await headers.of(found);
+      const row = await store.models.upsert(newRow(found, header));
+      changed();
+      if (settings.get().defaultModelId === null) settings.update({ defaultModelId: row.id });
+      return toModel(row);
+    },
+    async remove(id) {
+      await store.models.get({ id });
+      if (engine.state.modelId === id) {
+        await loader.cancel();
+        await engine.unload();
+      }
+      await store.models.remove({ id });
+      changed();
+      if (settings.get().defaultModelId === id) settings.update({ defaultModelId: null });
+    },
+    async load(id, { retryAfterCrash } = {}) {
+      await loader.load(id, { retryAfterCrash, supersede: true });
+    },
+    cancelLoad: () => loader.cancel(),
+    async unload() {
+      await loader.cancel();
+      await engine.unload();
+    },
+    async updateSettings(id, patch) {
+      await store.models.updateSettings({ id, settings: withoutUndefined(patch) });
+      changed();
+    },
+    async ensureLoaded(id, signal) {
+      const { loadMs } = await loader.load(id, { signal });
+      return { model: await toModel(await store.models.get({ id })), loadMs };
+    },
+    async loadAtStart() {
+      const { loadModelAtStart, defaultModelId } = settings.get();
+      if (!loadModelAtStart || defaultModelId === null) return;
+      try {
+        await loader.load(defaultModelId);
+      } catch (error) {
+        log('models.not_loaded_at_start', { code: errorCodeOf(error) });
+      }
+    },
+    async close() {
+      await loader.cancel();
+      await worker.close();
+    },
+  };
+}
+
+/**
+ * Remembers which files were accepted in which state. A file counts as unchanged by its size and its change
+ * time, which copying and most tools cannot set back.
+ */
+function createCheckedHeaders(read: ReadHeader) {
+  const kept = new Map<string, { state: string; header: ModelHeader }>();
+  const accepted = new Map<string, string>();
+
+  const of = async (found: FoundModel): Promise<ModelHeader> => {
+    const { state } = await fileState(found);
+    const known = kept.get(found.path);
+    if (known?.state === state) return known.header;
+    const header = await read(found);
+    kept.delete(found.path);
+    kept.set(found.path, { state, header });
+    accepted.set(found.path, state);
+    const [oldest] = kept.keys();
+    if (kept.size > KEPT_HEADERS && oldest !== undefined) kept.delete(oldest);
+    return header;
+  };
+
+  return {
+    /** The header, read now unless the file is as it was. */
+    of,
+    /** The header when the file is not known to be what the row says; null when it is. */
+    async ofChanged(found: FoundModel, row: StoredModel): Promise<ModelHeader | null> {
+      const { state, changedMs } = await fileState(found);
+      const asAdded = found.sizeBytes === row.sizeBytes && changedMs < row.addedAt;
+      return asAdded || accepted.get(found.path) === state ? null : of(found);
+    },
+  };
+}
+
+async function fileState({ partPaths }: FoundModel): Promise<{ state: string; changedMs: number }> {
+  const parts = await Promise.all(partPaths.map((path) => stat(path)));
+  return {
+    state: parts.map(({ ino, size, mtimeMs, ctimeMs }) => [ino, size, mtimeMs, ctimeMs].join(':')).join(' '),
+    changedMs: Math.max(...parts.map(({ ctimeMs }) => ctimeMs)),
+  };
+}
+
+/** The columns that come from the file. */
+function factsOf(found: FoundModel, header: ModelHeader) {
+  return {
+    path: found.path,
+    name: modelName(header.name, found.fileName),
+    sizeBytes: found.sizeBytes,
+    architecture: header.architecture,
+    parameterCount: header.parameterCount,
+    quant: header.quant,
+    trainedContextSize: header.trainedContextSize,
+    licence: header.licence,
+    hasChatTemplate: header.chatTemplate !== null,
+    parts: found.partPaths.length,
+  };
+}
+
+function newRow(found: FoundModel, header: ModelHeader): StoredModel {
+  return {
+    id: randomUUID(),
+    ...factsOf(found, header),
+    addedAt: Date.now(),
+    lastUsedAt: null,
+    lastLoadCrashed: false,
+    settings: { contextSize: null, gpuLayers: null },
+  };
+}
+
+function detailsOf(header: ModelHeader): Omit<ModelDetails, 'model'> {
+  const { chatTemplate, layerCount, headCount, kvHeadCount } = header;
+  const { embeddingLength, vocabularySize, tokenizer, metadata } = header;
+  return { chatTemplate, layerCount, headCount, kvHeadCount, embeddingLength, vocabularySize, tokenizer, metadata };
+}
+
+function loadRequest(row: StoredModel, found: FoundModel, settings: SettingsService): LoadRequest {
+  const { contextSize, threads, flashAttention } = settings.get();
+  return {
+    modelId: row.id,
+    path: found.path,
+    sizeBytes: found.sizeBytes,
+    contextSize: row.settings.contextSize ?? contextSize,
+    gpuLayers: row.settings.gpuLayers,
+    threads,
+    flashAttention,
+  };
+}
+
+function withoutUndefined(patch: { [K in keyof ModelSettings]?: ModelSettings[K] | undefined }) {
+  const { contextSize, gpuLayers } = patch;
+  return {
+    ...(contextSize === undefined ? {} : { contextSize }),
+    ...(gpuLayers === undefined ? {} : { gpuLayers }),
+  };
+}

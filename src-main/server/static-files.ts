@@ -1,0 +1,46 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { extname, join, relative, sep } from 'node:path';
+
+export interface StaticFile {
+  readonly body: Buffer;
+  readonly type: string;
+  readonly cacheControl: string;
+}
+
+/** What the renderer's build makes; a file of another kind is not served. */
+const TYPES: Readonly<Record<string, string>> = {
+  '.html': 'text/html; charset=utf-8',
+  '.js': 'text/javascript; charset=utf-8',
+  '.css': 'text/css; charset=utf-8',
+  '.svg': 'image/svg+xml',
+  '.png': 'image/png',
+  '.ico': 'image/x-icon',
+  '.woff2': 'font/woff2',
+  '.json': 'application/json',
+  '.txt': 'text/plain; charset=utf-8',
+};
+
+/**
+ * Reads the built renderer once into memory. The keys are the only paths that are ever answered, compared
+ * as they stand in the request: no path is resolved, decoded or joined from a URL.
+ * @throws when the folder holds no index.html
+ */
+export function loadStaticFiles(dir: string): ReadonlyMap<string, StaticFile> {
+  const files = new Map<string, StaticFile>();
+  for (const entry of readdirSync(dir, { recursive: true, withFileTypes: true })) {
+    const type = TYPES[extname(entry.name)];
+    if (!entry.isFile() || type === undefined) continue;
+    const path = join(entry.parentPath, entry.name);
+    const url = `/${relative(dir, path).split(sep).join('/')}`;
+    files.set(url, { body: readFileSync(path), type, cacheControl: cacheControlOf(url) });
+  }
+  const index = files.get('/index.html');
+  if (!index) throw new Error('The interface is not built: index.html is missing.');
+  files.set('/', index);
+  return files;
+}
+
+/** Names under assets/ carry a hash of their content; everything else may change with the next version. */
+function cacheControlOf(url: string): string {
+  return url.startsWith('/assets/') ? 'private, max-age=31536000, immutable' : 'no-store';
+}

@@ -1,0 +1,194 @@
+import {
+  blocksToHtml,
+  inlineToHtml,
+  noReferences,
+  parseBlocks,
+  parseInline,
+  type ParserWork,
+  type References,
+} from './parser.ts';
+import { closesFence, openFence, type OpenFence } from './scanner.ts';
+import type { Token } from 'marked';
+
+/** What is shown of a block that still grows: its frame, finished parts of its last line, then plain text. */
+export interface LivePiece {
+  id: number;
+  /** HTML of the block; later text goes into its last element. */
+  html: string;
+  /** HTML of finished pieces of the last line, in order. */
+  inlines: readonly string[];
+  /** Text that is not read yet. */
+  pending: string;
+}
+
+/** Stands for the text to come while the frame of a block is made. Private use: it means nothing in Markdown. */
+const SENTINEL = '\uE000';
+/** Beginning of a line that frames its text: quote, list, task and heading marks. */
+const LINE_FRAME = /^[ \t]*(?:>[ \t]?|[-*+][ \t]+(?:\[[ xX]\][ \t]+)?|\d{1,9}[.)][ \t]+|#{1,6}[ \t]+)*/;
+/** A line that goes on in another block than the line before. */
+const NEW_FRAME = /^(?:[ \t]+\S|>|[-*+][ \t]|\d{1,9}[.)][ \t]|#{1,6}[ \t]|\||`{3}|~{3})/;
+const MAY_OPEN = /[*_`~[<&\\\n]|https?:\/\/|www\./;
+const MAY_CLOSE = /[*_`~\])>;\\\n\s]/;
+const UNRESOLVED = /[*_`~[<&\\]|!$|https?:\/\/\S*$|www\.\S*$/;
+
+/** Characters that the parser may still be given for what is live; refilled by what arrives. */
+export interface Credit {
+  left: number;
+}
+
+/**
+ * One block, or one item of a list, while it grows. Only what changed is read again: the frame when a new
+ * line needs one, the last line from the last finished place on. When there is no credit the text is shown
+ * plain until there is, or until the block is settled.
+ */
+export class GrowingPiece {
+  readonly id: number;
+  #html = '';
+  #inlines: string[] = [];
+  #text = '';
+  /** The frame covers the text up to here; -1: there is none yet. */
+  #framed = -1;
+  #frozen = 0;
+  #triedAt = 0;
+  #frameDue = true;
+  #fence: OpenFence | undefined;
+  #lineStart = 0;
+  readonly #references: References;
+  readonly #work: ParserWork;
+  readonly #credit: Credit;
+
+  constructor(id: number, references: References, work: ParserWork, credit: Credit) {
+    this.id = id;
+    this.#references = references;
+    this.#work = work;
+    this.#credit = credit;
+  }
+
+  /** Takes text to add and returns what to show. */
+  grow(addition: string): LivePiece {
+    for (const part of addition.split(/(?<=\n)/)) {
+      this.#text += part;
+      if (part.endsWith('\n')) this.#endLine();
+    }
+    if (this.#fence === undefined) {
+      this.#lookForFrame();
+      if (!this.#frameDue) this.#readInline();
+    } else if (this.#frameDue) {
+      this.#makeFrame(this.#lineStart);
+    }
+    return this.show();
+  }
+
+  show(): LivePiece {
+    return { id: this.id, html: this.#html, inlines: this.#inlines, pending: this.#pending() };
+  }
+
+  #pending(): string {
+    const rest = this.#text.slice(this.#frozen);
+    // A row is shown when it is whole: half of one would be bars and dashes.
+    if (this.#isTable()) return '';
+    const fence = this.#fence;
+    if (fence === undefined) return this.#framed === -1 ? '' : rest.replace(/\s+$/, '');
+    return rest.replace(new RegExp(`^[ \\t]{0,${fence.indent}}`, 'gm')).replace(/\n[ \t]*[`~]*$/, '');
+  }
+
+  #isTable(): boolean {
+    return this.#html.endsWith('</table></div>');
+  }
+
+  #endLine(): void {
+    const line = this.#text.slice(this.#lineStart, -1);
+    this.#lineStart = this.#text.length;
+    if (this.#fence !== undefined) {
+      if (closesFence(line.trim(), this.#fence)) {
+        this.#fence = undefined;
+        this.#frameDue = true;
+      }
+      return;
+    }
+    const frame = LINE_FRAME.exec(line)?.[0].length ?? 0;
+    const opened = openFence(line.slice(frame));
+    if (opened !== undefined) {
+      this.#fence = { ...opened, indent: frame };
+      this.#frameDue = true;
+    }
+    if (line.trimStart().startsWith('|') || /^[-:| \t]+\|[-:| \t]*$/.test(line) || this.#isTable()) this.#frameDue = true;
+  }
+
+  /** A line that began may need another frame than the one that is shown. */
+  #lookForFrame(): void {
+    const line = this.#text.slice(this.#lineStart);
+    const isFirst = this.#framed === -1;
+    const isNew = this.#lineStart > this.#framed && NEW_FRAME.test(line);
+    if (isNew || this.#afterBlank()) this.#frameDue = true;
+    if (!this.#frameDue) return;
+    const frame = LINE_FRAME.exec(line)?.[0].length ?? 0;
+    const content = line.slice(frame);
+    if (line.startsWith('|')) {
+      if (!isFirst) this.#makeFrame(this.#lineStart);
+    } else if (/[^\s\d#>*+\-|`~=_.)]/.test(content) || content.length > 12) {
+      this.#makeFrame(this.#lineStart + frame);
+    }
+  }
+
+  #afterBlank(): boolean {
+    return this.#framed < this.#lineStart && /\n[ \t]*\n$/.test(this.#text.slice(0, this.#lineStart));
+  }
+
+  #makeFrame(end: number): void {
+    const inTable = this.#fence === undefined && this.#text.slice(this.#lineStart).startsWith('|');
+    const cost = end + 1;
+    if (this.#credit.left < cost) return;
+    this.#credit.left -= cost;
+    const source = this.#text.slice(0, end) + (inTable ? '' : SENTINEL);
+    this.#html = blocksToHtml(parseBlocks(source, this.#copyOfReferences(), this.#work)).replaceAll(SENTINEL, '');
+    this.#inlines = [];
+    this.#framed = end;
+    this.#frozen = end;
+    this.#triedAt = end;
+    this.#frameDue = false;
+  }
+
+  /** Half a definition must not become known. */
+  #copyOfReferences(): References {
+    return Object.assign(noReferences(), this.#references);
+  }
+
+  #readInline(): void {
+    const segment = this.#text.slice(this.#frozen);
+    const fresh = this.#text.slice(this.#triedAt);
+    const hasUrl = /https?:\/\/|www\./.test(segment);
+    if (!MAY_OPEN.test(segment) || !MAY_CLOSE.test(fresh)) return;
+    if (!hasUrl && !/[*_`~\])>;\\\n]/.test(fresh)) return;
+    if (this.#credit.left < segment.length) return;
+    this.#credit.left -= segment.length;
+    this.#triedAt = this.#text.length;
+    const [finished, length] = finishedTokens(parseInline(segment, this.#copyOfReferences(), this.#work));
+    if (length === 0) return;
+    this.#inlines = [...this.#inlines, inlineToHtml(finished)];
+    this.#frozen += length;
+  }
+}
+
+/** The tokens up to the first that may still change, and the length of their source. */
+function finishedTokens(tokens: Token[]): [Token[], number] {
+  const finished: Token[] = [];
+  let length = 0;
+  for (const token of tokens) {
+    if (token.type === 'text') {
+      const at = token.raw.search(UNRESOLVED);
+      if (at === 0) break;
+      if (at > 0) {
+        const raw = token.raw.slice(0, at);
+        finished.push({ type: 'text', raw, text: raw });
+        length += at;
+        break;
+      }
+    }
+    // A mark at the very end may be half of a longer one: "*" of "**", a link's "]" before its "(".
+    if (token === tokens.at(-1) && token.type !== 'text' && token.type !== 'br') break;
+    finished.push(token);
+    length += token.raw.length;
+  }
+  return [finished, length];
+}

@@ -1,0 +1,212 @@
+import type { Model, ModelDetails, ModelFile, ModelSettings } from '../../../src-main/contract/index.ts';
+import { toasts } from '../../components/toasts.svelte.ts';
+import type { AppState } from '../../state/app.svelte.ts';
+import { failureOf, type Failure } from '../../state/failure.ts';
+import { modelsTexts as texts } from '../../texts/models.ts';
+import type { ModelAction } from './actions.ts';
+import { isModelFailure, type ModelStep } from './failures.ts';
+import { filterModels, matchDropped, sortModels, type DroppedFile, type ModelSort } from './list.ts';
+
+interface HeaderState {
+  modelId: string;
+  details: ModelDetails | null;
+  failure: Failure | null;
+}
+
+/** What the Models screen shows beyond the stores: filter, selection, the add panel and failed steps. */
+export class ModelsPage {
+  query = $state('');
+  sort = $state<ModelSort>('lastUsed');
+  addOpen = $state(false);
+  /** File that is being added. */
+  addingId = $state<string | null>(null);
+  addFailed = $state.raw<{ file: ModelFile; failure: Failure } | null>(null);
+  /** Names of dropped files that lie in no allowed folder. */
+  unmatched = $state.raw<readonly string[]>([]);
+  /** Said to assistive technology. */
+  announcement = $state('');
+  #header = $state.raw<HeaderState | null>(null);
+  /** Why the last step with a model failed. */
+  #failures = $state.raw<ReadonlyMap<string, Failure>>(new Map());
+  readonly #app: AppState;
+
+  readonly shown = $derived.by(() => sortModels(filterModels(this.#app.models.list, this.query), this.sort));
+  readonly selected = $derived.by(() => {
+    const { route } = this.#app.navigation;
+    return route.screen === 'models' ? this.#app.models.byId(route.modelId) : undefined;
+  });
+  readonly details = $derived.by(() => (this.#headerOfSelected()?.details ?? null));
+  readonly detailsFailure = $derived.by(() => (this.#headerOfSelected()?.failure ?? null));
+  readonly failure = $derived.by(() => (this.selected ? this.#failureOf(this.selected) : null));
+
+  constructor(app: AppState) {
+    this.#app = app;
+  }
+
+  /** Shows a model's details; a step back leads out of them, not through every model looked at. */
+  select(modelId: string | null): void {
+    const { navigation } = this.#app;
+    const wasOpen = navigation.route.screen === 'models' && navigation.route.modelId !== null;
+    navigation.go({ screen: 'models', modelId }, { replace: wasOpen });
+  }
+
+  /** Reads the header of the selected model. */
+  async readHeader(modelId: string): Promise<void> {
+    if (this.#header?.modelId !== modelId) this.#header = null;
+    const header: HeaderState = { modelId, details: null, failure: null };
+    try {
+      header.details = await this.#app.models.details(modelId);
+    } catch (error) {
+      header.failure = failureOf(error);
+    }
+    if (this.selected?.id === modelId) this.#header = header;
+  }
+
+  act(action: ModelAction, model: Model): void {
+    if (action === 'details') this.select(model.id);
+    else if (action === 'chat') this.#chat(model);
+    else if (action === 'load') void this.#load(model, false);
+    else if (action === 'remove') void this.#remove(model);
+    else if (action === 'unload') void this.#try(model, () => this.#app.models.unload());
+    else void this.#try(model, () => this.#app.models.cancelLoad());
+  }
+
+  /** Carries out a step that a message card offers. */
+  step(step: ModelStep, model: Model): void {
+    const { navigation } = this.#app;
+    if (step === 'open_engine_settings') navigation.openSettings('engine');
+    else if (step === 'open_folder_settings') navigation.openSettings('models');
+    else if (step === 'restart_engine') void this.#try(model, () => this.#app.engine.restart());
+    else if (step === 'remove') void this.#remove(model);
+    else if (step === 'load_anyway') void this.#load(model, true);
+    else if (!model.available) void this.#try(model, () => this.#app.models.refresh());
+    else void this.#load(model, false);
+  }
+
+  async updateSettings(model: Model, settings: Partial<ModelSettings>): Promise<void> {
+    await this.#try(model, () => this.#app.models.updateSettings(model.id, settings));
+  }
+
+  /** Opens the host's dialog where there is one, else the files of the allowed folders. */
+  async openGguf(): Promise<void> {
+    this.addFailed = null;
+    this.unmatched = [];
+    if (!this.#app.info.capabilities.canPickFile) {
+      this.addOpen = true;
+      void this.#app.models.refreshFiles();
+      return;
+    }
+    const files = await this.#app.models.pickFiles();
+    await this.#addAll(files);
+  }
+
+  async add(file: ModelFile): Promise<Model | null> {
+    this.addingId = file.fileId;
+    this.addFailed = null;
+    try {
+      const model = await this.#app.models.add(file.fileId);
+      this.announcement = texts.added(model.name);
+      // Its files know by now which of them are on the list.
+      if (this.#app.models.filesStatus === 'ready') void this.#app.models.refreshFiles();
+      return model;
+    } catch (error) {
+      this.addFailed = { file, failure: failureOf(error) };
+      return null;
+    } finally {
+      this.addingId = null;
+    }
+  }
+
+  /** Finds dropped files by name and size, as a browser gives no path, and adds those that are allowed. */
+  async drop(dropped: readonly DroppedFile[]): Promise<void> {
+    if (dropped.length === 0) return;
+    this.addFailed = null;
+    await this.#app.models.refreshFiles();
+    const { matched, unmatched } = matchDropped(dropped, this.#app.models.files);
+    this.unmatched = unmatched;
+    await this.#addAll(matched);
+  }
+
+  async #addAll(files: readonly ModelFile[]): Promise<void> {
+    let last: string | null = null;
+    for (const file of files) {
+      last = file.modelId ?? (await this.add(file))?.id ?? last;
+    }
+    if (last !== null && !this.addOpen) this.select(last);
+  }
+
+  #chat(model: Model): void {
+    this.#app.newChatModelId = model.id;
+    this.#app.newChat();
+  }
+
+  async #load(model: Model, retryAfterCrash: boolean): Promise<void> {
+    await this.#try(model, () => this.#app.models.load(model.id, { retryAfterCrash }));
+  }
+
+  async #remove(model: Model): Promise<void> {
+    const { models, settings } = this.#app;
+    // The way back needs the file's id, which only the list of files has.
+    await models.refreshFiles();
+    const file = models.files.find((candidate) => candidate.modelId === model.id);
+    const wasDefault = settings.value.defaultModelId === model.id;
+    const removed = await this.#try(model, () => models.remove(model.id));
+    if (!removed) return;
+    if (this.selected?.id === model.id || this.#routeIs(model.id)) this.select(null);
+    this.announcement = texts.removed(model.name);
+    if (file === undefined) return;
+    toasts.show({
+      text: texts.removed(model.name),
+      actionLabel: texts.undo,
+      onaction: () => void this.#putBack(model, file, wasDefault),
+    });
+  }
+
+  async #putBack(model: Model, file: ModelFile, wasDefault: boolean): Promise<void> {
+    const back = await this.add(file);
+    if (back === null) return;
+    await this.#try(back, () => this.#app.models.updateSettings(back.id, model.settings));
+    if (wasDefault) await this.#try(back, () => this.#app.settings.update({ defaultModelId: back.id }));
+  }
+
+  /** Runs a step and keeps why it failed. A step that the user stopped is no failure. */
+  async #try(model: Model, step: () => Promise<void>): Promise<boolean> {
+    this.#setFailure(model.id, null);
+    try {
+      await step();
+      return true;
+    } catch (error) {
+      const failure = failureOf(error);
+      if (failure.code === 'aborted') return false;
+      this.#setFailure(model.id, failure);
+      this.select(model.id);
+      return false;
+    }
+  }
+
+  #setFailure(modelId: string, failure: Failure | null): void {
+    const failures = new Map(this.#failures);
+    if (failure === null) failures.delete(modelId);
+    else failures.set(modelId, failure);
+    this.#failures = failures;
+  }
+
+  #failureOf(model: Model): Failure | null {
+    const own = this.#failures.get(model.id);
+    if (own) return own;
+    if (!model.available) return { code: 'model_file_missing', details: {}, retryable: true };
+    const { error, modelId } = this.#app.engine.state;
+    if (error !== null && modelId === model.id && isModelFailure(error.code))
+      return { code: error.code, details: error.data, retryable: true };
+    return model.lastLoadCrashed ? { code: 'model_load_crashed', details: {}, retryable: true } : null;
+  }
+
+  #headerOfSelected(): HeaderState | null {
+    return this.selected !== undefined && this.#header?.modelId === this.selected.id ? this.#header : null;
+  }
+
+  #routeIs(modelId: string): boolean {
+    const { route } = this.#app.navigation;
+    return route.screen === 'models' && route.modelId === modelId;
+  }
+}

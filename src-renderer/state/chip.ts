@@ -1,0 +1,32 @@
+import type { EngineState, Model } from '../../src-main/contract/index.ts';
+
+export type ChipState =
+  | { readonly kind: 'none' }
+  | { readonly kind: 'missing' }
+  | { readonly kind: 'loading'; readonly progress: number | null; readonly etaMs: number | null }
+  | { readonly kind: 'answering' }
+  | { readonly kind: 'ready' }
+  | { readonly kind: 'failed' }
+  | { readonly kind: 'unloaded' };
+
+/**
+ * What the model chip of a chat says.
+ * @param answering an answer runs in this chat
+ * @param failedModelId model of the last load that failed in this window
+ */
+export function chipState(
+  model: Model | undefined,
+  engine: EngineState,
+  answering: boolean,
+  failedModelId: string | null,
+): ChipState {
+  if (model === undefined) return { kind: 'none' };
+  const mine = engine.modelId === model.id;
+  if (mine && engine.status === 'loading')
+    return { kind: 'loading', progress: engine.loadProgress, etaMs: engine.loadEtaMs };
+  if (mine && (engine.status === 'ready' || engine.status === 'generating'))
+    return { kind: answering && engine.status === 'generating' ? 'answering' : 'ready' };
+  if (!model.available) return { kind: 'missing' };
+  const failed = failedModelId === model.id || model.lastLoadCrashed || (mine && engine.error !== null);
+  return { kind: failed ? 'failed' : 'unloaded' };
+}

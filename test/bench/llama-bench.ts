@@ -1,0 +1,36 @@
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
+import { propertyOf } from './guards.ts';
+import type { LlamaCpp } from './llama-cpp.ts';
+
+const run = promisify(execFile);
+
+export interface LlamaBenchTest {
+  modelPath: string;
+  threads: number;
+  /** Tokens read before and tokens generated, timed together: `-pg`. Zero read: `-n` alone. */
+  read?: number;
+  generate: number;
+  /** Tokens already in the context: `-d`. */
+  depth?: number;
+}
+
+/**
+ * One repetition of llama-bench (it warms up first), CPU only, flash attention automatic, batches of 512.
+ * @returns tokens per second over `read` + `generate` tokens
+ */
+export async function llamaBench(tools: LlamaCpp, test: LlamaBenchTest): Promise<number> {
+  const { modelPath, threads, read = 0, generate, depth = 0 } = test;
+  const work =
+    read > 0 ? ['-p', '0', '-n', '0', '-pg', `${read},${generate}`] : ['-p', '0', '-n', `${generate}`];
+  const { stdout } = await run(tools.bench, [
+    ...['--offline', '-m', modelPath, '-t', String(threads), '-ngl', '0', '-b', '512', '-ub', '512'],
+    ...['-fa', 'auto', '-d', String(depth), '-r', '1', '-o', 'json', ...work],
+  ]);
+  const results: unknown = JSON.parse(stdout);
+  if (!Array.isArray(results) || results.length !== 1)
+    throw new TypeError('llama-bench gave no single result');
+  const rate = propertyOf(results[0], 'avg_ts');
+  if (typeof rate !== 'number' || !(rate > 0)) throw new TypeError('llama-bench gave no rate');
+  return rate;
+}

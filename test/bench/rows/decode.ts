@@ -1,0 +1,167 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { DEFAULT_SAMPLING } from '../../../src-main/contract/index.ts';
+import type { AppClient, GenerationStats } from '../../../src-main/contract/index.ts';
+import { startCore } from '../../support/core.ts';
+import { libraryVersion } from '../library.ts';
+import { llamaBench } from '../llama-bench.ts';
+import { ensureLlamaCpp } from '../llama-cpp.ts';
+import { benchModel } from '../models.ts';
+import { arm, ratios } from '../row.ts';
+import type { BenchRow } from '../row.ts';
+import { summarise } from '../stats.ts';
+
+const ROUNDS = 7;
+const TOKENS = 128;
+const THREADS = 2;
+const CONTEXT_SIZE = 1024;
+const QUESTION = 'Tell me about the people who first came down the river, and what they made of the place.';
+
+interface Answer {
+  /** From the contract call to the last chunk's arrival at the client. */
+  wholeMs: number;
+  firstChunkMs: number;
+  text: string;
+  stats: GenerationStats;
+}
+
+/** A client that times answers by the events it receives, as the interface would. */
+class TimedChat {
+  readonly #client: AppClient;
+  readonly #chunks = new Map<string, { firstAt: number; lastAt: number }>();
+  readonly #settled = new Map<string, () => void>();
+  readonly #alreadySettled = new Set<string>();
+
+  constructor(client: AppClient) {
+    this.#client = client;
+  }
+
+  async listen(signal: AbortSignal): Promise<void> {
+    const stream = await this.#client.system.events(undefined, { signal });
+    void (async () => {
+      for await (const event of stream) {
+        const now = performance.now();
+        if (event.type === 'message.chunk') {
+          const seen = this.#chunks.get(event.messageId);
+          if (seen) seen.lastAt = now;
+          else this.#chunks.set(event.messageId, { firstAt: now, lastAt: now });
+        } else if (event.type === 'generation.settled') {
+          this.#alreadySettled.add(event.messageId);
+          this.#settled.get(event.messageId)?.();
+        }
+      }
+    })().catch(() => undefined);
+  }
+
+  async settled(messageId: string): Promise<void> {
+    if (this.#alreadySettled.has(messageId)) return;
+    await new Promise<void>((resolve) => this.#settled.set(messageId, resolve));
+  }
+
+  /** Answers the question of `messageId` once more. @throws Error unless exactly TOKENS tokens came */
+  async answerAgain(conversationId: string, messageId: string): Promise<Answer> {
+    const start = performance.now();
+    const { assistantMessageId } = await this.#client.conversations.answerAgain({
+      requestId: crypto.randomUUID(),
+      messageId,
+    });
+    await this.settled(assistantMessageId);
+    const { messages } = await this.#client.conversations.get({ id: conversationId });
+    const message = messages.find(({ id }) => id === assistantMessageId);
+    const times = this.#chunks.get(assistantMessageId);
+    if (!message?.stats || !times) throw new Error(`no answer: ${message?.errorCode ?? 'nothing arrived'}`);
+    if (message.stats.generatedTokens !== TOKENS)
+      throw new Error(`${message.stats.generatedTokens} tokens instead of ${TOKENS}`);
+    return {
+      wholeMs: times.lastAt - start,
+      firstChunkMs: times.firstAt - start,
+      text: message.text,
+      stats: message.stats,
+    };
+  }
+}
+
+/** First target of design/engine.md: decode through the whole app against llama-bench. */
+export const row: BenchRow = {
+  title: `Decode through the whole app, contract call to last chunk, against llama-bench tg${TOKENS} at that depth`,
+  async measure({ folder, report, rounds }) {
+    const tools = await ensureLlamaCpp(report);
+    const { path: modelPath, folder: modelsDir } = await benchModel(folder, tools, '1.1B', 'Q4_0');
+    const dataDir = await mkdtemp(join(tmpdir(), 'leeward-bench-data-'));
+    const core = await startCore({ dataDir, modelsDir });
+    const listening = new AbortController();
+    try {
+      const { client } = core;
+      const chat = new TimedChat(client);
+      await chat.listen(listening.signal);
+      await client.settings.update({ threads: THREADS, contextSize: CONTEXT_SIZE, backend: 'cpu' });
+      const model = await core.addModel();
+      await client.models.load({ id: model.id, retryAfterCrash: false });
+      const { conversationId, assistantMessageId } = await client.conversations.send({
+        requestId: crypto.randomUUID(),
+        conversationId: null,
+        parentId: null,
+        text: QUESTION,
+        modelId: model.id,
+      });
+      await client.conversations.stop({ messageId: assistantMessageId });
+      await chat.settled(assistantMessageId);
+      const sample = async (temperature: number): Promise<Answer> => {
+        const sampling = { ...DEFAULT_SAMPLING, temperature, maxTokens: TOKENS, seed: 1 };
+        await client.conversations.updateSettings({ id: conversationId, settings: { sampling } });
+        return chat.answerAgain(conversationId, assistantMessageId);
+      };
+      // Also reads the question: from here on every answer finds it in the cache but for its last token.
+      const warm = await sample(0);
+      const depth = warm.stats.promptTokens;
+      const conditions = {
+        model: '1.1B Q4_0, random, vocabulary of 32,000',
+        tokens: TOKENS,
+        depth,
+        threads: THREADS,
+        contextSize: warm.stats.contextSize,
+        flashAttention: 'auto',
+        library: libraryVersion(),
+        node: process.versions.node,
+        reference: tools.build,
+      };
+      const measured = await rounds(ROUNDS, conditions, async () => {
+        const bench = await llamaBench(tools, { modelPath, threads: THREADS, generate: TOKENS, depth });
+        const greedy = await sample(0);
+        const sampled = await sample(DEFAULT_SAMPLING.temperature);
+        if (greedy.text !== warm.text) throw new Error('greedy answers differ');
+        if (greedy.stats.readTokens > 1) throw new Error('the question was read again');
+        return {
+          llamaBench: bench,
+          greedy: (TOKENS / greedy.wholeMs) * 1000,
+          sampled: (TOKENS / sampled.wholeMs) * 1000,
+          greedyStats: greedy.stats.tokensPerSecond ?? Number.NaN,
+          firstChunkMs: greedy.firstChunkMs,
+        };
+      });
+      const rate = (name: string) => ({ unit: 'tok/s', ...summarise(arm(measured, name)) });
+      const ratio = (a: string) => ({ unit: 'ratio', ...summarise(ratios(measured, a, 'llamaBench')) });
+      return {
+        conditions,
+        figures: [
+          { name: `llama-bench tg${TOKENS}`, ...rate('llamaBench') },
+          { name: 'app, greedy, contract call to last chunk', ...rate('greedy') },
+          { name: 'app, default sampler, contract call to last chunk', ...rate('sampled') },
+          { name: 'app, greedy, as its message footer says', ...rate('greedyStats') },
+          {
+            name: 'app, contract call to first chunk',
+            unit: 'ms',
+            ...summarise(arm(measured, 'firstChunkMs')),
+          },
+          { name: 'greedy app / llama-bench', ...ratio('greedy'), target: { atLeast: 0.97 } },
+          { name: 'default sampler app / llama-bench', ...ratio('sampled'), target: { atLeast: 0.93 } },
+        ],
+      };
+    } finally {
+      listening.abort();
+      await core.close();
+      await rm(dataDir, { recursive: true, force: true });
+    }
+  },
+};

@@ -1,0 +1,101 @@
+// npm run bench [-- ROW ...] [--json FILE]
+// Each row is resumable and ends within ten minutes; figures are ratios measured side by side in one run.
+import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { cpus, totalmem } from 'node:os';
+import { dirname, join, resolve } from 'node:path';
+import { parseArgs } from 'node:util';
+import { benchFolder } from './llama-cpp.ts';
+import { propertyOf } from './guards.ts';
+import { RoundStore, RowUnfinished } from './rounds.ts';
+import { meetsTarget } from './row.ts';
+import type { BenchRow, Figure } from './row.ts';
+import { figureTable } from './table.ts';
+
+const ROWS: Record<string, () => Promise<{ row: BenchRow }>> = {
+  'decode-threadpool': () => import('./rows/decode-threadpool.ts'),
+  'state-save-load': () => import('./rows/state-save-load.ts'),
+  decode: () => import('./rows/decode.ts'),
+};
+
+interface RowReport {
+  row: string;
+  title: string;
+  measuredAt: string;
+  seconds: number;
+  conditions: Record<string, string | number>;
+  figures: (Figure & { met?: boolean })[];
+}
+
+/** Adds a report to the JSON file; an older one of the same row is replaced, others stay. */
+async function save(file: string, report: RowReport): Promise<void> {
+  let rows: Record<string, unknown> = {};
+  try {
+    const saved: unknown = propertyOf(JSON.parse(await readFile(file, 'utf8')), 'rows');
+    if (typeof saved === 'object' && saved !== null) rows = { ...saved };
+  } catch {
+    // No file yet.
+  }
+  const machine = {
+    processor: cpus()[0]?.model ?? 'unknown',
+    cores: cpus().length,
+    memoryBytes: totalmem(),
+    platform: `${process.platform}-${process.arch}`,
+  };
+  await mkdir(dirname(file), { recursive: true });
+  await writeFile(
+    `${file}.new`,
+    `${JSON.stringify({ machine, rows: { ...rows, [report.row]: report } }, null, 2)}\n`,
+  );
+  await rename(`${file}.new`, file);
+}
+
+/** Runs one row. @returns false when it has rounds left for another run */
+async function runRow(name: string, load: () => Promise<{ row: BenchRow }>, json: string): Promise<boolean> {
+  const folder = benchFolder();
+  await mkdir(folder, { recursive: true });
+  const { row } = await load();
+  const report = (line: string): void => void process.stderr.write(`  ${line}\n`);
+  process.stderr.write(`${name}: ${row.title}\n`);
+  const store = new RoundStore(folder, name);
+  const startedAt = performance.now();
+  try {
+    const { figures, conditions } = await row.measure({
+      folder,
+      report,
+      rounds: (count, given, measure) => store.run(count, given, measure, report),
+    });
+    const judged = figures.map((figure) => {
+      const met = meetsTarget(figure);
+      return met === undefined ? figure : { ...figure, met };
+    });
+    const seconds = Math.round((performance.now() - startedAt) / 1000);
+    const measuredAt = new Date().toISOString();
+    await save(json, { row: name, title: row.title, measuredAt, seconds, conditions, figures: judged });
+    await store.finish();
+    process.stdout.write(`\n${name}: ${row.title}\n${figureTable(judged)}\n`);
+    return true;
+  } catch (error) {
+    if (!(error instanceof RowUnfinished)) throw error;
+    report(error.message);
+    return false;
+  }
+}
+
+async function main(): Promise<void> {
+  const { values, positionals } = parseArgs({
+    options: { json: { type: 'string' }, list: { type: 'boolean', default: false } },
+    allowPositionals: true,
+  });
+  if (values.list) return void process.stdout.write(`${Object.keys(ROWS).join('\n')}\n`);
+  const json = resolve(values.json ?? join(benchFolder(), 'figures.json'));
+  let isComplete = true;
+  for (const name of positionals.length > 0 ? positionals : Object.keys(ROWS)) {
+    const load = ROWS[name];
+    if (!load) throw new Error(`no row ${name}; there are ${Object.keys(ROWS).join(', ')}`);
+    isComplete = (await runRow(name, load, json)) && isComplete;
+  }
+  process.stdout.write(`\nFigures: ${json}\n`);
+  if (!isComplete) process.exitCode = 75;
+}
+
+await main();

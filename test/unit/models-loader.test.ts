@@ -1,0 +1,173 @@
+import { expect, test } from 'vitest';
+import { appError, errorCodeOf, type EngineState } from '../../src-main/contract/index.ts';
+import type { LoadRequest } from '../../src-main/engine/api.ts';
+import { INITIAL_STATE } from '../../src-main/engine/state.ts';
+import { createModelLoader } from '../../src-main/models/model-loader.ts';
+
+/** An engine whose loads end when the test says so. */
+function setUp() {
+  const calls: string[] = [];
+  const pending = new Map<string, { resolve: () => void; reject: (error: unknown) => void }>();
+  const contextSizes = new Map<string, number>();
+  const engine = {
+    state: { ...INITIAL_STATE, status: 'idle' } satisfies EngineState as EngineState,
+    async load(request: LoadRequest, signal?: AbortSignal) {
+      calls.push(`load ${request.modelId}`);
+      engine.state = { ...engine.state, status: 'loading', modelId: request.modelId };
+      try {
+        await new Promise<void>((resolve, reject) => {
+          pending.set(request.modelId, { resolve, reject });
+          signal?.addEventListener('abort', () => reject(appError('aborted')));
+        });
+        engine.state = { ...engine.state, status: 'ready' };
+      } catch (error) {
+        engine.state = { ...engine.state, status: 'idle', modelId: null };
+        throw error;
+      }
+    },
+  };
+  const crashed = new Set<string>();
+  const loader = createModelLoader(engine, {
+    async prepare(id, { retryAfterCrash }) {
+      if (crashed.has(id) && !retryAfterCrash) throw appError('model_load_crashed');
+      return {
+        modelId: id,
+        path: `/${id}`,
+        sizeBytes: 1,
+        contextSize: contextSizes.get(id) ?? null,
+        gpuLayers: null,
+        threads: null,
+        flashAttention: 'auto',
+      };
+    },
+    async markLoading(id) {
+      calls.push(`mark ${id}`);
+      crashed.add(id);
+    },
+    async markSettled(id, outcome) {
+      calls.push(`${outcome} ${id}`);
+      if (outcome !== 'crashed') crashed.delete(id);
+    },
+  });
+  const until = async (call: string) => {
+    while (!calls.includes(call)) await new Promise((resolve) => setImmediate(resolve));
+  };
+  const end = async (id: string, error?: unknown) => {
+    await until(`load ${id}`);
+    const load = pending.get(id);
+    if (error === undefined) load?.resolve();
+    else load?.reject(error);
+  };
+  return { loader, calls, engine, contextSizes, end, until };
+}
+
+const codeOf = (promise: Promise<unknown>) =>
+  promise.then(
+    () => 'no error',
+    (error: unknown) => errorCodeOf(error),
+  );
+
+test('the mark is written before the load and taken back after it; a second call finds it ready', async () => {
+  const { loader, calls, end } = setUp();
+  const first = loader.load('a');
+  await end('a');
+  expect((await first).loadMs).toBeGreaterThan(0);
+  expect(await loader.load('a')).toEqual({ loadMs: 0 });
+  expect(calls).toEqual(['mark a', 'load a', 'loaded a']);
+});
+
+test('changed settings load the same model again', async () => {
+  const { loader, calls, contextSizes, end } = setUp();
+  const first = loader.load('a');
+  await end('a');
+  await first;
+  contextSizes.set('a', 2048);
+  calls.length = 0;
+  const second = loader.load('a');
+  await end('a');
+  expect((await second).loadMs).toBeGreaterThan(0);
+  expect(calls).toEqual(['mark a', 'load a', 'loaded a']);
+});
+
+test('callers of one model share its load; it goes on while one of them waits', async () => {
+  const { loader, calls, end, until } = setUp();
+  const leaving = new AbortController();
+  const first = codeOf(loader.load('a', { signal: leaving.signal }));
+  const second = loader.load('a');
+  await until('load a');
+  leaving.abort();
+  expect(await first).toBe('aborted');
+  await end('a');
+  expect((await second).loadMs).toBeGreaterThan(0);
+  expect(calls).toEqual(['mark a', 'load a', 'loaded a']);
+});
+
+test('the last caller who leaves cancels the load', async () => {
+  const { loader, calls, until } = setUp();
+  const leaving = new AbortController();
+  const only = codeOf(loader.load('a', { signal: leaving.signal }));
+  await until('load a');
+  leaving.abort();
+  expect(await only).toBe('aborted');
+  await until('refused a');
+  expect(calls).toEqual(['mark a', 'load a', 'refused a']);
+});
+
+test('an answer waits for the load of another model; the user does not', async () => {
+  const { loader, calls, end, until } = setUp();
+  const a = loader.load('a');
+  await until('load a');
+  const b = loader.load('b');
+  await end('a');
+  await end('b');
+  await Promise.all([a, b]);
+  expect(calls).toEqual(['mark a', 'load a', 'loaded a', 'mark b', 'load b', 'loaded b']);
+
+  const waiting = codeOf(loader.load('c'));
+  await until('load c');
+  const chosen = loader.load('d', { supersede: true });
+  await end('d');
+  await chosen;
+  expect(await waiting).toBe('aborted');
+  expect(calls.slice(6)).toEqual(['mark c', 'load c', 'refused c', 'mark d', 'load d', 'loaded d']);
+});
+
+test('a crash stays marked and is not tried again by itself; other failures are', async () => {
+  const { loader, calls, end } = setUp();
+  const crashing = codeOf(loader.load('a'));
+  await end('a', appError('model_load_crashed'));
+  expect(await crashing).toBe('model_load_crashed');
+  expect(await codeOf(loader.load('a'))).toBe('model_load_crashed');
+  expect(calls).toEqual(['mark a', 'load a', 'crashed a']);
+
+  calls.length = 0;
+  const again = loader.load('a', { retryAfterCrash: true });
+  await end('a');
+  await again;
+  expect(calls).toEqual(['mark a', 'load a', 'loaded a']);
+
+  const poor = codeOf(loader.load('b'));
+  await end('b', appError('model_not_enough_memory'));
+  expect(await poor).toBe('model_not_enough_memory');
+  const retried = loader.load('b');
+  calls.length = 0;
+  await end('b');
+  await retried;
+  expect(calls).toEqual(['load b', 'loaded b']);
+});
+
+test('cancel waits until the load has ended', async () => {
+  const { loader, calls, until } = setUp();
+  const load = codeOf(loader.load('a'));
+  await until('load a');
+  await loader.cancel();
+  expect(calls.at(-1)).toBe('refused a');
+  expect(await load).toBe('aborted');
+  await loader.cancel();
+});
+
+test('a call that was stopped before it began does nothing', async () => {
+  const { loader, calls } = setUp();
+  expect(await codeOf(loader.load('a', { signal: AbortSignal.abort() }))).toBe('aborted');
+  expect(calls).toEqual([]);
+});

@@ -35,9 +35,9 @@ const bans = [
     why: 'Only the engine supervises child processes.',
   },
   {
-    owners: ['store', 'models'],
+    owners: ['store', 'models', 'sidecar'],
     names: ['worker_threads', 'node:worker_threads'],
-    why: 'Only the store and the header parser run in worker threads.',
+    why: 'Only the store, the header parser and the sidecar (which watches its parent) run worker threads.',
   },
 ];
 

@@ -63,6 +63,7 @@ export async function createApp(platform: Platform): Promise<App> {
     close: () =>
       (closed ??= (async () => {
         await conversations.close();
+        await models.close();
         for (const dispose of disposers) dispose();
         await engine.dispose();
         await privacy.close();

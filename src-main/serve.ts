@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { createApp } from './app.ts';
 import { acquireDataFolder } from './data-folder.ts';
 import { parseServeArguments, USAGE, type ServeOptions } from './server/arguments.ts';
-import { exitCodeOf, sentenceOf } from './server/failures.ts';
+import { exitCodeOf, sentenceOf, textOf } from './server/failures.ts';
 import { startBrowserHost, type BrowserHost } from './server/http-server.ts';
 import { createBrowserPlatform, openModelFolders } from './server/platform.ts';
 import { isLoopback } from './server/request-rules.ts';
@@ -23,7 +23,15 @@ const tell = (sentence: string) => console.error(sentence);
 /** Everything that was opened, in order; closed in reverse, whatever fails. */
 const opened: (() => unknown)[] = [];
 const closeAll = async () => {
-  for (const close of opened.splice(0).reverse()) await close();
+  const errors: unknown[] = [];
+  for (const close of opened.splice(0).reverse()) {
+    try {
+      await close();
+    } catch (error) {
+      errors.push(error);
+    }
+  }
+  if (errors.length > 0) throw errors[0];
 };
 
 async function start(options: ServeOptions): Promise<void> {
@@ -66,7 +74,7 @@ if (parsed.kind === 'help') {
   tell(`${parsed.message}\n\n${USAGE}`);
   process.exitCode = 2;
 } else {
-  onStopRequest(closeAll);
+  onStopRequest(closeAll, (error) => tell(`Leeward did not stop clean: ${textOf(error)}`));
   try {
     await start(parsed.options);
   } catch (error) {

@@ -242,6 +242,8 @@ export function guardChannel(raw: RawChannel, options: GuardOptions): GuardedPor
   const maxBytes = options.maxBytes ?? (options.side === 'server' ? MAX_REQUEST_BYTES : MAX_RESPONSE_BYTES);
   const maxBuffered = options.maxBufferedBytes ?? MAX_BUFFERED_BYTES;
   const counts: GuardCounts = { received: 0, sent: 0, malformed: 0, refused: 0 };
+  let isClosed = false;
+  raw.onClose(() => (isClosed = true));
 
   const read = (data: unknown, pass: (message: unknown) => void) => {
     const frame = parseFrame(data, options.side, maxBytes);
@@ -265,6 +267,12 @@ export function guardChannel(raw: RawChannel, options: GuardOptions): GuardedPor
       if (event === 'close') raw.onClose(() => listener());
     },
     postMessage(data) {
+      if (isClosed) {
+        // The adapter would wait for the answer for ever; what is thrown here fails the call. Nobody waits
+        // for an abort, so for that it would be a rejection that no one handles.
+        if (options.side === 'client' && isRequest(data)) throw new Error('The channel is closed.');
+        return;
+      }
       // Binary is only made of files, which the contract has none of; a slow peer comes back and resumes.
       if (typeof data !== 'string' || (raw.bufferedBytes?.() ?? 0) > maxBuffered) return raw.close();
       counts.sent += 1;
@@ -272,6 +280,9 @@ export function guardChannel(raw: RawChannel, options: GuardOptions): GuardedPor
     },
   };
 }
+
+/** True for a frame of ours that starts a call. */
+const isRequest = (data: unknown) => v.is(Request, parseJsonFrame(data, Infinity));
 
 type Frame =
   { kind: 'message'; message: unknown } | { kind: 'error'; code: ControlCode } | { kind: 'malformed' };

@@ -21,6 +21,11 @@ export interface ChatTurn {
 export interface GenerateRequest {
   /** For the queue and for events; the assistant message's id. */
   generationId: string;
+  /**
+   * The model that is to answer, loaded before. Another chat may have loaded its own in the meantime: then this
+   * one is loaded again, with its last settings. Left out: whatever model was loaded last.
+   */
+  modelId?: string;
   systemPrompt: string;
   /** Oldest first, ends with the user's turn to answer. */
   turns: ChatTurn[];

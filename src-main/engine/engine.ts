@@ -33,6 +33,8 @@ class SupervisedEngine implements Engine {
   readonly #queue = new WorkQueue((count) => this.#store.dispatch({ type: 'queued', count }));
   /** The model to come back to after a crash; null after an unload. */
   #wanted: LoadRequest | null = null;
+  /** How each model was loaded last, for a generation that waited while another model was loaded. */
+  readonly #requests = new Map<string, LoadRequest>();
   /** A load of `#wanted` took the process down: only an explicit load tries it again. */
   #didLoadCrash = false;
   /** What is in the memory of the running process. */
@@ -106,6 +108,7 @@ class SupervisedEngine implements Engine {
   async unload(): Promise<void> {
     this.#stopRunning();
     await this.#queue.run(async () => {
+      if (this.#wanted) this.#requests.delete(this.#wanted.modelId);
       this.#wanted = null;
       this.#inMemory = null;
       const { sidecar } = this.#lifecycle;
@@ -135,12 +138,20 @@ class SupervisedEngine implements Engine {
     try {
       const ready = await sidecar.whileAlive(() => this.#followLoad(sidecar, request, signal));
       this.#inMemory = { key, sidecar };
+      this.#requests.set(request.modelId, request);
       const { contextSize, gpuLayers } = ready;
       this.#store.dispatch({ type: 'loaded', contextSize, gpuLayers });
-      this.#log('engine.loaded', { contextSize, gpuLayers, elapsedMs: Math.round(performance.now() - startedAt) });
+      this.#log('engine.loaded', {
+        contextSize,
+        gpuLayers,
+        elapsedMs: Math.round(performance.now() - startedAt),
+      });
     } catch (cause) {
       const error = this.#loadError(cause, signal);
-      this.#store.dispatch({ type: 'load_failed', error: error.code === 'aborted' ? null : errorState(error) });
+      this.#store.dispatch({
+        type: 'load_failed',
+        error: error.code === 'aborted' ? null : errorState(error),
+      });
       this.#log('engine.load_failed', { code: error.code });
       throw error;
     }
@@ -191,7 +202,7 @@ class SupervisedEngine implements Engine {
   }
 
   async #generate(request: GenerateRequest, options: GenerateOptions): Promise<GenerationResult> {
-    const { sidecar, loadMs } = await this.#ready(options.signal);
+    const { sidecar, loadMs } = await this.#ready(request.modelId, options.signal);
     const broken = new BrokenGeneration(request, this.state, loadMs);
     this.#store.dispatch({ type: 'generation_started' });
     let result: GenerationResult;
@@ -211,14 +222,20 @@ class SupervisedEngine implements Engine {
     return result;
   }
 
-  /** The process with the model in memory, brought back after a crash. */
-  async #ready(signal: AbortSignal): Promise<{ sidecar: SidecarProcess; loadMs: number }> {
+  /** The process with the model in memory, brought back after a crash or after another model. */
+  async #ready(
+    modelId: string | undefined,
+    signal: AbortSignal,
+  ): Promise<{ sidecar: SidecarProcess; loadMs: number }> {
     const startedAt = performance.now();
     const sidecar = await this.#lifecycle.ensure();
-    if (this.#inMemory?.sidecar === sidecar) return { sidecar, loadMs: 0 };
-    if (!this.#wanted) throw appError('no_model');
-    if (this.#didLoadCrash) throw appError('model_load_crashed');
-    await this.#load(this.#wanted, signal);
+    const wanted = this.#wanted;
+    const request =
+      modelId === undefined || modelId === wanted?.modelId ? wanted : this.#requests.get(modelId);
+    if (!request) throw appError('no_model');
+    if (request === wanted && this.#inMemory?.sidecar === sidecar) return { sidecar, loadMs: 0 };
+    if (request === wanted && this.#didLoadCrash) throw appError('model_load_crashed');
+    await this.#load(request, signal);
     return { sidecar: await this.#lifecycle.ensure(), loadMs: performance.now() - startedAt };
   }
 
@@ -246,7 +263,10 @@ class SupervisedEngine implements Engine {
     throw appError('engine_crashed');
   }
 
-  async countTokens(request: { systemPrompt: string; turns: GenerateRequest['turns'] }): Promise<number | null> {
+  async countTokens(request: {
+    systemPrompt: string;
+    turns: GenerateRequest['turns'];
+  }): Promise<number | null> {
     const sidecar = this.#inMemory?.sidecar;
     if (!sidecar || sidecar !== this.#lifecycle.sidecar) return null;
     return sidecar.whileAlive(() => sidecar.client.countTokens(request));

@@ -19,6 +19,8 @@ export class Lifecycle {
   readonly #options: LifecycleOptions;
   #sidecar: SidecarProcess | null = null;
   #starting: Promise<SidecarProcess> | null = null;
+  /** The process of a start in flight. */
+  #launching: SidecarProcess | null = null;
   #crashes: Crash[] = [];
   #hasGivenUp = false;
   #isDisposed = false;
@@ -82,9 +84,6 @@ export class Lifecycle {
     await this.stop();
   }
 
-  /** The process of a start in flight. */
-  #launching: SidecarProcess | null = null;
-
   async #start(): Promise<SidecarProcess> {
     const { state, log } = this.#options;
     const startedAt = performance.now();
@@ -121,30 +120,30 @@ export class Lifecycle {
     const sidecar = new SidecarProcess(this.#options);
     this.#launching = sidecar;
     this.#startedBackend = this.#backend;
-    let tried: Backend | null = null;
-    let failed: Backend | null = null;
+    const seen: { tried: Backend | null; failed: Backend | null } = { tried: null, failed: null };
     const timer = setTimeout(() => sidecar.kill(), START_TIMEOUT_MS);
     try {
       const input = { backend: this.#backend, excluded: [...this.#failedBackends] };
       const ready = await sidecar.whileAlive(async () => {
         for await (const event of await sidecar.client.start(input)) {
           if (event.type === 'ready') return event;
-          if (event.type === 'trying') tried = event.backend;
+          if (event.type === 'trying') seen.tried = event.backend;
           else {
             this.#failedBackends.add(event.backend);
-            if (event.isNotable) failed ??= event.backend;
+            if (event.isNotable) seen.failed ??= event.backend;
           }
         }
         throw appError('engine_start_failed');
       }, 'off');
-      return { sidecar, ready, failed };
+      return { sidecar, ready, failed: seen.failed };
     } catch (error) {
       void sidecar.end();
-      const diedOn: Backend | null = tried;
+      const diedOn = seen.tried;
       const isCrash = isAppError(error) && error.code === 'engine_crashed';
-      if (!isCrash || diedOn === null || diedOn === 'cpu' || this.#isDisposed) throw startError(error, isCrash);
+      if (!isCrash || diedOn === null || diedOn === 'cpu' || this.#isDisposed)
+        throw startError(error, isCrash);
       this.#failedBackends.add(diedOn);
-      return { sidecar: null, failed: diedOn };
+      return { sidecar: null, failed: seen.failed ?? diedOn };
     } finally {
       clearTimeout(timer);
       this.#launching = null;

@@ -64,8 +64,8 @@ export class SidecarProcess {
         resolve(exit);
       };
       this.#child.once('exit', (code, signal) => done({ code, signal }));
-      // The binary could not be started; no exit follows.
-      this.#child.once('error', () => {
+      // The binary could not be started, and no exit follows; later errors are of kill and send, after the end.
+      this.#child.on('error', () => {
         if (this.#child.pid === undefined) done({ code: null, signal: null });
       });
     });

@@ -92,7 +92,14 @@ export function reduce(state: EngineState, event: EngineEvent): EngineState {
     case 'start_failed':
       return { ...state, ...NOT_LOADED, status: 'stopped', memory: null, error: event.error };
     case 'loading':
-      return { ...state, ...NOT_LOADED, status: 'loading', modelId: event.modelId, loadProgress: 0, error: null };
+      return {
+        ...state,
+        ...NOT_LOADED,
+        status: 'loading',
+        modelId: event.modelId,
+        loadProgress: 0,
+        error: null,
+      };
     case 'load_progress':
       // The library may step back when it retries; a bar that runs backwards helps nobody.
       return {

@@ -10,6 +10,8 @@ import type { GgufHeader } from './gguf-summary.ts';
  * takes about two seconds on two busy cores.
  */
 const MAX_PARSE_MS = 20_000;
+/** Until a new worker asks for the first bytes: it has to load its code, from a cold disk at the worst. */
+const MAX_START_MS = 30_000;
 /** Ten times what that header needs: a hostile file must not take the app's memory. */
 const MAX_HEAP_MB = 512;
 /** A folder of files is read with one worker; afterwards its memory goes back. */
@@ -101,6 +103,7 @@ function converse(worker: Worker, source: ByteSource, maxParseMs: number): Promi
   return new Promise((resolve, reject) => {
     let timer: NodeJS.Timeout | undefined;
     let leftMs = maxParseMs;
+    let hasBegun = false;
     let waitingSince = 0;
     let readError: unknown;
 
@@ -112,7 +115,10 @@ function converse(worker: Worker, source: ByteSource, maxParseMs: number): Promi
     };
     const send = (message: ToWorker, transfer: ArrayBuffer[] = []) => {
       waitingSince = performance.now();
-      timer = setTimeout(() => settle(() => reject(new WorkerLost('time'))), leftMs);
+      timer = setTimeout(
+        () => settle(() => reject(new WorkerLost('time'))),
+        hasBegun ? leftMs : MAX_START_MS,
+      );
       worker.postMessage(message, transfer);
     };
     const serve = async (offset: number, length: number) => {
@@ -126,7 +132,8 @@ function converse(worker: Worker, source: ByteSource, maxParseMs: number): Promi
     };
     const onMessage = (message: FromWorker) => {
       clearTimeout(timer);
-      leftMs = Math.max(1, leftMs - (performance.now() - waitingSince));
+      if (hasBegun) leftMs = Math.max(1, leftMs - (performance.now() - waitingSince));
+      hasBegun = true;
       if (message.type === 'read') return void serve(message.offset, message.length);
       settle(() => {
         if (message.type === 'parsed') resolve(message.header);

@@ -179,9 +179,9 @@ function listed(metadata: Metadata): { key: string; value: string }[] {
 
 function valueText(value: MetadataValue): string {
   if (!Array.isArray(value)) return shorten(cleanText(String(value)), MAX_VALUE_LENGTH);
-  const items = value.slice(0, MAX_LISTED_ITEMS).map((item) =>
-    Array.isArray(item) ? `[${item.length}]` : shorten(cleanText(String(item)), 40),
-  );
+  const items = value
+    .slice(0, MAX_LISTED_ITEMS)
+    .map((item) => (Array.isArray(item) ? `[${item.length}]` : shorten(cleanText(String(item)), 40)));
   const rest = value.length - items.length;
   return shorten(`[${items.join(', ')}${rest > 0 ? ', …' : ''}] (${value.length})`, MAX_VALUE_LENGTH);
 }

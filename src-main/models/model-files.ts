@@ -60,8 +60,11 @@ export function createModelFiles(allowed: readonly AllowedFolder[]): ModelFiles 
   const mayUse = async (path: string) => {
     if (chosenPaths.has(path)) return true;
     const real = await realPathOf(path);
-    return real !== null && (await Promise.all(allowed.map((folder) => realPathOf(folder.path)))).some(
-      (folder) => folder !== null && isInside(folder, real),
+    return (
+      real !== null &&
+      (await Promise.all(allowed.map((folder) => realPathOf(folder.path)))).some(
+        (folder) => folder !== null && isInside(folder, real),
+      )
     );
   };
 
@@ -207,7 +210,8 @@ function namedParts(path: string): { path: string; partPaths: string[] } {
   const groups = PART_NAME.exec(basename(path))?.groups;
   const count = Number(groups?.['count'] ?? 1);
   const part = Number(groups?.['part'] ?? 1);
-  if (!groups || count < 1 || count > MAX_PARTS || part < 1 || part > count) return { path, partPaths: [path] };
+  if (!groups || count < 1 || count > MAX_PARTS || part < 1 || part > count)
+    return { path, partPaths: [path] };
   const extension = path.slice(-'.gguf'.length);
   const partPaths = Array.from({ length: count }, (_, index) => {
     const number = String(index + 1).padStart(5, '0');
@@ -222,7 +226,11 @@ async function findParts(path: string): Promise<FoundModel> {
   for (const [index, part] of partPaths.entries()) {
     const stats = await statOf(part);
     if (!stats?.isFile()) {
-      throw appError('model_file_missing', { fileName: basename(part), part: index + 1, parts: partPaths.length });
+      throw appError('model_file_missing', {
+        fileName: basename(part),
+        part: index + 1,
+        parts: partPaths.length,
+      });
     }
     sizeBytes += stats.size;
   }

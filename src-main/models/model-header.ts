@@ -41,7 +41,8 @@ export function readerOfFiles(headers: HeaderReader): ReadHeader {
       throw appError('model_unsupported_architecture', { architecture: first.kind });
     }
     for (const [index, { split }] of parts.entries()) {
-      const fits = split === null ? parts.length === 1 : split.index === index && split.count === parts.length;
+      const fits =
+        split === null ? parts.length === 1 : split.index === index && split.count === parts.length;
       if (!fits) throw malformed('parts');
     }
     const tensorCount = parts.reduce((sum, part) => sum + part.tensorCount, 0);

@@ -41,7 +41,10 @@ interface RunningLoad {
 }
 
 /** Runs one load at a time for any number of callers. */
-export function createModelLoader(engine: Pick<Engine, 'state' | 'load'>, library: LoaderLibrary): ModelLoader {
+export function createModelLoader(
+  engine: Pick<Engine, 'state' | 'load'>,
+  library: LoaderLibrary,
+): ModelLoader {
   let running: RunningLoad | undefined;
   let loadedKey: string | null = null;
 
@@ -60,7 +63,7 @@ export function createModelLoader(engine: Pick<Engine, 'state' | 'load'>, librar
     try {
       await engine.load(request, signal);
     } catch (error) {
-      const crashed = ['model_load_crashed', 'engine_crashed'].includes(errorCodeOf(error));
+      const crashed = errorCodeOf(error) === 'model_load_crashed';
       await library.markSettled(id, crashed ? 'crashed' : 'refused');
       throw error;
     }
@@ -87,7 +90,7 @@ export function createModelLoader(engine: Pick<Engine, 'state' | 'load'>, librar
       return await untilAborted(load.done, signal);
     } finally {
       load.waiting -= 1;
-      if (load.waiting === 0) load.abort.abort();
+      if (load.waiting === 0) load.abort.abort(appError('aborted'));
     }
   };
 
@@ -95,7 +98,7 @@ export function createModelLoader(engine: Pick<Engine, 'state' | 'load'>, librar
     async load(id, { signal, retryAfterCrash = false, supersede = false } = {}) {
       const startedAt = performance.now();
       while (running && running.id !== id) {
-        if (supersede) running.abort.abort();
+        if (supersede) running.abort.abort(appError('aborted'));
         await untilAborted(settled(running.done), signal);
       }
       if (signal?.aborted) throw appError('aborted');
@@ -103,7 +106,7 @@ export function createModelLoader(engine: Pick<Engine, 'state' | 'load'>, librar
       return { loadMs: loaded ? performance.now() - startedAt : 0 };
     },
     async cancel() {
-      running?.abort.abort();
+      running?.abort.abort(appError('aborted'));
       if (running) await settled(running.done);
     },
   };

@@ -19,9 +19,11 @@ export function shorten(text: string, length: number): string {
 const MAX_NAME_LENGTH = 120;
 const SPLIT_SUFFIX = /-\d{5}-of-\d{5}$/u;
 /** A quant at the end of a name: `Q4_K_M`, `UD-IQ2_XXS`, `q8_0`, `f16`. It is shown apart from the name. */
-const QUANT_SUFFIX = /[-._ ]+(?:(?:UD|i1)-)?(?:I?Q\d(?:_[0-9A-Z]+)*|TQ\d_\d|B?F16|F32|MXFP4(?:_MOE)?|NVFP4)$/iu;
+const QUANT_SUFFIX =
+  /[-._ ]+(?:(?:UD|i1)-)?(?:I?Q\d(?:_[0-9A-Z]+)*|TQ\d_\d|B?F16|F32|MXFP4(?:_MOE)?|NVFP4)$/iu;
 /** Names that converters leave behind when they knew none. */
-const MEANINGLESS = /^(?:model|models|snapshots?|hf|tmp|temp|merged|output|unknown|none|null|gguf|[\d.]+|[0-9a-f]{20,})$/iu;
+const MEANINGLESS =
+  /^(?:model|models|snapshots?|hf|tmp|temp|merged|output|unknown|none|null|gguf|[\d.]+|[0-9a-f]{20,})$/iu;
 
 /**
  * The name that a person reads: what the header says unless that is empty, a path or meaningless, else the

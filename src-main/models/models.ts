@@ -48,7 +48,10 @@ export interface Models {
   cancelLoad(): Promise<void>;
   unload(): Promise<void>;
   /** Applied at the next load, which the next answer asks for. */
-  updateSettings(id: string, patch: { [K in keyof ModelSettings]?: ModelSettings[K] | undefined }): Promise<void>;
+  updateSettings(
+    id: string,
+    patch: { [K in keyof ModelSettings]?: ModelSettings[K] | undefined },
+  ): Promise<void>;
   /**
    * Makes the model ready for an answer; waits for another load that is going on.
    * `loadMs`: how long this call waited, 0 when the model was ready.
@@ -62,7 +65,7 @@ export interface Models {
 
 interface ModelsOptions {
   store: Pick<StoreClient, 'models'>;
-  engine: Engine;
+  engine: Pick<Engine, 'state' | 'onState' | 'load' | 'unload'>;
   platform: Pick<Platform, 'paths' | 'pickModelFiles'>;
   bus: EventBus;
   settings: SettingsService;
@@ -116,7 +119,8 @@ export function createModels(options: ModelsOptions): Models {
       return loadRequest(row, found, settings);
     },
     markLoading: (id) => setOutcome(id, true, null),
-    markSettled: (id, outcome) => setOutcome(id, outcome === 'crashed', outcome === 'loaded' ? Date.now() : null),
+    markSettled: (id, outcome) =>
+      setOutcome(id, outcome === 'crashed', outcome === 'loaded' ? Date.now() : null),
   });
 
   const setOutcome = async (id: string, crashed: boolean, usedAt: number | null) => {
@@ -128,6 +132,12 @@ export function createModels(options: ModelsOptions): Models {
     }
     changed();
   };
+
+  // The engine brings a model back by itself after a crash; when that crashes it, no loader is waiting.
+  const stopListening = engine.onState(({ status, error, modelId }) => {
+    const crashed = status === 'crashed' && error?.code === 'model_load_crashed';
+    if (crashed && modelId !== null) void setOutcome(modelId, true, null);
+  });
 
   return {
     list: async () => Promise.all((await store.models.list(undefined)).map(toModel)),
@@ -187,6 +197,7 @@ export function createModels(options: ModelsOptions): Models {
       }
     },
     async close() {
+      stopListening();
       await loader.cancel();
       await worker.close();
     },
@@ -264,7 +275,16 @@ function newRow(found: FoundModel, header: ModelHeader): StoredModel {
 function detailsOf(header: ModelHeader): Omit<ModelDetails, 'model'> {
   const { chatTemplate, layerCount, headCount, kvHeadCount } = header;
   const { embeddingLength, vocabularySize, tokenizer, metadata } = header;
-  return { chatTemplate, layerCount, headCount, kvHeadCount, embeddingLength, vocabularySize, tokenizer, metadata };
+  return {
+    chatTemplate,
+    layerCount,
+    headCount,
+    kvHeadCount,
+    embeddingLength,
+    vocabularySize,
+    tokenizer,
+    metadata,
+  };
 }
 
 function loadRequest(row: StoredModel, found: FoundModel, settings: SettingsService): LoadRequest {

@@ -19,7 +19,11 @@ export interface DestinationRules {
 const LOOPBACK = new Set(['127.0.0.1', '[::1]', 'localhost']);
 
 /** True when the purpose may connect to the URL: https on its own port, to a host of the table. */
-export function isDestinationAllowed(url: URL, purpose: Purpose, { hosts, allowLoopback }: DestinationRules): boolean {
+export function isDestinationAllowed(
+  url: URL,
+  purpose: Purpose,
+  { hosts, allowLoopback }: DestinationRules,
+): boolean {
   const isLoopback = allowLoopback && LOOPBACK.has(url.hostname);
   if (!isLoopback && (url.protocol !== 'https:' || url.port !== '')) return false;
   if (isLoopback && url.protocol !== 'http:' && url.protocol !== 'https:') return false;

@@ -1,4 +1,3 @@
-import type { Socket } from 'node:net';
 import { buildConnector, Client, type Dispatcher } from 'undici';
 import { appError, errorCodeOf, isAppError, type AppError } from '../contract/index.ts';
 import { isDestinationAllowed, PURPOSES, type DestinationRules, type Purpose } from './destinations.ts';
@@ -69,9 +68,15 @@ export interface Outbound {
   abortAll(reason: AppError): Promise<void>;
 }
 
+/** What is counted of a socket. */
+interface ByteCounter {
+  readonly bytesRead: number;
+  readonly bytesWritten: number;
+}
+
 interface Connection extends OpenConnection {
   readonly abort: AbortController;
-  readonly sockets: Socket[];
+  readonly sockets: ByteCounter[];
   /** Closes the connection and records its end; only the first call counts. */
   end(outcome: 'done' | 'failed'): Promise<void>;
 }
@@ -96,7 +101,11 @@ export function createOutbound(host: OutboundHost, options: OutboundOptions = {}
     return appError(code, { host: target.host, purpose: target.purpose });
   };
 
-  const begin = async (target: OpenConnection, client: Client, sockets: Socket[]): Promise<Connection> => {
+  const begin = async (
+    target: OpenConnection,
+    client: Client,
+    sockets: ByteCounter[],
+  ): Promise<Connection> => {
     const abort = new AbortController();
     const recorded = host.recordOpen(target);
     let ended: Promise<void> | undefined;
@@ -140,7 +149,7 @@ export function createOutbound(host: OutboundHost, options: OutboundOptions = {}
     if (host.isOffline()) throw await refuse('offline', target);
     if (request.signal?.aborted) throw appError('aborted');
 
-    const sockets: Socket[] = [];
+    const sockets: ByteCounter[] = [];
     const client = new Client(url.origin, {
       headersTimeout: SILENCE_TIMEOUT_MS,
       bodyTimeout: SILENCE_TIMEOUT_MS,
@@ -238,7 +247,8 @@ async function* readBody(
     const chunks: AsyncIterable<Uint8Array> = response.body;
     for await (const chunk of chunks) {
       received += chunk.length;
-      if (received > maxBytes) throw appError('network_failed', { host: connection.host, reason: 'too_large' });
+      if (received > maxBytes)
+        throw appError('network_failed', { host: connection.host, reason: 'too_large' });
       yield chunk;
     }
   } catch (error) {
@@ -252,7 +262,8 @@ async function* readBody(
 function asNetworkError(error: unknown, { abort, host }: Connection): AppError {
   if (isAppError(abort.signal.reason)) return abort.signal.reason;
   if (isAppError(error) && errorCodeOf(error) === 'network_failed') return error;
-  const code = error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : null;
+  const code =
+    error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : null;
   return appError('network_failed', { host, reason: code }, { cause: error });
 }
 
@@ -263,5 +274,7 @@ function parseUrl(text: string, base?: URL): URL {
 }
 
 function withoutPrivate(headers: Record<string, string>): Record<string, string> {
-  return Object.fromEntries(Object.entries(headers).filter(([name]) => !PRIVATE_HEADERS.has(name.toLowerCase())));
+  return Object.fromEntries(
+    Object.entries(headers).filter(([name]) => !PRIVATE_HEADERS.has(name.toLowerCase())),
+  );
 }

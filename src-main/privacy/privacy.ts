@@ -48,7 +48,14 @@ interface PrivacyOptions {
   outbound?: OutboundOptions;
 }
 
-export function createPrivacy({ store, settings, bus, sessionId, log, outbound: options }: PrivacyOptions): Privacy {
+export function createPrivacy({
+  store,
+  settings,
+  bus,
+  sessionId,
+  log,
+  outbound: options,
+}: PrivacyOptions): Privacy {
   const sessionStartedAt = Date.now();
   let { offline, offlineSince } = settings.get();
   let open: readonly OpenConnection[] = [];
@@ -66,7 +73,10 @@ export function createPrivacy({ store, settings, bus, sessionId, log, outbound: 
     lastRefusedAt,
     open: open.map(({ host, purpose }) => ({ host, purpose })),
   });
-  const announce = throttle(() => bus.emit({ type: 'privacy.changed', state: state() }), ANNOUNCE_INTERVAL_MS);
+  const announce = throttle(
+    () => bus.emit({ type: 'privacy.changed', state: state() }),
+    ANNOUNCE_INTERVAL_MS,
+  );
 
   const outbound = createOutbound(
     {

@@ -44,7 +44,12 @@ async function sizeOf(path: string): Promise<number> {
     const sizes = await Promise.all(
       entries
         .filter((entry) => entry.isFile())
-        .map((entry) => stat(join(entry.parentPath, entry.name)).then(({ size }) => size, () => 0)),
+        .map((entry) =>
+          stat(join(entry.parentPath, entry.name)).then(
+            ({ size }) => size,
+            () => 0,
+          ),
+        ),
     );
     return sizes.reduce((sum, size) => sum + size, 0);
   } catch {

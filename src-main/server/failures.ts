@@ -44,6 +44,7 @@ function codeOf(error: unknown): string {
   return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : '';
 }
 
-function textOf(error: unknown): string {
+/** The message of anything thrown. */
+export function textOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }

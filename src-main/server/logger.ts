@@ -10,7 +10,9 @@ const KEPT_FILES = 3;
 const WORD_FIELDS = new Set([
   'architecture',
   'backend',
+  'call',
   'code',
+  'failedBackend',
   'key',
   'kind',
   'level',
@@ -26,7 +28,7 @@ const WORD_FIELDS = new Set([
 ]);
 /** A code or an identifier. No blanks and no leading slash: neither a sentence nor a path fits. */
 const WORD = /^[A-Za-z0-9_][A-Za-z0-9_.:+-]{0,63}(\/[A-Za-z0-9_]{1,40})?$/;
-const EVENT = /^[a-z0-9]+([.-][a-z0-9]+)*$/;
+const EVENT = /^[a-z0-9]+([._-][a-z0-9]+)*$/;
 
 /**
  * One log line. Redacted by construction: what is not a number, a boolean or a word of a known field is

@@ -102,8 +102,11 @@ function channelOfSocket(socket: WebSocket, onTooFast: () => void): RawChannel {
   });
   const frames = createRateLimit(FRAME_LIMIT, () => performance.now());
   const bytes = createRateLimit(BYTE_LIMIT, () => performance.now());
+  let isTooFast = false;
   socket.on('message', (data: Buffer, isBinary) => {
+    if (isTooFast) return;
     if (frames.take(1) && bytes.take(data.length)) return ends.deliver(isBinary ? data : data.toString());
+    isTooFast = true;
     onTooFast();
     leave(socket, POLICY);
     ends.closed();

@@ -53,7 +53,8 @@ function connect(workerPath: string, log: Log): Connection {
           throw isAppError(error) ? error : appError('store_failed', undefined, { cause: error });
         } finally {
           const ms = Math.round(performance.now() - startedAt);
-          if (ms > SLOW_CALL_MS && path[0] !== 'lifecycle') log('store.slow_call', { call: path.join('.'), ms });
+          if (ms > SLOW_CALL_MS && path[0] !== 'lifecycle')
+            log('store.slow_call', { call: path.join('.'), ms });
         }
       },
     ],

@@ -1,6 +1,7 @@
 import { MessagePort, workerData } from 'node:worker_threads';
 import { RPCHandler } from '@orpc/server/message-port';
 import { channelOfMessagePort, guardChannel, MAX_RESPONSE_BYTES } from '../contract/transport.ts';
+import { typedEdge } from '../rpc-edge.ts';
 import type { Migration } from './migrate.ts';
 import { createStoreRouter } from './router.ts';
 
@@ -10,5 +11,5 @@ export function serveStore(migrations: readonly Migration[]): void {
   if (!(port instanceof MessagePort)) throw new TypeError('The store worker needs a port in workerData');
   // An import may be as large as the conversation that it becomes.
   const guarded = guardChannel(channelOfMessagePort(port), { side: 'server', maxBytes: MAX_RESPONSE_BYTES });
-  new RPCHandler(createStoreRouter(migrations)).upgrade(guarded);
+  new RPCHandler(createStoreRouter(migrations), typedEdge()).upgrade(guarded);
 }

@@ -6,8 +6,8 @@ import { guardChannel, type RawChannel } from '../../src-main/contract/transport
 import { backoffMs } from './backoff.ts';
 import type { Transport } from './transports.ts';
 
-/** A core that takes the channel and says nothing for this long is not one. */
-const HELLO_TIMEOUT_MS = 5_000;
+/** A core that takes the channel and has not let the page in for this long is not one. */
+const OPEN_TIMEOUT_MS = 5_000;
 
 export type ConnectionState =
   | { status: 'connecting' }
@@ -69,16 +69,17 @@ export function createConnection(transport: Transport): Connected {
 
   /** One life of one channel: hello, events until it ends. Resolves when the channel is of no more use. */
   const live = async (opened: RawChannel): Promise<void> => {
-    const timeout = setTimeout(() => opened.close(), HELLO_TIMEOUT_MS);
+    const timeout = setTimeout(() => opened.close(), OPEN_TIMEOUT_MS);
     const hello = await sayHello(opened, transport.token() ?? undefined);
-    clearTimeout(timeout);
     if (!hello.ok) {
+      clearTimeout(timeout);
       if (hello.reason === 'closed') return;
       const reason = hello.reason === 'unauthorized' ? 'unauthorized' : 'protocol_mismatch';
       return setState({ status: 'refused', reason });
     }
     const current = new RPCLink({ port: guardChannel(opened, { side: 'client' }) });
     const events = await openEvents(current, lastEventId);
+    clearTimeout(timeout);
     if (closed) return;
     link = current;
     attempt = 0;

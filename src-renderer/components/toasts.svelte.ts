@@ -17,19 +17,18 @@ export class ToastQueue {
   list = $state.raw<readonly Toast[]>([]);
   #nextId = 1;
   #held = false;
-  readonly #timers = new Map<number, ReturnType<typeof setTimeout>>();
+  readonly #timers = new WeakMap<Toast, ReturnType<typeof setTimeout>>();
 
   /** Shows an undo offer for {@link TOAST_MS}. @returns its id */
   show(input: ToastInput): number {
     const toast = { ...input, id: this.#nextId++ };
     this.list = [...this.list, toast];
-    if (!this.#held) this.#startTimer(toast.id);
+    if (!this.#held) this.#startTimer(toast);
     return toast.id;
   }
 
   dismiss(id: number): void {
-    clearTimeout(this.#timers.get(id));
-    this.#timers.delete(id);
+    for (const toast of this.list) if (toast.id === id) clearTimeout(this.#timers.get(toast));
     this.list = this.list.filter((toast) => toast.id !== id);
   }
 
@@ -43,15 +42,14 @@ export class ToastQueue {
   /** Stops the clocks while the pointer or the focus is on the region. */
   hold(): void {
     this.#held = true;
-    for (const timer of this.#timers.values()) clearTimeout(timer);
-    this.#timers.clear();
+    for (const toast of this.list) clearTimeout(this.#timers.get(toast));
   }
 
   /** Starts every clock anew. */
   release(): void {
     if (!this.#held) return;
     this.#held = false;
-    for (const toast of this.list) this.#startTimer(toast.id);
+    for (const toast of this.list) this.#startTimer(toast);
   }
 
   /** Removes everything, for example when the window closes. */
@@ -61,10 +59,10 @@ export class ToastQueue {
     this.#held = false;
   }
 
-  #startTimer(id: number): void {
+  #startTimer(toast: Toast): void {
     this.#timers.set(
-      id,
-      setTimeout(() => this.dismiss(id), TOAST_MS),
+      toast,
+      setTimeout(() => this.dismiss(toast.id), TOAST_MS),
     );
   }
 }

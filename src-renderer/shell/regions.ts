@@ -19,5 +19,7 @@ export function cycleRegion(document: Document, step: 1 | -1): void {
   if (!region) return;
   const marked = region.querySelector<HTMLElement>('[data-region-focus]');
   const inside = [...region.querySelectorAll<HTMLElement>(FOCUSABLE)].find(isShown);
-  (marked && isShown(marked) ? marked : (inside ?? region)).focus();
+  // A region that takes the focus itself, such as the log, would else be scrolled to its first control.
+  const own = region.tabIndex === 0 ? region : (inside ?? region);
+  (marked && isShown(marked) ? marked : own).focus();
 }

@@ -27,6 +27,8 @@ export function chipState(
   if (mine && (engine.status === 'ready' || engine.status === 'generating'))
     return { kind: answering && engine.status === 'generating' ? 'answering' : 'ready' };
   if (!model.available) return { kind: 'missing' };
-  const failed = failedModelId === model.id || model.lastLoadCrashed || (mine && engine.error !== null);
+  // A crash while answering says nothing against the next load.
+  const loadError = mine && engine.error?.code.startsWith('model_') === true;
+  const failed = failedModelId === model.id || model.lastLoadCrashed || loadError;
   return { kind: failed ? 'failed' : 'unloaded' };
 }

@@ -11,7 +11,10 @@ export class Commands {
     const offers = this.#commands.get(id) ?? [];
     this.#commands.set(id, [...offers, command]);
     return () => {
-      this.#commands.set(id, (this.#commands.get(id) ?? []).filter((offer) => offer !== command));
+      this.#commands.set(
+        id,
+        (this.#commands.get(id) ?? []).filter((offer) => offer !== command),
+      );
     };
   }
 

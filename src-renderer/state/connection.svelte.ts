@@ -32,7 +32,7 @@ export class ConnectionStore {
   /** Follows the connection; `onopen` is told each time that it is open. Returns the dispose. */
   listen(onopen: () => void): () => void {
     const dispose = this.#connection.subscribe((state) => this.#take(state, onopen));
-    this.#take(this.#connection.state, onopen);
+    if (this.status === 'open') onopen();
     return dispose;
   }
 

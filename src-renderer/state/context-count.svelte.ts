@@ -45,7 +45,8 @@ export class ContextCount {
       const count = await this.#client.conversations.countTokens({ id, draft }, { signal: abort.signal });
       if (abort.signal.aborted) return;
       const { promptTokens, contextSize } = count;
-      this.use = promptTokens === null || contextSize === null ? null : { tokens: promptTokens, size: contextSize };
+      this.use =
+        promptTokens === null || contextSize === null ? null : { tokens: promptTokens, size: contextSize };
     } catch {
       // A count is a help, not a promise: without one the gauge is left out.
       if (!abort.signal.aborted) this.use = null;

@@ -21,6 +21,11 @@ export class Drafts {
     return this.#texts.get(conversationId ?? NEW_CHAT) ?? '';
   }
 
+  /** True when something typed exists in this window only. */
+  get hasUnsaved(): boolean {
+    return this.#unsaved.size > 0 || this.get(null).trim() !== '';
+  }
+
   /** Takes the saved draft of a chat, unless something was typed here already. */
   adopt(conversationId: string, saved: string): void {
     if (!this.#texts.has(conversationId)) this.#texts.set(conversationId, saved);

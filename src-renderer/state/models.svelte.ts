@@ -42,7 +42,10 @@ export class ModelsStore {
   readonly refreshFiles = createRefresher(async () => {
     if (this.filesStatus !== 'ready') this.filesStatus = 'loading';
     try {
-      const [folders, files] = await Promise.all([this.#client.models.folders(), this.#client.models.files()]);
+      const [folders, files] = await Promise.all([
+        this.#client.models.folders(),
+        this.#client.models.files(),
+      ]);
       this.folders = folders;
       this.files = files;
       this.filesStatus = 'ready';

@@ -47,8 +47,8 @@ export const chatTexts = catalogue({
   },
   chip: {
     choose: 'Choose a model',
-    label: (model: string, state: string) => `Model: ${model}, ${state}`,
-    chooseLabel: 'Model: none. Choose a model',
+    /** Before the name, for screen readers. */
+    prefix: 'Model:',
     loading: (percent: string) => `Loading ${percent}`,
     loadingWithTime: (percent: string, time: string) => `Loading ${percent}, ${time} left`,
     cancelLoading: 'Cancel loading',
@@ -104,7 +104,8 @@ export const chatTexts = catalogue({
     reused: (value: number, count: string) => `reused ${counted(value, count, 'token', 'tokens')}`,
     read: (value: number, count: string) => `read ${counted(value, count, 'token', 'tokens')}`,
     details: 'Details of this answer',
-    stoppedAfter: (value: number, count: string) => `Stopped after ${counted(value, count, 'token', 'tokens')}`,
+    stoppedAfter: (value: number, count: string) =>
+      `Stopped after ${counted(value, count, 'token', 'tokens')}`,
     stopped: 'Stopped',
     interrupted: 'The app was closed while this was being answered',
     maxTokens: 'Ended at the limit of tokens for an answer',
@@ -163,7 +164,7 @@ export const chatTexts = catalogue({
     copied: 'Copied',
     close: 'Close',
   },
-  code: { copy: 'Copy', copied: 'Copied', wrap: 'Wrap lines', plain: 'Text' },
+  code: { copy: 'Copy', copied: 'Copied', wrap: 'Wrap lines', plain: 'Text', table: 'Table' },
   announce: {
     answering: (model: string) => `${model} is answering`,
     complete: (value: number, count: string) => `Answer complete, ${counted(value, count, 'word', 'words')}`,

@@ -91,8 +91,10 @@ const texts = catalogue({
   malformed_frame: () => 'Load the page again. Your chats are saved.',
   unauthorized: () =>
     'The address lacks the token of this run, or the app was started anew. Open the address that Leeward printed when it started.',
-  protocol_mismatch: () => 'Leeward was updated while this page was open. Load the page again; your chats are saved.',
-  connection_lost: () => 'What you typed is kept here, and the chats are saved. Leeward tries again by itself.',
+  protocol_mismatch: () =>
+    'Leeward was updated while this page was open. Load the page again; your chats are saved.',
+  connection_lost: () =>
+    'What you typed is kept here, and the chats are saved. Leeward tries again by itself.',
   not_found: () => 'It was removed, perhaps in another window.',
   conflict: () => 'It is busy or was changed in another window. Look at it again, then repeat the step.',
   aborted: () => 'It was stopped before it ended.',
@@ -100,7 +102,8 @@ const texts = catalogue({
   offline: () => 'Nothing was sent. You can switch Offline off in Settings, under Privacy.',
   host_not_allowed: () => 'Leeward connects to the hosts it names and to no other. Nothing was sent.',
   network_failed: () => 'Check the connection of this computer, then try again.',
-  model_not_gguf: ({ model }: Context) => `${model} does not start like a GGUF file. Look for a file that ends in .gguf.`,
+  model_not_gguf: ({ model }: Context) =>
+    `${model} does not start like a GGUF file. Look for a file that ends in .gguf.`,
   model_truncated: ({ model }: Context) =>
     `${model} is shorter than its own header says, most likely because a download or a copy ended early. Copy or fetch it again.`,
   model_malformed: ({ model }: Context) =>
@@ -127,8 +130,7 @@ const texts = catalogue({
     'The model cannot read all of it at once. Start a new chat, or give the model a larger context.',
   disk_full: () =>
     'Saving stopped to protect your chats; nothing that was saved is lost. Free at least 200 MB, then try again.',
-  store_newer: () =>
-    'Nothing was changed. Start the newer version of Leeward again to open them.',
+  store_newer: () => 'Nothing was changed. Start the newer version of Leeward again to open them.',
   store_damaged: () => 'It was not changed. Start Leeward with the newest backup in its data folder.',
   store_failed: () => 'What you typed is kept here. Try again.',
   data_folder_in_use: () => 'Another Leeward uses the same data folder. Close it first, or use that one.',

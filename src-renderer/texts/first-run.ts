@@ -27,7 +27,7 @@ export const firstRunTexts = catalogue({
     lookAgain: 'Look again',
     loading: 'Looking for model files',
     add: 'Add and chat',
-    addName: (name: string) => `Add ${name} and chat`,
+    addName: (name: string) => `Add and chat with ${name}`,
     chat: 'Chat',
     chatName: (name: string) => `Chat with ${name}`,
     inLibrary: 'Added',

@@ -21,19 +21,24 @@ export type LicencePlainKey = keyof typeof licencePlain;
 
 export const modelsTexts = catalogue({
   title: 'Models',
-  region: 'Models on this computer',
   /** Beside the title: "27.4 GB in 7 models". */
   summary: (count: number, size: string) => `${size} in ${count === 1 ? '1 model' : `${count} models`}`,
   openGguf: 'Open GGUF',
   filterLabel: 'Filter models',
   filterPlaceholder: 'Name, licence or quant',
-  filterClear: 'Clear the filter',
   filterCount: (shown: number, all: number) => `${shown} of ${all} models`,
 
   sort: { label: 'Sort by', lastUsed: 'Last used', name: 'Name', size: 'Size' },
   listTitle: 'On this computer',
   listNote: 'files stay where they are',
-  columns: { model: 'Model', quant: 'Quant', size: 'Size', licence: 'Licence', lastUsed: 'Last used', actions: 'Actions' },
+  columns: {
+    model: 'Model',
+    quant: 'Quant',
+    size: 'Size',
+    licence: 'Licence',
+    lastUsed: 'Last used',
+    actions: 'Actions',
+  },
   /** Second line of a row: "7.25B, 32k context". */
   contextShort: (tokens: string) => `${tokens} context`,
   noLicence: 'Not stated',
@@ -71,7 +76,8 @@ export const modelsTexts = catalogue({
   },
   noMatch: {
     title: (query: string) => `No model matches “${query}”`,
-    text: (count: number) => `Name, licence, quant and architecture of ${count === 1 ? '1 model' : `${count} models`} were searched.`,
+    text: (count: number) =>
+      `Name, licence, quant and architecture of ${count === 1 ? '1 model' : `${count} models`} were searched.`,
     action: 'Clear the filter',
   },
   reading: 'Reading the list of models',
@@ -83,7 +89,10 @@ export const modelsTexts = catalogue({
   drop: {
     title: 'Drop the file to add it',
     text: 'It stays where it is.',
-    unmatchedTitle: (count: number) => (count === 1 ? 'The dropped file is not in an allowed folder' : 'The dropped files are not in an allowed folder'),
+    unmatchedTitle: (count: number) =>
+      count === 1
+        ? 'The dropped file is not in an allowed folder'
+        : 'The dropped files are not in an allowed folder',
     unmatchedText: (names: string, folders: string) =>
       `A browser does not tell where a dropped file lies, so it is looked for by name and size in ${folders}. Not found: ${names}. Move it there, then add it.`,
     unmatchedNoFolders: (names: string) =>
@@ -119,7 +128,6 @@ export const modelsTexts = catalogue({
   detail: {
     region: 'Model details',
     close: 'Close details',
-    more: 'More actions',
     /** "llama, 7.25 billion parameters, 32 layers, context up to 32,768." */
     line: (parts: readonly string[]) => `${parts.join(', ')}.`,
     parametersLong: (figure: string) => `${figure} parameters`,
@@ -130,9 +138,10 @@ export const modelsTexts = catalogue({
     unload: 'Unload',
     cancelLoad: 'Stop loading',
     loadingLabel: (name: string) => `Loading ${name}`,
-    loadingLine: (percent: string, left: string | null) => (left === null ? percent : `${percent}, ${left} left`),
+    loadingLine: (percent: string, left: string | null) =>
+      left === null ? percent : `${percent}, ${left} left`,
     loadingUnknown: 'Starting to load',
-    answering: 'It is answering; unloading stops the answer.',
+    runningAnswering: (line: string) => `${line} It is answering; unloading stops the answer.`,
     remove: 'Remove from the list',
     removeNote: 'The file stays where it is.',
     reading: 'Reading the header',
@@ -190,7 +199,8 @@ export const modelsTexts = catalogue({
   settings: {
     context: 'Context size',
     contextHint: 'How many tokens fit in a chat with this model. More needs more memory.',
-    contextTrained: (tokens: string) => `The model was trained with ${tokens}; above that, answers get worse.`,
+    contextTrained: (tokens: string) =>
+      `The model was trained with ${tokens}; above that, answers get worse.`,
     automatic: 'Automatic',
     own: 'Own number',
     contextNumber: 'Context size in tokens',

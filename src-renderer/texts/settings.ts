@@ -28,7 +28,6 @@ export const settingsTexts = catalogue({
     text: (reason: string) => `The setting from before is still in use. ${reason}`,
   },
   unknown: 'Unknown',
-  none: 'None',
   retry: 'Try again',
 
   general: {
@@ -48,7 +47,8 @@ export const settingsTexts = catalogue({
     noDefaultModel: 'Choose in each chat',
     missingModel: (name: string) => `${name} (file missing)`,
     systemPrompt: 'System prompt',
-    systemPromptHint: 'Put before each new chat, for instance how answers should sound. Leave it empty for none.',
+    systemPromptHint:
+      'Put before each new chat, for instance how answers should sound. Leave it empty for none.',
     systemPromptPlaceholder: 'No system prompt',
     systemPromptCount: (characters: string) => `${characters} characters`,
     systemPromptSaved: 'Saved',
@@ -70,7 +70,7 @@ export const settingsTexts = catalogue({
     sampleAnswer:
       'The land and the breakwater stand between the wind and the water. On the leeward side the waves lose their reach, so ships lie still while it blows outside.',
     contrast: 'High contrast',
-    contrastHint: 'Darker small text and stronger lines.',
+    contrastHint: 'Clearer small text and stronger lines.',
   },
 
   models: {
@@ -78,7 +78,8 @@ export const settingsTexts = catalogue({
     foldersHint: 'GGUF files below these folders can be added. Nothing else on this computer is read.',
     noFolders: 'No folder is allowed yet.',
     howTo: 'Allow another folder',
-    howToText: 'For safety a folder is never allowed from this page. Stop the app and start it again with the folder:',
+    howToText:
+      'For safety a folder is never allowed from this page. Stop the app and start it again with the folder:',
     howToCommand: 'npm run serve -- --models-dir ~/models',
     howToNote: 'The flag can be given more than once.',
     howToPick: 'Use Open GGUF on the Models page. The file you choose there is the only one that is read.',
@@ -104,7 +105,12 @@ export const settingsTexts = catalogue({
     model: 'Model',
     noModel: 'None in memory',
     backend: 'Runs on',
-    backends: { cpu: 'Processor', cuda: 'Graphics card, CUDA', vulkan: 'Graphics card, Vulkan', metal: 'Graphics card, Metal' },
+    backends: {
+      cpu: 'Processor',
+      cuda: 'Graphics card, CUDA',
+      vulkan: 'Graphics card, Vulkan',
+      metal: 'Graphics card, Metal',
+    },
     devices: 'Devices',
     processor: 'Processor',
     processorValue: (name: string, cores: string) => `${name}, ${cores} cores`,
@@ -125,7 +131,7 @@ export const settingsTexts = catalogue({
     noticeTitle: (failed: string) => `${failed} did not start`,
     noticeText: (used: string) => `The engine uses ${used} instead. Answers come, only slower.`,
     restart: 'Restart the engine',
-    restartHint: 'Takes the model out of memory. A running answer is stopped and kept.',
+    restartHint: 'A restart takes the model out of memory. A running answer is stopped and kept.',
     restartFailed: 'The engine did not start again.',
     setup: 'How models run',
     setupNote: 'used the next time a model is loaded',
@@ -137,7 +143,8 @@ export const settingsTexts = catalogue({
     threadsHint: (cores: string) => `Automatic uses one per physical core. This computer has ${cores}.`,
     threadsNumber: 'Number of threads',
     flash: 'Flash attention',
-    flashHint: 'Needs less memory and is often quicker. Turn it off when answers look wrong or the engine stops.',
+    flashHint:
+      'Needs less memory and is often quicker. Turn it off when answers look wrong or the engine stops.',
     flashOptions: { auto: 'Automatic', off: 'Off' },
     contextDefault: 'Context size',
     contextDefaultHint: 'For models without a size of their own. More needs more memory.',
@@ -212,7 +219,8 @@ export const settingsTexts = catalogue({
       session: (time: string) => `This session, started ${time}`,
       earlierToday: 'Earlier today',
       emptyTitle: 'No connections so far',
-      emptyText: 'Since it was installed, this app has not tried to connect to anything. Every try will be listed here, blocked ones too.',
+      emptyText:
+        'Since it was installed, this app has not tried to connect to anything. Every try will be listed here, blocked ones too.',
       emptyFilter: 'No connection of this kind.',
       totalsLead: 'Since install:',
       totalRequests: (count: number) => (count === 1 ? 'request' : 'requests'),

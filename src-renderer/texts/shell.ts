@@ -28,7 +28,8 @@ export const shellTexts = catalogue({
       `Offline. ${counted(value, count, 'connection', 'connections')} this session`,
     offlineRefused: (value: number, count: string, refused: string) =>
       `Offline. ${counted(value, count, 'connection', 'connections')} this session, ${refused} refused`,
-    blocked: (value: number, count: string) => `Offline. Blocked ${counted(value, count, 'request', 'requests')}`,
+    blocked: (value: number, count: string) =>
+      `Offline. Blocked ${counted(value, count, 'request', 'requests')}`,
     opensPrivacy: 'Opens Privacy',
   },
   engine: {
@@ -41,8 +42,7 @@ export const shellTexts = catalogue({
     notice: (failed: string, used: string) => `${failed} did not start, so ${used} is used`,
   },
   backends: { cpu: 'CPU', cuda: 'CUDA', vulkan: 'Vulkan', metal: 'Metal' },
-  answersRunning: (value: number, count: string) =>
-    `${counted(value, count, 'answer', 'answers')} running`,
+  answersRunning: (value: number, count: string) => `${counted(value, count, 'answer', 'answers')} running`,
   answersQueued: (count: string) => `${count} waiting`,
   noModelLoaded: 'No model loaded',
   engineMemory: (used: string) => `Engine memory ${used}`,

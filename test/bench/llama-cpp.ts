@@ -103,10 +103,13 @@ async function copyKernels(to: string): Promise<void> {
 async function build(folder: string, report: (line: string) => void): Promise<void> {
   const source = join(folder, 'source');
   const log = join(folder, 'build.log');
-  await rm(folder, { recursive: true, force: true });
   await mkdir(folder, { recursive: true });
   report(`building llama.cpp's tools in ${folder} (4 to 12 minutes, once)`);
-  await run('git', ['clone', '--quiet', join(libraryFolder(), 'gitRelease.bundle'), source]);
+  // A build that was cut off goes on where it was: only a half-made clone is made again.
+  if (!existsSync(join(source, 'CMakeLists.txt'))) {
+    await rm(source, { recursive: true, force: true });
+    await run('git', ['clone', '--quiet', join(libraryFolder(), 'gitRelease.bundle'), source]);
+  }
   const options = Object.entries(CMAKE_OPTIONS).map(([key, value]) => `-D${key}=${value}`);
   await logged(log, 'cmake', ['-S', source, '-B', join(folder, 'build'), ...options]);
   const jobs = String(Math.min(availableParallelism(), 8));

@@ -6,7 +6,7 @@ import type { RandomShape, RandomType } from '../support/gguf/random-model.ts';
 import type { LlamaCpp } from './llama-cpp.ts';
 
 /** Changes when the writer makes other bytes for the same name. */
-const GENERATION = 2;
+const GENERATION = 3;
 
 /**
  * A random model with Llama 2's vocabulary in a folder of its own, written on first use.

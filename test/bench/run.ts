@@ -1,7 +1,7 @@
 // npm run bench [-- ROW ...] [--json FILE]
 // Each row is resumable and ends within ten minutes; figures are ratios measured side by side in one run.
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
-import { cpus, totalmem } from 'node:os';
+import { availableParallelism, cpus, loadavg, totalmem } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { benchFolder } from './llama-cpp.ts';
@@ -17,11 +17,16 @@ const ROWS: Record<string, () => Promise<{ row: BenchRow }>> = {
   decode: () => import('./rows/decode.ts'),
 };
 
+/** Above this share of the cores, other work makes the ratios noisy and single rounds worthless. */
+const BUSY_SHARE = 0.25;
+
 interface RowReport {
   row: string;
   title: string;
   measuredAt: string;
   seconds: number;
+  /** The system's load average of one minute when the row began; always 0 on Windows. */
+  loadBefore: number;
   conditions: Record<string, string | number>;
   figures: (Figure & { met?: boolean })[];
 }
@@ -58,6 +63,9 @@ async function runRow(name: string, load: () => Promise<{ row: BenchRow }>, json
   process.stderr.write(`${name}: ${row.title}\n`);
   const store = new RoundStore(folder, name);
   const startedAt = performance.now();
+  const loadBefore = loadavg()[0] ?? 0;
+  if (loadBefore > BUSY_SHARE * availableParallelism())
+    report(`the machine is busy (load ${loadBefore.toFixed(1)}): the figures will be noisy`);
   try {
     const { figures, conditions } = await row.measure({
       folder,
@@ -70,7 +78,15 @@ async function runRow(name: string, load: () => Promise<{ row: BenchRow }>, json
     });
     const seconds = Math.round((performance.now() - startedAt) / 1000);
     const measuredAt = new Date().toISOString();
-    await save(json, { row: name, title: row.title, measuredAt, seconds, conditions, figures: judged });
+    await save(json, {
+      row: name,
+      title: row.title,
+      measuredAt,
+      seconds,
+      loadBefore,
+      conditions,
+      figures: judged,
+    });
     await store.finish();
     process.stdout.write(`\n${name}: ${row.title}\n${figureTable(judged)}\n`);
     return true;

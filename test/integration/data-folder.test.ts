@@ -1,6 +1,15 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
@@ -105,7 +114,9 @@ describe('the lock of the data folder', () => {
   test('of many processes that find the same stale lock exactly one gets it', async () => {
     const { child } = await startHolder('');
     await end(child, 'SIGKILL');
-    const answers = (await Promise.all(Array.from({ length: 8 }, () => startHolder('')))).map(({ answer }) => answer);
+    const answers = (await Promise.all(Array.from({ length: 8 }, () => startHolder('')))).map(
+      ({ answer }) => answer,
+    );
     expect(answers.filter((answer) => answer === 'held')).toHaveLength(1);
     expect(answers.filter((answer) => answer !== 'held')).toEqual(
       Array.from({ length: 7 }, () => expect.objectContaining({ code: 'data_folder_in_use' })),
@@ -115,7 +126,10 @@ describe('the lock of the data folder', () => {
   test('a pid that came round again is another process', () => {
     acquireDataFolder(dir, me);
     const earlier = readFileSync(lockFile(), 'utf8');
-    writeFileSync(lockFile(), earlier.replace(/"processStart":"[^"]+"/, '"processStart":"an-earlier-boot 1"'));
+    writeFileSync(
+      lockFile(),
+      earlier.replace(/"processStart":"[^"]+"/, '"processStart":"an-earlier-boot 1"'),
+    );
     const lock = acquireDataFolder(dir, me);
     expect(readFileSync(lockFile(), 'utf8')).not.toContain('an-earlier-boot');
     lock.release();
@@ -151,7 +165,9 @@ describe('the lock of the data folder', () => {
     expect((await startHolder('', { dir: join(dir, 'below'), giveUpRoot: isRoot })).answer).toEqual(
       isRoot ? denied : 'held',
     );
-    expect((await startHolder('', { dir: join(folder.path, 'new'), giveUpRoot: isRoot })).answer).toEqual(denied);
+    expect((await startHolder('', { dir: join(folder.path, 'new'), giveUpRoot: isRoot })).answer).toEqual(
+      denied,
+    );
     chmodSync(folder.path, 0o755);
   });
 });
@@ -166,8 +182,18 @@ describe('isStale', () => {
     ['the pid started at another tick', owner, { ...facts, processStart: 'boot 6' }, true],
     ['the pid started after another boot', owner, { ...facts, processStart: 'later 5' }, true],
     ['start unknown, locked after boot', { ...owner, processStart: null }, facts, false],
-    ['start unknown, locked long before boot', { ...owner, processStart: null }, { ...facts, bootedAtMs: 9_000_000 }, true],
-    ['start unknown, within the slack', { ...owner, processStart: null }, { ...facts, bootedAtMs: 1_030_000 }, false],
+    [
+      'start unknown, locked long before boot',
+      { ...owner, processStart: null },
+      { ...facts, bootedAtMs: 9_000_000 },
+      true,
+    ],
+    [
+      'start unknown, within the slack',
+      { ...owner, processStart: null },
+      { ...facts, bootedAtMs: 1_030_000 },
+      false,
+    ],
     ['start unreadable now', owner, { ...facts, processStart: null }, false],
   ])('%s', (_, given, now, expected) => {
     expect(isStale(given, now)).toBe(expected);

@@ -3,7 +3,13 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DEFAULT_SAMPLING, type EngineState, type Sampling } from '../../src-main/contract/index.ts';
-import type { ChatTurn, Engine, GenerationEvent, GenerationResult, LoadRequest } from '../../src-main/engine/api.ts';
+import type {
+  ChatTurn,
+  Engine,
+  GenerationEvent,
+  GenerationResult,
+  LoadRequest,
+} from '../../src-main/engine/api.ts';
 import { createEngine, type EngineOptions } from '../../src-main/engine/engine.ts';
 import { entries } from '../../src-main/entries.ts';
 
@@ -77,6 +83,7 @@ export async function ask(
   options: {
     sampling?: Partial<Sampling>;
     systemPrompt?: string;
+    modelId?: string;
     signal?: AbortSignal;
     onEvent?: (event: GenerationEvent) => void;
   } = {},
@@ -85,6 +92,7 @@ export async function ask(
   const result = await engine.generate(
     {
       generationId: randomUUID(),
+      ...(options.modelId === undefined ? {} : { modelId: options.modelId }),
       systemPrompt: options.systemPrompt ?? '',
       turns,
       sampling: { ...DEFAULT_SAMPLING, temperature: 0, ...options.sampling },
@@ -129,7 +137,8 @@ export function isRunning(pid: number): boolean {
 export async function untilGone(pid: number, limitMs = 10_000): Promise<number> {
   const startedAt = performance.now();
   while (isRunning(pid)) {
-    if (performance.now() - startedAt > limitMs) throw new Error(`process is still there after ${limitMs} ms`);
+    if (performance.now() - startedAt > limitMs)
+      throw new Error(`process is still there after ${limitMs} ms`);
     await new Promise((resolve) => setTimeout(resolve, 10));
   }
   return performance.now() - startedAt;

@@ -18,9 +18,6 @@ afterEach(() => kit.close());
 const file = (name: string) => join(kit.folder, `${name}.gguf`);
 const plain = () => writeScriptedModel(file('plain'), { script: plainScript });
 
-/** One chunk's target, the chunk before it on a busy machine, and the way through two processes. */
-const STOP_LIMIT_MS = 2_500;
-
 async function errorOf(promise: Promise<unknown>): Promise<AppError> {
   const error: unknown = await promise.then(
     () => null,
@@ -50,7 +47,10 @@ function writeZeros(name: string, dims: Partial<ModelDims>, architecture = 'llam
     ...dimsMetadata(all, tokens.length),
     ...tokenizerMetadata(tokens, undefined, 2),
   ]);
-  return writeGguf(file(name), { metadata, tensors: modelTensors(all, tokens.length, () => ({ type: 'F16' })) });
+  return writeGguf(file(name), {
+    metadata,
+    tensors: modelTensors(all, tokens.length, () => ({ type: 'F16' })),
+  });
 }
 
 describe('a load', () => {
@@ -114,19 +114,17 @@ describe('a long prompt', () => {
     const model = await writeScriptedModel(file('slow'), { script: plainScript, shape: 'slow' });
     await kit.engine.load(loadRequest(model));
     const stop = new AbortController();
-    let stoppedAtMs = 0;
     const reading: { done: number; total: number; etaMs: number | null }[] = [];
     const { result } = await ask(kit.engine, chat('word '.repeat(500)), {
       signal: stop.signal,
       onEvent: (event) => {
         if (event.type !== 'reading') return;
         reading.push(event);
-        if (reading.length !== 3) return;
-        stoppedAtMs = performance.now();
-        stop.abort();
+        if (reading.length === 3) stop.abort();
       },
     });
-    expect(performance.now() - stoppedAtMs).toBeLessThan(STOP_LIMIT_MS);
+    // At the most one chunk more was begun while the stop was on its way.
+    expect(reading.length).toBeLessThanOrEqual(4);
     expect(result).toMatchObject({ stopReason: 'stopped', error: null });
     const stats = result.stats;
     expect(stats?.promptTokens).toBe(reading[0]?.total);
@@ -147,7 +145,10 @@ describe('a long prompt', () => {
 
 describe('a file that cannot be loaded', () => {
   const cases: Record<string, { make: () => Promise<{ path: string; sizeBytes: number }>; code: string }> = {
-    'is not there': { make: async () => ({ path: file('nothing'), sizeBytes: 1000 }), code: 'model_file_missing' },
+    'is not there': {
+      make: async () => ({ path: file('nothing'), sizeBytes: 1000 }),
+      code: 'model_file_missing',
+    },
     'is not a GGUF': {
       async make() {
         await writeFile(file('text'), 'Dear diary, this is not a model at all.');
@@ -232,7 +233,10 @@ describe('an installation without the engine binary', () => {
     const bare = await makeEngine({ sidecarPath: sidecar });
     try {
       expect((await errorOf(bare.engine.start())).code).toBe('engine_binary_missing');
-      expect(bare.engine.state).toMatchObject({ status: 'stopped', error: { code: 'engine_binary_missing' } });
+      expect(bare.engine.state).toMatchObject({
+        status: 'stopped',
+        error: { code: 'engine_binary_missing' },
+      });
     } finally {
       await bare.close();
     }
@@ -260,7 +264,8 @@ async function installWithoutBinaries(folder: string): Promise<{ sidecar: string
     const from = join(root, 'node_modules', name);
     const to = join(copy, 'node_modules', name);
     // Linked, it would be found at its real place, beside the binaries.
-    if (name === 'node-llama-cpp') await cp(from, to, { recursive: true, filter: (path) => !path.endsWith('.bundle') });
+    if (name === 'node-llama-cpp')
+      await cp(from, to, { recursive: true, filter: (path) => !path.endsWith('.bundle') });
     else await symlink(from, to);
   }
   const records = join(folder, 'records.txt');

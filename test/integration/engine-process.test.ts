@@ -17,7 +17,11 @@ const CRASH_NOTICE_MS = 2_000;
 
 async function loadEndless() {
   const path = join(kit.folder, 'endless.gguf');
-  const model = await writeScriptedModel(path, { script: longScript(100), thenStop: false, contextLength: 100_000 });
+  const model = await writeScriptedModel(path, {
+    script: longScript(100),
+    thenStop: false,
+    contextLength: 100_000,
+  });
   await kit.engine.load(loadRequest(model, { contextSize: 65_536 }));
 }
 
@@ -29,7 +33,8 @@ async function loadPlain() {
 
 /** A template that never ends: the sidecar's JavaScript hangs while it loads. */
 async function hangingModel() {
-  const chatTemplate = "{% for a in range(100000) %}{% for b in range(100000) %}{% for c in range(100000) %}{% endfor %}{% endfor %}{% endfor %}";
+  const chatTemplate =
+    '{% for a in range(100000) %}{% for b in range(100000) %}{% for c in range(100000) %}{% endfor %}{% endfor %}{% endfor %}';
   return writeScriptedModel(join(kit.folder, 'hang.gguf'), { script: plainScript, chatTemplate });
 }
 
@@ -40,30 +45,33 @@ const codeOf = (promise: Promise<unknown>) =>
   );
 
 describe('a sidecar that dies', () => {
-  it.each(['SIGKILL', 'SIGSEGV'] as const)('while it answers (%s): told in time, and the next answer works', async (signal) => {
-    await loadEndless();
-    let killedAtMs = 0;
-    const { result, text } = await ask(kit.engine, chat('Never stop'), {
-      onEvent: (event) => {
-        if (event.type !== 'chunk' || killedAtMs > 0) return;
-        killedAtMs = performance.now();
-        process.kill(kit.pid(), signal);
-      },
-    });
-    expect(performance.now() - killedAtMs).toBeLessThan(CRASH_NOTICE_MS);
-    expect(result.stopReason).toBe('failed');
-    expect(result.error?.code).toBe('engine_crashed');
-    expect(result.stats?.generatedTokens).toBeGreaterThan(0);
-    expect(text).not.toBe('');
-    const stop = new AbortController();
-    const next = await ask(kit.engine, chat('Again'), {
-      signal: stop.signal,
-      onEvent: (event) => event.type === 'chunk' && stop.abort(),
-    });
-    expect(next.result).toMatchObject({ stopReason: 'stopped', error: null });
-    expect(next.result.stats?.loadMs).toBeGreaterThan(0);
-    expect(kit.engine.state).toMatchObject({ status: 'ready', error: null });
-  });
+  it.each(['SIGKILL', 'SIGSEGV'] as const)(
+    'while it answers (%s): told in time, and the next answer works',
+    async (signal) => {
+      await loadEndless();
+      let killedAtMs = 0;
+      const { result, text } = await ask(kit.engine, chat('Never stop'), {
+        onEvent: (event) => {
+          if (event.type !== 'chunk' || killedAtMs > 0) return;
+          killedAtMs = performance.now();
+          process.kill(kit.pid(), signal);
+        },
+      });
+      expect(performance.now() - killedAtMs).toBeLessThan(CRASH_NOTICE_MS);
+      expect(result.stopReason).toBe('failed');
+      expect(result.error?.code).toBe('engine_crashed');
+      expect(result.stats?.generatedTokens).toBeGreaterThan(0);
+      expect(text).not.toBe('');
+      const stop = new AbortController();
+      const next = await ask(kit.engine, chat('Again'), {
+        signal: stop.signal,
+        onEvent: (event) => event.type === 'chunk' && stop.abort(),
+      });
+      expect(next.result).toMatchObject({ stopReason: 'stopped', error: null });
+      expect(next.result.stats?.loadMs).toBeGreaterThan(0);
+      expect(kit.engine.state).toMatchObject({ status: 'ready', error: null });
+    },
+  );
 
   it('while idle starts again', async () => {
     await kit.engine.start();
@@ -136,7 +144,9 @@ describe('the end', () => {
     const pid = kit.pid();
     let begin = () => {};
     const begun = new Promise<void>((resolve) => (begin = resolve));
-    const answer = ask(kit.engine, chat('Never stop'), { onEvent: (event) => event.type === 'chunk' && begin() });
+    const answer = ask(kit.engine, chat('Never stop'), {
+      onEvent: (event) => event.type === 'chunk' && begin(),
+    });
     await begun;
     const startedAt = performance.now();
     await kit.engine.dispose();
@@ -150,7 +160,9 @@ describe('the end', () => {
   it.each(['answers', 'hangs'] as const)('of the parent ends a sidecar that %s within 2 s', async (what) => {
     const path = join(kit.folder, 'model.gguf');
     const model =
-      what === 'hangs' ? await hangingModel() : await writeScriptedModel(path, { script: longScript(100), thenStop: false });
+      what === 'hangs'
+        ? await hangingModel()
+        : await writeScriptedModel(path, { script: longScript(100), thenStop: false });
     const host = join(kit.folder, 'host.ts');
     const engineUrl = new URL('../../src-main/engine/engine.ts', import.meta.url).href;
     const entriesUrl = new URL('../../src-main/entries.ts', import.meta.url).href;

@@ -60,7 +60,10 @@ function start(over: { store?: Pick<Store, 'ledger'>; sessionId?: string; hosts?
   const bus = createEventBus('run');
   const events: AppEvent[] = [];
   bus.on((event) => events.push(event));
-  const file = { read: () => settingsContent, write: (value: Record<string, unknown>) => void (settingsContent = value) };
+  const file = {
+    read: () => settingsContent,
+    write: (value: Record<string, unknown>) => void (settingsContent = value),
+  };
   const privacy = createPrivacy({
     store: over.store ?? store,
     settings: createSettings({ file, bus, log: () => {} }),
@@ -106,7 +109,10 @@ test('an answer is streamed, its connection closed, and the ledger has the bytes
   expect(await textOf(response)).toHaveLength(300_000);
   await noSocketsLeft();
 
-  const { entries: [entry], totals } = await privacy.ledger({});
+  const {
+    entries: [entry],
+    totals,
+  } = await privacy.ledger({});
   expect(entry).toMatchObject({ host: '127.0.0.1', purpose: 'models.download', outcome: 'done' });
   expect(entry).toMatchObject({ sentBytes: serverBytes.received, receivedBytes: serverBytes.sent });
   expect(entry?.receivedBytes).toBeGreaterThan(300_000);
@@ -162,9 +168,15 @@ test('redirects in a circle end', async () => {
 
 test('another host, another purpose and an unreadable address open nothing', async () => {
   const { privacy } = start();
-  expect(await failureOf(privacy.request({ url: url('/x', 'localhost'), purpose: 'models.download' }))).toBe('host_not_allowed');
-  expect(await failureOf(privacy.request({ url: url('/x'), purpose: 'models.search' }))).toBe('host_not_allowed');
-  expect(await failureOf(privacy.request({ url: 'no address', purpose: 'models.download' }))).toBe('invalid_input');
+  expect(await failureOf(privacy.request({ url: url('/x', 'localhost'), purpose: 'models.download' }))).toBe(
+    'host_not_allowed',
+  );
+  expect(await failureOf(privacy.request({ url: url('/x'), purpose: 'models.search' }))).toBe(
+    'host_not_allowed',
+  );
+  expect(await failureOf(privacy.request({ url: 'no address', purpose: 'models.download' }))).toBe(
+    'invalid_input',
+  );
   expect(requests).toEqual([]);
   expect((await entriesOf(privacy)).map(({ outcome }) => outcome)).toEqual(['refused', 'refused']);
 });
@@ -239,7 +251,9 @@ test('a body beyond the limit, a cut connection and a refused port are network_f
     response.socket?.destroySoon();
   };
   expect(await failureOf(get(privacy, '/x').then(textOf))).toBe('network_failed');
-  expect(await failureOf(privacy.request({ url: 'http://127.0.0.1:1/x', purpose: 'models.download' }))).toBe('network_failed');
+  expect(await failureOf(privacy.request({ url: 'http://127.0.0.1:1/x', purpose: 'models.download' }))).toBe(
+    'network_failed',
+  );
   expect((await entriesOf(privacy)).map(({ outcome }) => outcome)).toEqual(['failed', 'failed', 'failed']);
 });
 
@@ -252,7 +266,9 @@ test('the ledger survives a restart; an entry that was open then counts as faile
   const sessionId = randomUUID();
   await store.ledger.closeStale({ sessionId });
   const second = start({ sessionId });
-  expect((await entriesOf(second.privacy)).map(({ host, outcome }) => [host, outcome])).toEqual([['127.0.0.1', 'failed']]);
+  expect((await entriesOf(second.privacy)).map(({ host, outcome }) => [host, outcome])).toEqual([
+    ['127.0.0.1', 'failed'],
+  ]);
   await first.privacy.close();
 });
 
@@ -261,7 +277,9 @@ test('a ledger that cannot be written refuses the connection', async () => {
   const ledger = { ...store.ledger, open: () => Promise.reject(appError('disk_full')) };
   const { privacy } = start({ store: { ledger } });
   expect(await failureOf(get(privacy, '/x'))).toBe('disk_full');
-  expect(await failureOf(privacy.request({ url: url('/x', 'localhost'), purpose: 'models.download' }))).toBe('host_not_allowed');
+  expect(await failureOf(privacy.request({ url: url('/x', 'localhost'), purpose: 'models.download' }))).toBe(
+    'host_not_allowed',
+  );
   expect(requests).toEqual([]);
   expect(privacy.state()).toMatchObject({ connections: 0, refused: 1, open: [] });
 });

@@ -53,11 +53,16 @@ interface Answer {
 /** A request whose path, method and headers go out exactly as given. */
 function ask(path: string, headers: Record<string, string> = {}, method = 'GET'): Promise<Answer> {
   return new Promise((resolve, reject) => {
-    const asked = request({ host: '127.0.0.1', port: host.port, path, method, headers, agent: false }, (response) => {
-      let body = '';
-      response.setEncoding('utf8').on('data', (part: string) => (body += part));
-      response.on('end', () => resolve({ status: response.statusCode ?? 0, headers: response.headers, body }));
-    });
+    const asked = request(
+      { host: '127.0.0.1', port: host.port, path, method, headers, agent: false },
+      (response) => {
+        let body = '';
+        response.setEncoding('utf8').on('data', (part: string) => (body += part));
+        response.on('end', () =>
+          resolve({ status: response.statusCode ?? 0, headers: response.headers, body }),
+        );
+      },
+    );
     asked.on('error', reject).end();
   });
 }
@@ -116,7 +121,11 @@ describe('files', () => {
   });
 
   it.each(['POST', 'PUT', 'DELETE', 'PATCH', 'OPTIONS', 'TRACE'])('refuses %s', async (method) => {
-    expect(await ask('/', {}, method)).toMatchObject({ status: 405, body: '', headers: { allow: 'GET, HEAD' } });
+    expect(await ask('/', {}, method)).toMatchObject({
+      status: 405,
+      body: '',
+      headers: { allow: 'GET, HEAD' },
+    });
   });
 
   it.each([
@@ -138,20 +147,32 @@ describe('files', () => {
     }
   });
 
-  it.each(['evil.example', 'localhost:PORT', '127.0.0.1', '127.0.0.1:1', '127.0.0.1:PORT.evil.example', '127.0.0.1.evil.example:PORT', 'evil.example:PORT', '[::1]:PORT', '0.0.0.0:PORT', '2130706433:PORT'])(
-    'answers Host %s with nothing',
-    async (name) => {
-      const answer = await ask('/', { Host: name.replace('PORT', String(host.port)) });
-      expect(answer).toMatchObject({ status: 403, body: '' });
-    },
-  );
+  it.each([
+    'evil.example',
+    'localhost:PORT',
+    '127.0.0.1',
+    '127.0.0.1:1',
+    '127.0.0.1:PORT.evil.example',
+    '127.0.0.1.evil.example:PORT',
+    'evil.example:PORT',
+    '[::1]:PORT',
+    '0.0.0.0:PORT',
+    '2130706433:PORT',
+  ])('answers Host %s with nothing', async (name) => {
+    const answer = await ask('/', { Host: name.replace('PORT', String(host.port)) });
+    expect(answer).toMatchObject({ status: 403, body: '' });
+  });
 
   it('refuses headers of more than 16 KiB', async () => {
     expect((await ask('/', { 'X-Big': 'x'.repeat(17_000) })).status).toBe(431);
   });
 
   it('survives a peer that sends no HTTP and one that leaves in the middle', async () => {
-    for (const text of ['\u0016\u0003\u0001 rubbish\r\n\r\n', 'GET / HTTP/1.1\r\nHost: x', `GET /socket HTTP/1.1\r\nHost: 127.0.0.1:${host.port}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n`]) {
+    for (const text of [
+      '\u0016\u0003\u0001 rubbish\r\n\r\n',
+      'GET / HTTP/1.1\r\nHost: x',
+      `GET /socket HTTP/1.1\r\nHost: 127.0.0.1:${host.port}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n`,
+    ]) {
       await new Promise<void>((resolve) => {
         const peer = connect(host.port, '127.0.0.1', () => peer.write(text, () => peer.resetAndDestroy()));
         peer.on('close', () => resolve()).on('error', () => {});
@@ -252,7 +273,9 @@ describe('the hello', () => {
 
   it('tells the right token with another protocol to reload, and a stranger nothing', async () => {
     for (const protocol of [0, 2, 999]) {
-      expect(await firstFrame(hello({ token: host.token, protocol }))).toEqual(errorFrame('protocol_mismatch'));
+      expect(await firstFrame(hello({ token: host.token, protocol }))).toEqual(
+        errorFrame('protocol_mismatch'),
+      );
       expect(await firstFrame(hello({ token: 'x', protocol }))).toEqual(errorFrame('unauthorized'));
     }
   });
@@ -271,7 +294,8 @@ describe('the hello', () => {
       hello({ token: 'x'.repeat(2_000) }),
       Buffer.from(hello({ token: host.token })),
     ];
-    for (const frame of frames) expect([frame, await firstFrame(frame)]).toEqual([frame, errorFrame('malformed_frame')]);
+    for (const frame of frames)
+      expect([frame, await firstFrame(frame)]).toEqual([frame, errorFrame('malformed_frame')]);
     expect(served).toEqual([]);
   });
 

@@ -1,5 +1,13 @@
 import { createHash, randomUUID } from 'node:crypto';
-import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -160,7 +168,10 @@ describe('migrating', () => {
     closeDatabase(db);
     const restored = join(folder.path, 'restored');
     mkdirSync(restored);
-    copyFileSync(join(folder.path, 'backups', listBackups(folder.path)[0] ?? ''), join(restored, 'leeward.db'));
+    copyFileSync(
+      join(folder.path, 'backups', listBackups(folder.path)[0] ?? ''),
+      join(restored, 'leeward.db'),
+    );
     const opened = openDatabase(restored, migrations);
     expect(opened.report).toMatchObject({ fromVersion: 10, backedUp: false });
     expect(conversations.get(opened.db, { id: send.conversationId }).messages).toHaveLength(2);
@@ -194,7 +205,9 @@ describe('migrating', () => {
     const versions = [90, 80, 70, 60, 50, 40, 30, 20];
     const names = times.map((time, index) => backUp(db, folder.path, versions[index] ?? 0, time));
     expect(listBackups(folder.path)).toEqual(names.slice(-KEPT_BACKUPS));
-    expect(readdirSync(join(folder.path, 'backups')).sort()).toEqual(['mine.db', ...names.slice(-KEPT_BACKUPS)].sort());
+    expect(readdirSync(join(folder.path, 'backups')).sort()).toEqual(
+      ['mine.db', ...names.slice(-KEPT_BACKUPS)].sort(),
+    );
     closeDatabase(db);
   });
 });
@@ -233,7 +246,10 @@ describe('what must stay untouched', () => {
   });
 
   test.each([
-    ['text', Buffer.from('This is not a database, and longer than a header of one hundred bytes. '.repeat(20))],
+    [
+      'text',
+      Buffer.from('This is not a database, and longer than a header of one hundred bytes. '.repeat(20)),
+    ],
     ['noise', Buffer.from(Array.from({ length: 8_192 }, (_, index) => (index * 167 + 13) % 256))],
     ['zeros', Buffer.alloc(8_192)],
   ])('a file of %s', (_, content) => {
@@ -283,7 +299,11 @@ describe('a full disk', () => {
     messages.begin(db, kept);
     const pages = Number(db.pragma('page_count', { simple: true }));
     db.pragma(`max_page_count = ${pages + 2}`);
-    const large = newSend({ conversationId: kept.conversationId, parentId: kept.assistant.id, text: 'x'.repeat(99_000) });
+    const large = newSend({
+      conversationId: kept.conversationId,
+      parentId: kept.assistant.id,
+      text: 'x'.repeat(99_000),
+    });
     const attempt = () => db.transaction(() => messages.begin(db, large))();
     expect(failureOf(attempt)).toEqual({ code: 'disk_full', details: { reason: 'SQLITE_FULL' } });
     const { conversation, messages: tree } = conversations.get(db, { id: kept.conversationId });
@@ -304,7 +324,10 @@ describe('a full disk', () => {
     write('so far');
     db.pragma(`max_page_count = ${Number(db.pragma('page_count', { simple: true }))}`);
     expect(failureOf(() => write('y'.repeat(99_000)))).toMatchObject({ code: 'disk_full' });
-    expect(messages.get(db, { id: send.assistant.id })).toMatchObject({ text: 'so far', status: 'streaming' });
+    expect(messages.get(db, { id: send.assistant.id })).toMatchObject({
+      text: 'so far',
+      status: 'streaming',
+    });
     db.pragma('max_page_count = 1000000');
     messages.finish(db, finished(send.assistant.id, { text: 'y'.repeat(99_000) }));
     expect(messages.get(db, { id: send.assistant.id }).text).toHaveLength(99_000);

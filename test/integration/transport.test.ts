@@ -106,6 +106,19 @@ describe.each(allTransports)('transport: $name', (transport) => {
     expect(await call).toBeInstanceOf(Error);
   });
 
+  it('fails a call on a channel that has closed', async () => {
+    open.client.close();
+    expect(await failure(client.test.echo({ text: 'late' }))).toBeInstanceOf(Error);
+  });
+
+  it('fails a call whose channel the core closes', async () => {
+    const call = failure(client.models.load({ id: ID }));
+    await vi.waitFor(() => expect(core.seen.started).toBe(1));
+    open.server.close();
+    expect(await call).toBeInstanceOf(Error);
+    expect(await failure(client.test.echo({ text: 'late' }))).toBeInstanceOf(Error);
+  });
+
   it('streams events with ids, and what came before the subscription is not told', async () => {
     core.bus.emit(chunk(1));
     const stream = await client.system.events();

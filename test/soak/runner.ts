@@ -57,7 +57,12 @@ export function parseSoakArguments(args: readonly string[]): SoakArguments {
   if (name === undefined || rest.length > 0 || !soakNames().includes(name)) {
     throw new Error(`Name one soak: ${soakNames().join(', ')}.`);
   }
-  return { name, count: positive(values.count, 'count'), seed: positive(values.seed, 'seed'), json: values.json ?? null };
+  return {
+    name,
+    count: positive(values.count, 'count'),
+    seed: positive(values.seed, 'seed'),
+    json: values.json ?? null,
+  };
 }
 
 function isSoak(module: unknown): module is Soak {
@@ -92,6 +97,11 @@ function readSaved(file: string): unknown {
   }
 }
 
+/** A soak may end with a throw: that is a failure like those it lists. */
+function textOf(error: unknown): string {
+  return error instanceof Error ? (error.stack ?? error.message) : String(error);
+}
+
 /**
  * Runs a soak, from where an unfinished run with the same seed and count stopped.
  * @param options.stateFolder where progress is kept between runs
@@ -110,19 +120,22 @@ export async function runSoak(
   const count = options.count ?? soak.defaultCount;
   const seed = options.seed ?? (startedAt % 1_000_000) + 1;
   const print = options.log ?? ((line) => console.log(line));
-  const log = (line: string) => print(`${((Date.now() - startedAt) / 1_000).toFixed(1).padStart(6)} s  ${line}`);
+  const log = (line: string) =>
+    print(`${((Date.now() - startedAt) / 1_000).toFixed(1).padStart(6)} s  ${line}`);
   const stateFile = join(options.stateFolder ?? stateFolder, `${soak.name}-${count}-${seed}.json`);
   const saved = readSaved(stateFile);
 
   log(`${soak.name}: ${count} times, seed ${seed}${saved === null ? '' : ', going on'}`);
-  const result = await soak.run({
-    count,
-    seed,
-    log,
-    deadline: startedAt + (options.runMs ?? RUN_MS),
-    saved,
-    save: (progress) => writeWhole(stateFile, progress),
-  });
+  const result = await soak
+    .run({
+      count,
+      seed,
+      log,
+      deadline: startedAt + (options.runMs ?? RUN_MS),
+      saved,
+      save: (progress) => writeWhole(stateFile, progress),
+    })
+    .catch((error: unknown): SoakResult => ({ done: 0, failures: [textOf(error)], figures: {} }));
   const finished = result.done >= count;
   if (finished) rmSync(stateFile, { force: true });
   const cpu = cpus();
@@ -161,7 +174,9 @@ export async function main(args: readonly string[]): Promise<number> {
   for (const failure of report.failures) console.error(`FAILED  ${failure}`);
   if (report.failures.length > 0) return ExitCode.failed;
   if (!report.finished) {
-    console.log(`Not finished: ${report.done} of ${report.count}. To go on: --count ${report.count} --seed ${report.seed}`);
+    console.log(
+      `Not finished: ${report.done} of ${report.count}. To go on: --count ${report.count} --seed ${report.seed}`,
+    );
     return ExitCode.unfinished;
   }
   console.log(`Passed: ${report.done} of ${report.count}, seed ${report.seed}.`);

@@ -97,18 +97,22 @@ function createTestRouter(bus: EventBus, seen: Seen) {
         yield 1;
         throw appError('engine_crashed', { exitCode: 139 });
       }),
-      brokenCleanUp: os.handler(async function* ({ signal }): AsyncGenerator<number, void> {
-        try {
-          let n = 0;
-          while (!signal?.aborted) {
-            yield (n += 1);
-            await new Promise((resolve) => setTimeout(resolve, 1));
-          }
-        } finally {
-          seen.cleanedUp += 1;
-          throw new Error('clean-up failed');
-        }
+      brokenCleanUp: os.handler(() => {
+        const numbers = countForEver();
+        return Object.assign(numbers, {
+          async return(): Promise<never> {
+            seen.cleanedUp += 1;
+            throw new Error('clean-up failed');
+          },
+        });
       }),
     },
   };
+}
+
+async function* countForEver(): AsyncGenerator<number, void> {
+  for (let n = 1; ; n += 1) {
+    yield n;
+    await new Promise((resolve) => setTimeout(resolve, 1));
+  }
 }

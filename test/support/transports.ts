@@ -76,7 +76,10 @@ export async function startTestHost(
 }
 
 /** A real socket as the page would open it, before any hello. */
-export async function openSocket(url: string, origin: string): Promise<{ socket: WebSocket; channel: RawChannel }> {
+export async function openSocket(
+  url: string,
+  origin: string,
+): Promise<{ socket: WebSocket; channel: RawChannel }> {
   const socket = new WebSocket(url, { origin });
   const ends = createChannel({ send: (text) => socket.send(text), close: () => socket.close() });
   socket.on('message', (data) => ends.deliver(String(data)));

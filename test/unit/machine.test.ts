@@ -8,7 +8,13 @@ const cpuBlock = (processor: number, socket: number, core: number) =>
   `processor\t: ${processor}\nmodel name\t: Some CPU\nphysical id\t: ${socket}\nsiblings\t: 4\ncore id\t\t: ${core}\n`;
 
 test('physical cores: two threads a core, two sockets', () => {
-  const blocks = [cpuBlock(0, 0, 0), cpuBlock(1, 0, 1), cpuBlock(2, 0, 0), cpuBlock(3, 0, 1), cpuBlock(4, 1, 0)];
+  const blocks = [
+    cpuBlock(0, 0, 0),
+    cpuBlock(1, 0, 1),
+    cpuBlock(2, 0, 0),
+    cpuBlock(3, 0, 1),
+    cpuBlock(4, 1, 0),
+  ];
   expect(physicalCores(blocks.join('\n'))).toBe(3);
 });
 

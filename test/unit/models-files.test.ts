@@ -28,12 +28,16 @@ const namesOf = async (files = filesOf()) => (await files.list()).map(({ found }
 async function failureOf(promise: Promise<unknown>) {
   return promise.then(
     () => ({ code: 'no error', details: undefined }),
-    (error: unknown) => ({ code: errorCodeOf(error), details: isAppError(error) ? error.data.details : undefined }),
+    (error: unknown) => ({
+      code: errorCodeOf(error),
+      details: isAppError(error) ? error.data.details : undefined,
+    }),
   );
 }
 
 test('only GGUF files, projectors left out, at most six folders deep', async () => {
-  for (const name of ['a.gguf', 'B.GGUF', 'notes.txt', 'mmproj-a.gguf', 'a.gguf.part', 'd2/b.gguf']) await put(name);
+  for (const name of ['a.gguf', 'B.GGUF', 'notes.txt', 'mmproj-a.gguf', 'a.gguf.part', 'd2/b.gguf'])
+    await put(name);
   await put('2/3/4/5/6/six.gguf');
   await put('2/3/4/5/6/7/seven.gguf');
   expect(await namesOf()).toEqual(['B.GGUF', 'a.gguf', 'b.gguf', 'six.gguf']);

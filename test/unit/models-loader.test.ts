@@ -149,11 +149,11 @@ test('a crash stays marked and is not tried again by itself; other failures are'
   const poor = codeOf(loader.load('b'));
   await end('b', appError('model_not_enough_memory'));
   expect(await poor).toBe('model_not_enough_memory');
-  const retried = loader.load('b');
   calls.length = 0;
+  const retried = loader.load('b');
   await end('b');
   await retried;
-  expect(calls).toEqual(['load b', 'loaded b']);
+  expect(calls).toEqual(['mark b', 'load b', 'loaded b']);
 });
 
 test('cancel waits until the load has ended', async () => {

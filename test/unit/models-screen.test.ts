@@ -35,7 +35,14 @@ function model(part: Partial<Model>): Model {
 }
 
 function file(part: Partial<ModelFile>): ModelFile {
-  return { fileId: 'f1', fileName: 'a.gguf', location: 'models/a.gguf', sizeBytes: 100, modelId: null, ...part };
+  return {
+    fileId: 'f1',
+    fileName: 'a.gguf',
+    location: 'models/a.gguf',
+    sizeBytes: 100,
+    modelId: null,
+    ...part,
+  };
 }
 
 describe('filter of the model list', () => {
@@ -66,7 +73,10 @@ describe('order of the model list', () => {
 
   it('sorts by size from the largest and by name with numbers as numbers', () => {
     expect(names(sortModels([used, newer, older], 'size'))).toEqual(['added later', 'added first', 'used']);
-    expect(names(sortModels([model({ name: 'M 10B' }), model({ name: 'M 8B' })], 'name'))).toEqual(['M 8B', 'M 10B']);
+    expect(names(sortModels([model({ name: 'M 10B' }), model({ name: 'M 8B' })], 'name'))).toEqual([
+      'M 8B',
+      'M 10B',
+    ]);
   });
 
   it('adds up sizes', () => {

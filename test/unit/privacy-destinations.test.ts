@@ -45,7 +45,8 @@ test('a purpose reaches its own hosts only', () => {
 test('loopback for tests still needs an entry in the table and a web protocol', () => {
   expect(download('http://127.0.0.1:1234/x', true)).toBe(false);
   const hosts = { ...PURPOSES, 'models.download': ['127.0.0.1'] };
-  const may = (url: string) => isDestinationAllowed(new URL(url), 'models.download', { hosts, allowLoopback: true });
+  const may = (url: string) =>
+    isDestinationAllowed(new URL(url), 'models.download', { hosts, allowLoopback: true });
   expect(may('http://127.0.0.1:1234/x')).toBe(true);
   expect(may('http://localhost:1234/x')).toBe(false);
   expect(may('ws://127.0.0.1:1234/x')).toBe(false);

@@ -74,13 +74,19 @@ describe('shortcut rows', () => {
     expect(rows.map((row) => row.keys.join(' '))).toEqual(['Enter', 'Shift Enter', 'Alt N', 'F2']);
     const off = shortcutRows(ids, linux, { sendWithEnter: false, query: '' });
     expect(off.map((row) => row.keys.join(' '))).toEqual(['Ctrl Enter', 'Enter', 'Alt N', 'F2']);
-    const mac = shortcutRows(['newChat'], { mac: true, browserTab: false }, { sendWithEnter: true, query: '' });
+    const mac = shortcutRows(
+      ['newChat'],
+      { mac: true, browserTab: false },
+      { sendWithEnter: true, query: '' },
+    );
     expect(mac[0]?.keys).toEqual(['⌘', 'N']);
   });
 
   it('are filtered by action and by key', () => {
     const found = shortcutRows(ids, linux, { sendWithEnter: true, query: 'f2' });
     expect(found.map((row) => row.id)).toEqual(['rename']);
-    expect(shortcutRows(ids, linux, { sendWithEnter: true, query: 'new chat' }).map((row) => row.id)).toEqual(['newChat']);
+    expect(shortcutRows(ids, linux, { sendWithEnter: true, query: 'new chat' }).map((row) => row.id)).toEqual(
+      ['newChat'],
+    );
   });
 });

@@ -58,7 +58,12 @@ describe('settings', () => {
   test('unknown keys and a newer version are kept through a write', () => {
     const { settings, disk } = setUp({ version: 99, fromTheFuture: { a: 1 }, theme: 'light' });
     settings.update({ chatTextSize: 17 });
-    expect(disk.content).toMatchObject({ version: 99, fromTheFuture: { a: 1 }, theme: 'light', chatTextSize: 17 });
+    expect(disk.content).toMatchObject({
+      version: 99,
+      fromTheFuture: { a: 1 },
+      theme: 'light',
+      chatTextSize: 17,
+    });
   });
 
   test('a patch with a bad value changes nothing and names the key', () => {

@@ -57,7 +57,9 @@ const count = (table: string) => db.prepare<[], number>(`SELECT count(*) FROM ${
 
 describe('begin', () => {
   test('makes conversation, user message and empty answer in one call', () => {
-    const send = newSend({ settings: { modelId: randomUUID(), systemPrompt: 'Be brief.', sampling: fullSampling } });
+    const send = newSend({
+      settings: { modelId: randomUUID(), systemPrompt: 'Be brief.', sampling: fullSampling },
+    });
     expect(messages.begin(db, send).repeated).toBe(false);
     const { conversation: stored, messages: tree } = conversations.get(db, { id: send.conversationId });
     expect(stored).toEqual({
@@ -136,9 +138,9 @@ describe('begin', () => {
     const one = conversation();
     const other = conversation();
     const before = count('messages');
-    expect(codeOf(() => messages.begin(db, newSend({ conversationId: one.id, parentId: other.assistant })))).toBe(
-      'conflict',
-    );
+    expect(
+      codeOf(() => messages.begin(db, newSend({ conversationId: one.id, parentId: other.assistant }))),
+    ).toBe('conflict');
     expect(codeOf(() => messages.begin(db, newAnswer(one.id, other.user)))).toBe('conflict');
     const crossed = { ...newSend(), user: { id: randomUUID(), parentId: other.assistant, text: 'x' } };
     crossed.assistant.parentId = crossed.user.id;
@@ -167,7 +169,9 @@ describe('begin', () => {
   test('missing and trashed conversations and parents are not found', () => {
     const { id } = conversation();
     expect(codeOf(() => messages.begin(db, newSend({ conversationId: randomUUID() })))).toBe('not_found');
-    expect(codeOf(() => messages.begin(db, newSend({ conversationId: id, parentId: randomUUID() })))).toBe('not_found');
+    expect(codeOf(() => messages.begin(db, newSend({ conversationId: id, parentId: randomUUID() })))).toBe(
+      'not_found',
+    );
     conversations.trash(db, { id, at: 5 });
     expect(codeOf(() => messages.begin(db, newSend({ conversationId: id })))).toBe('not_found');
   });
@@ -259,7 +263,10 @@ describe('the end of an answer', () => {
     conversation();
     expect(messages.interruptStreaming(db, { at: 7 })).toBe(1);
     expect(messages.interruptStreaming(db, { at: 8 })).toBe(0);
-    expect(messages.get(db, { id: send.assistant.id })).toMatchObject({ text: 'so far', status: 'interrupted' });
+    expect(messages.get(db, { id: send.assistant.id })).toMatchObject({
+      text: 'so far',
+      status: 'interrupted',
+    });
   });
 });
 
@@ -432,7 +439,13 @@ describe('models', () => {
     models.updateSettings(db, { id: model.id, settings: { contextSize: 8_192 } });
     models.updateSettings(db, { id: model.id, settings: { gpuLayers: 20 } });
     models.setLoadOutcome(db, { id: model.id, crashed: true, usedAt: 77 });
-    const seen = newModel({ path: model.path, name: 'After', sizeBytes: 1, hasChatTemplate: false, addedAt: 9 });
+    const seen = newModel({
+      path: model.path,
+      name: 'After',
+      sizeBytes: 1,
+      hasChatTemplate: false,
+      addedAt: 9,
+    });
     expect(models.upsert(db, seen)).toEqual({
       ...seen,
       id: model.id,

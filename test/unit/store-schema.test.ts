@@ -100,7 +100,9 @@ describe('the schema', () => {
   });
 
   test('half a set of sampling values, unknown states and broken JSON are refused', () => {
-    db.exec(`INSERT INTO conversations (id, title, title_source, created_at, updated_at) VALUES ('c', '', 'auto', 1, 1)`);
+    db.exec(
+      `INSERT INTO conversations (id, title, title_source, created_at, updated_at) VALUES ('c', '', 'auto', 1, 1)`,
+    );
     const refused = [
       `UPDATE conversations SET temperature = 1`,
       `UPDATE conversations SET max_tokens = 1`,
@@ -114,7 +116,9 @@ describe('the schema', () => {
   });
 
   test('released migrations are never edited', () => {
-    const digest = createHash('sha256').update(JSON.stringify(schemaOf(db))).digest('hex');
+    const digest = createHash('sha256')
+      .update(JSON.stringify(schemaOf(db)))
+      .digest('hex');
     expect(digest.slice(0, 16)).toMatchInlineSnapshot(`"8c253f9a932db66b"`);
   });
 });

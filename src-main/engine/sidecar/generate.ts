@@ -1,4 +1,10 @@
-import type { ChatHistoryItem, LlamaChatResponse, Token, TokenMeterState } from 'node-llama-cpp';
+import type {
+  ChatHistoryItem,
+  LlamaChatResponse,
+  LlamaContextSequence,
+  Token,
+  TokenMeterState,
+} from 'node-llama-cpp';
 import {
   appError,
   isAppError,
@@ -9,7 +15,7 @@ import {
 import { Coalescer } from './coalesce.ts';
 import type { GenerateEvent, GenerateInput } from './contract.ts';
 import type { LoadedModel } from './model.ts';
-import { nextChunkSize } from './prefill.ts';
+import { commonPrefixLength, nextChunkSize } from './prefill.ts';
 import { buildHistory, renderPrompt } from './prompt.ts';
 
 /** The library's window for the repeat penalty, said explicitly because it is one of our defaults too. */
@@ -91,15 +97,19 @@ async function readPrompt(tokens: Token[], progress: Progress, context: Generate
   const { sequence } = loaded;
   const end = tokens.length - 1;
   signal.throwIfAborted();
-  await sequence.adaptStateToTokens(tokens.slice(0, end), false);
-  // A sliding window may have made the library read kept tokens again.
+  await sequence.adaptStateToTokens(tokens.slice(0, reachablePrefix(sequence, tokens.slice(0, end))), false);
   const kept = sequence.nextTokenIndex;
   progress.reusedTokens = Math.max(0, kept - usedSince(progress, context).usedInputTokens);
   const total = tokens.length - kept;
-  for (let position = kept; position < end; ) {
+  for (let position = kept; position < end;) {
     signal.throwIfAborted();
     const chunk = tokens.slice(position, Math.min(end, position + nextChunkSize(loaded.lastChunk)));
-    emit({ type: 'reading', done: position - kept, total, etaMs: readingEta(tokens.length - position, loaded) });
+    emit({
+      type: 'reading',
+      done: position - kept,
+      total,
+      etaMs: readingEta(tokens.length - position, loaded),
+    });
     const startMs = performance.now();
     await sequence.evaluateWithoutGeneratingNewTokens(chunk);
     loaded.lastChunk = { tokens: chunk.length, elapsedMs: performance.now() - startMs };
@@ -107,6 +117,18 @@ async function readPrompt(tokens: Token[], progress: Progress, context: Generate
     progress.prefillMs = performance.now() - progress.startMs;
   }
   signal.throwIfAborted();
+  // The way back to the end of the prompt, for another answer to it.
+  if (sequence.needsCheckpoints) await sequence.takeCheckpoint();
+}
+
+/**
+ * How many tokens at the start the sequence can go back to without reading. A sliding window or a recurrent state
+ * can only go back to a checkpoint; the library would read what lies behind it in one piece that no stop reaches.
+ */
+function reachablePrefix(sequence: LlamaContextSequence, tokens: Token[]): number {
+  const same = commonPrefixLength(sequence.contextTokens, tokens);
+  if (same === 0 || same === sequence.nextTokenIndex) return same;
+  return Math.max(0, same - Math.max(0, sequence.getRestoreToPrefixIndexEvaluationSize(same - 1)));
 }
 
 function readingEta(left: number, { lastChunk }: LoadedModel): number | null {
@@ -135,7 +157,14 @@ async function decode(
     progress.firstTokenMs = performance.now();
     progress.prefillMs = progress.firstTokenMs - progress.startMs;
     const { promptTokens, readTokens, reusedTokens } = promptFigures(progress, context);
-    emit({ type: 'read', promptTokens, reusedTokens, readTokens, prefillMs: progress.prefillMs, seed: progress.seed });
+    emit({
+      type: 'read',
+      promptTokens,
+      reusedTokens,
+      readTokens,
+      prefillMs: progress.prefillMs,
+      seed: progress.seed,
+    });
   };
   try {
     const response = await chat.generateResponse(history, {
@@ -184,7 +213,9 @@ function stopReasonOf(
 ): StopReason {
   switch (response.metadata.stopReason) {
     case 'maxTokens':
-      return state.sampling.maxTokens !== null && state.sampling.maxTokens < state.room ? 'max_tokens' : 'context_full';
+      return state.sampling.maxTokens !== null && state.sampling.maxTokens < state.room
+        ? 'max_tokens'
+        : 'context_full';
     case 'abort':
       return state.isFull && !state.isStopped ? 'context_full' : 'stopped';
     default:
@@ -218,7 +249,8 @@ function statsOf(
 ): GenerationStats {
   const figures = promptFigures(progress, context);
   const { firstTokenMs, lastTokenMs } = progress;
-  const decodeMs = firstTokenMs === null || lastTokenMs === null ? 0 : Math.max(0, lastTokenMs - firstTokenMs);
+  const decodeMs =
+    firstTokenMs === null || lastTokenMs === null ? 0 : Math.max(0, lastTokenMs - firstTokenMs);
   const isTimed = figures.generatedTokens > 1 && decodeMs > 0;
   return {
     ...figures,

@@ -31,7 +31,8 @@ export function mapLoadFailure({ error, lines, memory }: LoadFailure): AppError 
     return appError('model_not_enough_memory', memory ?? undefined, options);
   }
   const architecture = UNKNOWN_ARCHITECTURE.exec(said)?.[1];
-  if (architecture !== undefined) return appError('model_unsupported_architecture', { architecture }, options);
+  if (architecture !== undefined)
+    return appError('model_unsupported_architecture', { architecture }, options);
   if (NOT_GGUF.test(said)) return appError('model_not_gguf', undefined, options);
   if (TRUNCATED.test(said)) return appError('model_truncated', undefined, options);
   if (NO_MEMORY.test(said)) return appError('model_not_enough_memory', memory ?? undefined, options);

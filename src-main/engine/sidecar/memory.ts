@@ -44,7 +44,8 @@ export async function refuseImpossibleLoad(llama: Llama, input: LoadInput): Prom
   if (needBytes <= freeBytes) return;
   const info = await readGgufFileInfo(input.path, { sourceType: 'filesystem', logWarnings: false });
   const insights = await GgufInsights.from(info, llama);
-  if (REPACKED.has(insights.dominantTensorType)) throw appError('model_not_enough_memory', { needBytes, freeBytes });
+  if (REPACKED.has(insights.dominantTensorType))
+    throw appError('model_not_enough_memory', { needBytes, freeBytes });
 }
 
 /**

@@ -4,8 +4,8 @@
 export const CHUNK_TARGET_MS = 250;
 /** The first chunk after a load: on the slowest machines still about a second. */
 export const FIRST_CHUNK_TOKENS = 32;
-/** Fewer would waste most of a batch's efficiency. */
-const MIN_CHUNK_TOKENS = 8;
+/** Measured on a 1.1B Q4_0 file: 16 tokens cost 9 % more a token than 128, 8 tokens 48 % more. */
+const MIN_CHUNK_TOKENS = 16;
 /** Four batches of llama.cpp's default size: more gains nothing on a GPU. */
 const MAX_CHUNK_TOKENS = 2048;
 /** A chunk may take this many times the tokens of the one before: one fast sample is no proof. */

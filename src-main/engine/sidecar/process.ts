@@ -7,6 +7,9 @@ import { createSidecarRouter } from './router.ts';
 /** Time for the last answer to leave the channel before the process ends, in ms. */
 const EXIT_DELAY_MS = 20;
 
+/** The watching thread holds one timer; without limits V8 gives it twice the memory. */
+const WATCHER_LIMITS = { maxYoungGenerationSizeMb: 1, maxOldGenerationSizeMb: 8, stackSizeMb: 1 };
+
 /** No clean-up: exit handlers of native code can hang, and the system takes everything back anyway. */
 function endNow(): void {
   process.kill(process.pid, 'SIGKILL');
@@ -20,7 +23,10 @@ export function runSidecar(entryFile: string): void {
   process.on('disconnect', endNow);
   // Ctrl-C in a terminal reaches the whole group; only the parent decides when this process ends.
   process.on('SIGINT', () => {});
-  const watcher = new Worker(entryFile, { workerData: { parentPid: process.ppid } });
+  const watcher = new Worker(entryFile, {
+    workerData: { parentPid: process.ppid },
+    resourceLimits: WATCHER_LIMITS,
+  });
   watcher.unref();
   watcher.on('error', () => {});
   const router = createSidecarRouter(() => setTimeout(() => process.exit(0), EXIT_DELAY_MS));

@@ -10,7 +10,10 @@ const PARAGRAPH = '\n\n';
  * Empty answers are left out and user turns that then meet are joined: many templates want roles to alternate.
  * @param isSystemMerged put the system prompt into the first user message, see {@link movesSystemPrompt}
  */
-export function buildHistory({ systemPrompt, turns }: PromptInput, isSystemMerged: boolean): ChatHistoryItem[] {
+export function buildHistory(
+  { systemPrompt, turns }: PromptInput,
+  isSystemMerged: boolean,
+): ChatHistoryItem[] {
   const history: ChatHistoryItem[] = [];
   const system = systemPrompt.trim() === '' ? null : systemPrompt;
   if (system !== null && !isSystemMerged) history.push({ type: 'system', text: system });

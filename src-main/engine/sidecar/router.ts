@@ -83,14 +83,17 @@ class SidecarService {
   }
 
   async generate(input: Parameters<typeof generate>[0], emit: (event: GenerateEvent) => void): Promise<void> {
-    const backend = this.#backend;
-    const loaded = this.#loaded;
-    if (!backend || !loaded) throw appError('no_model');
+    // Before its turn: a stop may come while something else still runs.
     const stop = new AbortController();
     this.#stops.set(input.generationId, stop);
     try {
-      const { name, engineVersion } = backend;
-      await generate(input, { loaded, backend: name, engineVersion, emit, signal: stop.signal });
+      await this.exclusive(async () => {
+        const backend = this.#backend;
+        const loaded = this.#loaded;
+        if (!backend || !loaded) throw appError('no_model');
+        const { name, engineVersion } = backend;
+        await generate(input, { loaded, backend: name, engineVersion, emit, signal: stop.signal });
+      });
     } finally {
       this.#stops.delete(input.generationId);
     }
@@ -124,14 +127,15 @@ export function createSidecarRouter(exit: () => void) {
     generate: os.generate.handler(({ input }) =>
       streamOf<GenerateEvent>((emit, signal) => {
         signal.addEventListener('abort', () => service.stop(input.generationId), { once: true });
-        return service.exclusive(() => service.generate(input, emit));
+        return service.generate(input, emit);
       }),
     ),
     stop: os.stop.handler(({ input }) => service.stop(input.generationId)),
     countTokens: os.countTokens.handler(({ input }) => {
       const { loaded } = service;
       if (!loaded) return null;
-      return renderPrompt(loaded.model, loaded.chat.chatWrapper, buildHistory(input, loaded.isSystemMerged)).length;
+      return renderPrompt(loaded.model, loaded.chat.chatWrapper, buildHistory(input, loaded.isSystemMerged))
+        .length;
     }),
     memory: os.memory.handler(() => readMemory(service.llama)),
     shutdown: os.shutdown.handler(async () => {

@@ -51,19 +51,9 @@ const INSERT = `INSERT INTO conversations (id, title, title_source, created_at, 
   VALUES (@id, @title, 'auto', @at, @at)`;
 
 function conversationOf({ modelId, systemPrompt, ...row }: ConversationRow): StoredConversation {
-  const { temperature: _, topK, topP, minP, repeatPenalty, seed, maxTokens, ...conversation } = row;
-  const sampling: Sampling | null =
-    row.temperature === null
-      ? null
-      : {
-          temperature: row.temperature,
-          topK: row.topK,
-          topP: row.topP,
-          minP: row.minP,
-          repeatPenalty: row.repeatPenalty,
-          seed: row.seed,
-          maxTokens: row.maxTokens,
-        };
+  const { temperature, topK, topP, minP, repeatPenalty, seed, maxTokens, ...conversation } = row;
+  const sampling =
+    temperature === null ? null : { temperature, topK, topP, minP, repeatPenalty, seed, maxTokens };
   return { ...conversation, settings: { modelId, systemPrompt, sampling } };
 }
 
@@ -123,10 +113,9 @@ export const conversations: Queries<StoreApi['conversations']> = {
       { messageId },
     );
     if (owner.conversationId !== id) throw appError('conflict');
-    change(
-      db,
-      'UPDATE conversations SET active_leaf_id = @messageId WHERE id = @id AND trashed_at IS NULL',
-      { id, messageId },
-    );
+    change(db, 'UPDATE conversations SET active_leaf_id = @messageId WHERE id = @id AND trashed_at IS NULL', {
+      id,
+      messageId,
+    });
   },
 };

@@ -77,7 +77,8 @@ export function messageOf(row: MessageRow): StoredMessage {
     reasoning,
     status,
     errorCode,
-    errorDetails: errorDetails === null ? null : v.parse(Message.entries.errorDetails, JSON.parse(errorDetails)),
+    errorDetails:
+      errorDetails === null ? null : v.parse(Message.entries.errorDetails, JSON.parse(errorDetails)),
     modelId,
     modelName,
     quant,

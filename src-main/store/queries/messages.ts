@@ -41,7 +41,11 @@ const FINISH = `UPDATE messages SET text = @text, reasoning = @reasoning, status
   error_code = @errorCode, error_details = @errorDetails, ended_at = @at
   WHERE id = @messageId AND status = 'streaming'`;
 
-const INSERT_STATS = insertInto('generations', { messageId: 'message_id', at: 'finished_at', ...statsColumns });
+const INSERT_STATS = insertInto('generations', {
+  messageId: 'message_id',
+  at: 'finished_at',
+  ...statsColumns,
+});
 
 interface Place {
   conversationId: string;
@@ -49,7 +53,9 @@ interface Place {
 }
 
 function placeOf(db: Db, id: string): Place {
-  return one<Place>(db, 'SELECT conversation_id AS conversationId, role FROM messages WHERE id = @id', { id });
+  return one<Place>(db, 'SELECT conversation_id AS conversationId, role FROM messages WHERE id = @id', {
+    id,
+  });
 }
 
 function checkParents(db: Db, { conversationId, user, assistant }: NewMessages): void {
@@ -67,9 +73,25 @@ function checkParents(db: Db, { conversationId, user, assistant }: NewMessages):
 function insertMessages(db: Db, { conversationId, requestId, user, assistant, at }: NewMessages): void {
   const noModel = { modelId: null, modelName: null, quant: null };
   if (user) {
-    run(db, INSERT, { ...user, ...noModel, conversationId, role: 'user', status: 'complete', requestId: null, at });
+    run(db, INSERT, {
+      ...user,
+      ...noModel,
+      conversationId,
+      role: 'user',
+      status: 'complete',
+      requestId: null,
+      at,
+    });
   }
-  run(db, INSERT, { ...assistant, conversationId, role: 'assistant', text: '', status: 'streaming', requestId, at });
+  run(db, INSERT, {
+    ...assistant,
+    conversationId,
+    role: 'assistant',
+    text: '',
+    status: 'streaming',
+    requestId,
+    at,
+  });
 }
 
 function begin(db: Db, input: NewMessages): ReturnType<StoreApi['messages']['begin']> {
@@ -146,5 +168,6 @@ export const messages: Queries<StoreApi['messages']> = {
   finish,
 
   interruptStreaming: (db, input) =>
-    run(db, `UPDATE messages SET status = 'interrupted', ended_at = @at WHERE status = 'streaming'`, input).changes,
+    run(db, `UPDATE messages SET status = 'interrupted', ended_at = @at WHERE status = 'streaming'`, input)
+      .changes,
 };

@@ -4,7 +4,10 @@ import { all, assignments, change, insertInto, one, patched, run, selectList } f
 import type { Columns, Db, Queries } from '../sql.ts';
 
 type Flags = 'hasChatTemplate' | 'lastLoadCrashed';
-type HeaderFields = Omit<StoredModel, 'id' | 'path' | 'addedAt' | 'lastUsedAt' | 'lastLoadCrashed' | 'settings'>;
+type HeaderFields = Omit<
+  StoredModel,
+  'id' | 'path' | 'addedAt' | 'lastUsedAt' | 'lastLoadCrashed' | 'settings'
+>;
 type ModelRow = Omit<StoredModel, Flags | 'settings'> & Record<Flags, 0 | 1> & ModelSettings;
 
 /** What a second look at the file refreshes; everything else is the library's own and stays. */
@@ -35,7 +38,13 @@ const columns: Columns<ModelRow> = {
 const SELECT = `SELECT ${selectList('m', columns)} FROM models m`;
 const UPSERT = `${insertInto('models', columns)} ON CONFLICT (path) DO UPDATE SET ${assignments(headerColumns)}`;
 
-function modelOf({ contextSize, gpuLayers, hasChatTemplate, lastLoadCrashed, ...row }: ModelRow): StoredModel {
+function modelOf({
+  contextSize,
+  gpuLayers,
+  hasChatTemplate,
+  lastLoadCrashed,
+  ...row
+}: ModelRow): StoredModel {
   return {
     ...row,
     hasChatTemplate: hasChatTemplate === 1,

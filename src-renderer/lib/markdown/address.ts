@@ -8,7 +8,7 @@ const MAX_SHOWN = 120;
 export function safeLinkAddress(raw: string): string | null {
   const decoded = raw.replace(/&amp;/gi, '&').trim();
   // Browsers drop control characters inside a scheme; an address with any of them is not one to trust.
-  if (/[\u0000-\u001f\u007f-\u009f\u2028\u2029]/u.test(decoded)) return null;
+  if (/[\p{Cc}\u2028\u2029]/u.test(decoded)) return null;
   if (!/^https?:\/\//i.test(decoded)) return null;
   try {
     const url = new URL(decoded);

@@ -17,6 +17,8 @@ export interface LivePiece {
   html: string;
   /** HTML of finished pieces of the last line, in order. */
   inlines: readonly string[];
+  /** HTML after that which the next word may still change. */
+  provisional: string;
   /** Text that is not read yet. */
   pending: string;
 }
@@ -28,8 +30,10 @@ const LINE_FRAME = /^[ \t]*(?:>[ \t]?|[-*+][ \t]+(?:\[[ xX]\][ \t]+)?|\d{1,9}[.)
 /** A line that goes on in another block than the line before. */
 const NEW_FRAME = /^(?:[ \t]+\S|>|[-*+][ \t]|\d{1,9}[.)][ \t]|#{1,6}[ \t]|\||`{3}|~{3})/;
 const MAY_OPEN = /[*_`~[<&\\\n]|https?:\/\/|www\./;
-const MAY_CLOSE = /[*_`~\])>;\\\n\s]/;
-const UNRESOLVED = /[*_`~[<&\\]|!$|https?:\/\/\S*$|www\.\S*$/;
+const MAY_CLOSE = /[*_`~\])>;\\\n]/;
+const SCHEME_LENGTH = 'https://'.length;
+const UNRESOLVED =
+  /(?<!\w)_|_(?=\W|$)|\*(?!\s)|(?<!\s)\*|`|~|!?\[|[!\\]$|<[^\s<>]*$|&[#\w]*$|(?:https?:\/\/|www\.)\S*$/;
 
 /** Characters that the parser may still be given for what is live; refilled by what arrives. */
 export interface Credit {
@@ -45,11 +49,16 @@ export class GrowingPiece {
   readonly id: number;
   #html = '';
   #inlines: string[] = [];
+  #provisional = '';
   #text = '';
   /** The frame covers the text up to here; -1: there is none yet. */
   #framed = -1;
   #frozen = 0;
   #triedAt = 0;
+  /** Something before here may be a mark; up to `#searchedTo` was looked for. */
+  #mayOpen = false;
+  #searchedTo = 0;
+  #blankBefore = false;
   #frameDue = true;
   #fence: OpenFence | undefined;
   #lineStart = 0;
@@ -66,30 +75,43 @@ export class GrowingPiece {
 
   /** Takes text to add and returns what to show. */
   grow(addition: string): LivePiece {
-    for (const part of addition.split(/(?<=\n)/)) {
-      this.#text += part;
-      if (part.endsWith('\n')) this.#endLine();
-    }
-    if (this.#fence === undefined) {
-      this.#lookForFrame();
-      if (!this.#frameDue) this.#readInline();
-    } else if (this.#frameDue) {
-      this.#makeFrame(this.#lineStart);
-    }
+    const lines = addition.split('\n');
+    lines.forEach((line, index) => {
+      if (line !== '') {
+        this.#text += line;
+        this.#read();
+      }
+      if (index === lines.length - 1) return;
+      this.#text += '\n';
+      this.#endLine();
+    });
+    if (this.#fence !== undefined && this.#frameDue) this.#makeFrame(this.#lineStart);
     return this.show();
   }
 
+  #read(): void {
+    if (this.#fence !== undefined) return;
+    this.#lookForFrame();
+    if (!this.#frameDue) this.#readInline();
+  }
+
   show(): LivePiece {
-    return { id: this.id, html: this.#html, inlines: this.#inlines, pending: this.#pending() };
+    return {
+      id: this.id,
+      html: this.#html,
+      inlines: this.#inlines,
+      provisional: this.#provisional,
+      pending: this.#pending(),
+    };
   }
 
   #pending(): string {
-    const rest = this.#text.slice(this.#frozen);
+    const rest = this.#text.slice(this.#triedAt);
     // A row is shown when it is whole: half of one would be bars and dashes.
     if (this.#isTable()) return '';
     const fence = this.#fence;
-    if (fence === undefined) return this.#framed === -1 ? '' : rest.replace(/\s+$/, '');
-    return rest.replace(new RegExp(`^[ \\t]{0,${fence.indent}}`, 'gm')).replace(/\n[ \t]*[`~]*$/, '');
+    if (fence === undefined) return this.#framed === -1 ? '' : rest.trimEnd();
+    return rest.replace(new RegExp(`^[ \\t]{0,${fence.indent}}`, 'gm'), '').replace(/\n[ \t]*[`~]*$/, '');
   }
 
   #isTable(): boolean {
@@ -99,6 +121,7 @@ export class GrowingPiece {
   #endLine(): void {
     const line = this.#text.slice(this.#lineStart, -1);
     this.#lineStart = this.#text.length;
+    this.#blankBefore = line.trim() === '';
     if (this.#fence !== undefined) {
       if (closesFence(line.trim(), this.#fence)) {
         this.#fence = undefined;
@@ -112,7 +135,8 @@ export class GrowingPiece {
       this.#fence = { ...opened, indent: frame };
       this.#frameDue = true;
     }
-    if (line.trimStart().startsWith('|') || /^[-:| \t]+\|[-:| \t]*$/.test(line) || this.#isTable()) this.#frameDue = true;
+    if (line.trimStart().startsWith('|') || /^[-:| \t]+\|[-:| \t]*$/.test(line) || this.#isTable())
+      this.#frameDue = true;
   }
 
   /** A line that began may need another frame than the one that is shown. */
@@ -132,7 +156,7 @@ export class GrowingPiece {
   }
 
   #afterBlank(): boolean {
-    return this.#framed < this.#lineStart && /\n[ \t]*\n$/.test(this.#text.slice(0, this.#lineStart));
+    return this.#framed < this.#lineStart && this.#blankBefore;
   }
 
   #makeFrame(end: number): void {
@@ -141,11 +165,17 @@ export class GrowingPiece {
     if (this.#credit.left < cost) return;
     this.#credit.left -= cost;
     const source = this.#text.slice(0, end) + (inTable ? '' : SENTINEL);
-    this.#html = blocksToHtml(parseBlocks(source, this.#copyOfReferences(), this.#work)).replaceAll(SENTINEL, '');
+    this.#html = blocksToHtml(parseBlocks(source, this.#copyOfReferences(), this.#work)).replaceAll(
+      SENTINEL,
+      '',
+    );
     this.#inlines = [];
+    this.#provisional = '';
     this.#framed = end;
     this.#frozen = end;
     this.#triedAt = end;
+    this.#searchedTo = end;
+    this.#mayOpen = false;
     this.#frameDue = false;
   }
 
@@ -155,40 +185,51 @@ export class GrowingPiece {
   }
 
   #readInline(): void {
-    const segment = this.#text.slice(this.#frozen);
+    // Only what is new is searched, with room for a scheme that began before.
+    this.#mayOpen ||= MAY_OPEN.test(
+      this.#text.slice(Math.max(this.#frozen, this.#searchedTo - SCHEME_LENGTH)),
+    );
+    this.#searchedTo = this.#text.length;
+    const cost = this.#text.length - this.#frozen;
+    if (!this.#mayOpen || this.#credit.left < cost) return;
     const fresh = this.#text.slice(this.#triedAt);
-    const hasUrl = /https?:\/\/|www\./.test(segment);
-    if (!MAY_OPEN.test(segment) || !MAY_CLOSE.test(fresh)) return;
-    if (!hasUrl && !/[*_`~\])>;\\\n]/.test(fresh)) return;
-    if (this.#credit.left < segment.length) return;
+    const segment = this.#text.slice(this.#frozen);
+    if (!MAY_CLOSE.test(fresh) && !(/\s/.test(fresh) && /https?:\/\/|www\./.test(segment))) return;
     this.#credit.left -= segment.length;
     this.#triedAt = this.#text.length;
-    const [finished, length] = finishedTokens(parseInline(segment, this.#copyOfReferences(), this.#work));
-    if (length === 0) return;
-    this.#inlines = [...this.#inlines, inlineToHtml(finished)];
+    const tokens = parseInline(segment, this.#copyOfReferences(), this.#work);
+    const [finished, open, length] = splitFinished(tokens);
+    if (length > 0) this.#inlines = [...this.#inlines, inlineToHtml(finished)];
     this.#frozen += length;
+    this.#mayOpen = MAY_OPEN.test(this.#text.slice(this.#frozen));
+    this.#provisional = inlineToHtml(open);
   }
 }
 
-/** The tokens up to the first that may still change, and the length of their source. */
-function finishedTokens(tokens: Token[]): [Token[], number] {
+/** The tokens up to the first that may still change, those from it on, and the length of the first part. */
+function splitFinished(tokens: Token[]): [Token[], Token[], number] {
   const finished: Token[] = [];
   let length = 0;
-  for (const token of tokens) {
-    if (token.type === 'text') {
-      const at = token.raw.search(UNRESOLVED);
-      if (at === 0) break;
-      if (at > 0) {
-        const raw = token.raw.slice(0, at);
-        finished.push({ type: 'text', raw, text: raw });
-        length += at;
-        break;
-      }
-    }
+  for (const [index, token] of tokens.entries()) {
+    const last = index === tokens.length - 1;
+    const at = token.type === 'text' ? token.raw.search(UNRESOLVED) : -1;
     // A mark at the very end may be half of a longer one: "*" of "**", a link's "]" before its "(".
-    if (token === tokens.at(-1) && token.type !== 'text' && token.type !== 'br') break;
+    // A bare address may go on while no space follows it.
+    const growingAddress =
+      token.type === 'link' && token['autolink'] === true && !/^\s/.test(tokens[index + 1]?.raw ?? '');
+    if (growingAddress || at === 0 || (last && token.type !== 'text' && token.type !== 'br')) {
+      return [finished, tokens.slice(index), length];
+    }
+    if (at > 0) {
+      finished.push(textToken(token.raw.slice(0, at)));
+      return [finished, [textToken(token.raw.slice(at)), ...tokens.slice(index + 1)], length + at];
+    }
     finished.push(token);
     length += token.raw.length;
   }
-  return [finished, length];
+  return [finished, [], length];
+}
+
+function textToken(raw: string): Token {
+  return { type: 'text', raw, text: raw };
 }

@@ -1,10 +1,18 @@
-import { Lexer, Marked, Parser, Renderer, type Links, type MarkedOptions, type Token, type Tokens } from 'marked';
+import {
+  Lexer,
+  Marked,
+  Parser,
+  Renderer,
+  type Links,
+  type MarkedOptions,
+  type Token,
+  type Tokens,
+} from 'marked';
 import { safeLinkAddress, shownAddress } from './address.ts';
 
 /** A piece of an answer that is rendered by itself. Top-level code has its own component. */
 export type Block =
-  | { id: number; kind: 'html'; html: string }
-  | { id: number; kind: 'code'; language: string; code: string };
+  { id: number; kind: 'html'; html: string } | { id: number; kind: 'code'; language: string; code: string };
 
 /** What was given to the parser, to prove that streaming costs no more than it should. */
 export interface ParserWork {
@@ -32,7 +40,10 @@ export function escapeHtml(text: string): string {
 
 /** As {@link escapeHtml}, but character references of the source stay what they stand for. */
 function escapeText(text: string): string {
-  return text.replace(/[<>"']|&(?!(?:#\d{1,7}|#[Xx][\da-fA-F]{1,6}|\w+);)/g, (found) => ESCAPES[found] ?? found);
+  return text.replace(
+    /[<>"']|&(?!(?:#\d{1,7}|#[Xx][\da-fA-F]{1,6}|\w+);)/g,
+    (found) => ESCAPES[found] ?? found,
+  );
 }
 
 /** The first word after a code fence, as far as it can be a language's name. */

@@ -44,6 +44,14 @@ interface OpenReference {
   source: string;
 }
 
+/** A piece and what is shown of it; positions are those of the tail. */
+interface PieceOfTail {
+  start: number;
+  end: number;
+  shown: LivePiece;
+  grow(addition: string): void;
+}
+
 function mentions(source: string, names: readonly string[]): boolean {
   // A name may be broken over lines, with marks of a quote in between: then it cannot be searched for.
   if (/\[[^\]]*\n/.test(source)) return true;
@@ -58,19 +66,20 @@ class Stream implements MarkdownStream {
   #received = '';
   #source = '';
   #heldReturn = false;
+  #finished = false;
   #settledEnd = 0;
   #lineStart = 0;
   #shownEnd = 0;
   #nextId = 0;
   #references = noReferences();
   #open: OpenReference[] = [];
-  #pieces: { piece: GrowingPiece; shown: LivePiece; taken: number }[] = [];
+  #pieces: PieceOfTail[] = [];
   readonly #scanner = new TailScanner();
   readonly #credit: Credit = { left: FIRST_CREDIT };
 
   update(text: string): void {
     if (text.length === this.#received.length && text === this.#received) return;
-    if (!text.startsWith(this.#received)) this.#restart();
+    if (this.#finished || !text.startsWith(this.#received)) this.#restart();
     const known = this.#received.length;
     this.append(text.slice(known));
   }
@@ -94,6 +103,7 @@ class Stream implements MarkdownStream {
     this.#heldReturn = false;
     if (this.#settledEnd < this.#source.length) this.#settle(this.#source.length);
     this.tail = null;
+    this.#finished = true;
   }
 
   #restart(): void {
@@ -102,6 +112,7 @@ class Stream implements MarkdownStream {
     this.#received = '';
     this.#source = '';
     this.#heldReturn = false;
+    this.#finished = false;
     this.#settledEnd = 0;
     this.#lineStart = 0;
     this.#shownEnd = 0;
@@ -157,7 +168,10 @@ class Stream implements MarkdownStream {
       if (!mentions(source, names)) continue;
       const ids = blocks.slice(firstBlock, firstBlock + count).map((block) => block.id);
       let at = 0;
-      const again = toBlocks(parseBlocks(source, this.#references, this.work), () => ids[at++] ?? this.#nextId++);
+      const again = toBlocks(
+        parseBlocks(source, this.#references, this.work),
+        () => ids[at++] ?? this.#nextId++,
+      );
       blocks.splice(firstBlock, count, ...again);
     }
     this.blocks = blocks;
@@ -172,7 +186,8 @@ class Stream implements MarkdownStream {
     }
     const id = this.tail?.id ?? this.#nextId++;
     const firstLine = /^\n*([^\n]*)/.exec(text)?.[1] ?? '';
-    if (kindOf(firstLine) === 'fence' && text.trimStart().includes('\n')) this.tail = this.#codeTail(id, text);
+    if (kindOf(firstLine) === 'fence' && text.trimStart().includes('\n'))
+      this.tail = this.#codeTail(id, text);
     else if (openFence(firstLine)?.indent !== 0) this.tail = this.#pieceTail(id, text);
   }
 
@@ -182,33 +197,46 @@ class Stream implements MarkdownStream {
     const info = openFence(text.slice(start, head))?.info;
     const rest = text.slice(head + 1);
     // The last line may be the beginning of the closing fence.
-    const code = rest.replace(/(?:^|\n)[ \t]*(?:`+|~+)?[ \t]*$/, '');
+    const lastLine = rest.lastIndexOf('\n') + 1;
+    const closing = /^[ \t]*(?:`+|~+)?[ \t]*$/.test(rest.slice(lastLine));
+    const code = closing ? rest.slice(0, Math.max(0, lastLine - 1)) : rest;
     return { id, kind: 'code', language: languageOf(info), code };
   }
 
   #pieceTail(id: number, text: string): LiveTail {
-    const starts = this.#pieceStarts(text);
-    starts.forEach((start, index) => {
-      const source = text.slice(start, starts[index + 1]);
-      const known = this.#pieces[index];
-      if (known === undefined) {
-        const piece = new GrowingPiece(index, this.#references, this.work, this.#credit);
-        this.#pieces.push({ piece, shown: piece.grow(source), taken: source.length });
-      } else if (known.taken < source.length) {
-        known.shown = known.piece.grow(source.slice(known.taken));
-        known.taken = source.length;
-      }
-    });
+    for (const start of this.#newStarts(text)) {
+      const last = this.#pieces.at(-1);
+      if (last !== undefined) last.grow(text.slice(last.end, start));
+      this.#pieces.push(this.#newPiece(start));
+    }
+    const last = this.#pieces.at(-1);
+    if (last !== undefined) last.grow(text.slice(last.end));
     return { id, kind: 'pieces', pieces: this.#pieces.map(({ shown }) => shown) };
   }
 
-  /** Where the pieces of a tail begin: at each item of its outer list, else only at 0. */
-  #pieceStarts(text: string): number[] {
-    const starts = [0];
+  #newPiece(start: number): PieceOfTail {
+    const piece = new GrowingPiece(this.#pieces.length, this.#references, this.work, this.#credit);
+    const record: PieceOfTail = {
+      start,
+      end: start,
+      shown: piece.show(),
+      grow(addition) {
+        if (addition === '') return;
+        record.end += addition.length;
+        record.shown = piece.grow(addition);
+      },
+    };
+    return record;
+  }
+
+  /** Where pieces begin that are not shown yet: at each item of the outer list, else only at 0. */
+  #newStarts(text: string): number[] {
+    const last = this.#pieces.at(-1);
+    const starts = last === undefined ? [0] : [];
     if (this.#scanner.kind !== 'list') return starts;
-    for (const match of text.matchAll(/\n(?=[-*+][ \t]+\S|\d{1,9}[.)][ \t]+\S)/g)) {
-      const line = /[^\n]*/.exec(text.slice(match.index + 1))?.[0] ?? '';
-      if (isListLine(line)) starts.push(match.index + 1);
+    const from = last?.start ?? 0;
+    for (const match of text.slice(from).matchAll(/\n((?:[-*+]|\d{1,9}[.)])[ \t]+\S[^\n]*)/g)) {
+      if (isListLine(match[1] ?? '')) starts.push(from + match.index + 1);
     }
     return starts;
   }

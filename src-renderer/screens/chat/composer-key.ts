@@ -1,7 +1,10 @@
 /** Code that browsers give to keys an input method has taken, when `isComposing` is already off (Safari). */
 const IME_KEY_CODE = 229;
 
-type ComposerPress = Pick<KeyboardEvent, 'key' | 'shiftKey' | 'ctrlKey' | 'metaKey' | 'altKey' | 'isComposing' | 'keyCode'>;
+type ComposerPress = Pick<
+  KeyboardEvent,
+  'key' | 'shiftKey' | 'ctrlKey' | 'metaKey' | 'altKey' | 'isComposing' | 'keyCode'
+>;
 
 /**
  * What a key does in the composer: send the message, or whatever it does in any text field.

@@ -23,11 +23,13 @@ export class ModelsPage {
   addFailed = $state.raw<{ file: ModelFile; failure: Failure } | null>(null);
   /** Names of dropped files that lie in no allowed folder. */
   unmatched = $state.raw<readonly string[]>([]);
+  /** Model whose load was asked for here and has not ended. */
+  pendingId = $state<string | null>(null);
   /** Said to assistive technology. */
   announcement = $state('');
   #header = $state.raw<HeaderState | null>(null);
   /** Why the last step with a model failed. */
-  #failures = $state.raw<ReadonlyMap<string, Failure>>(new Map());
+  #failures = $state.raw<Readonly<Record<string, Failure>>>({});
   readonly #app: AppState;
 
   readonly shown = $derived.by(() => sortModels(filterModels(this.#app.models.list, this.query), this.sort));
@@ -35,8 +37,8 @@ export class ModelsPage {
     const { route } = this.#app.navigation;
     return route.screen === 'models' ? this.#app.models.byId(route.modelId) : undefined;
   });
-  readonly details = $derived.by(() => (this.#headerOfSelected()?.details ?? null));
-  readonly detailsFailure = $derived.by(() => (this.#headerOfSelected()?.failure ?? null));
+  readonly details = $derived.by(() => this.#headerOfSelected()?.details ?? null);
+  readonly detailsFailure = $derived.by(() => this.#headerOfSelected()?.failure ?? null);
   readonly failure = $derived.by(() => (this.selected ? this.#failureOf(this.selected) : null));
 
   constructor(app: AppState) {
@@ -141,7 +143,15 @@ export class ModelsPage {
   }
 
   async #load(model: Model, retryAfterCrash: boolean): Promise<void> {
-    await this.#try(model, () => this.#app.models.load(model.id, { retryAfterCrash }));
+    const { models } = this.#app;
+    this.#setFailure(model.id, null);
+    this.pendingId = model.id;
+    try {
+      await models.load(model.id, { retryAfterCrash });
+    } finally {
+      if (this.pendingId === model.id) this.pendingId = null;
+    }
+    if (models.loadFailure?.modelId === model.id) this.select(model.id);
   }
 
   async #remove(model: Model): Promise<void> {
@@ -185,15 +195,15 @@ export class ModelsPage {
   }
 
   #setFailure(modelId: string, failure: Failure | null): void {
-    const failures = new Map(this.#failures);
-    if (failure === null) failures.delete(modelId);
-    else failures.set(modelId, failure);
-    this.#failures = failures;
+    const others = Object.entries(this.#failures).filter(([id]) => id !== modelId);
+    this.#failures = Object.fromEntries(failure === null ? others : [...others, [modelId, failure]]);
   }
 
   #failureOf(model: Model): Failure | null {
-    const own = this.#failures.get(model.id);
+    const own = this.#failures[model.id];
     if (own) return own;
+    const { loadFailure } = this.#app.models;
+    if (loadFailure?.modelId === model.id) return loadFailure.failure;
     if (!model.available) return { code: 'model_file_missing', details: {}, retryable: true };
     const { error, modelId } = this.#app.engine.state;
     if (error !== null && modelId === model.id && isModelFailure(error.code))

@@ -16,7 +16,11 @@ export interface LedgerGroup {
  * @param sessionStartedAt start of this run of the app, ms since 1970
  * @param now ms since 1970; days are those of the local calendar
  */
-export function groupLedger(entries: readonly LedgerEntry[], sessionStartedAt: number, now: number): LedgerGroup[] {
+export function groupLedger(
+  entries: readonly LedgerEntry[],
+  sessionStartedAt: number,
+  now: number,
+): LedgerGroup[] {
   const groups = new Map<string, LedgerGroup>();
   for (const entry of entries) {
     const group = groupOf(entry.at, sessionStartedAt, now);
@@ -44,5 +48,7 @@ export function clockText(at: number): string {
 /** The time for today, else the day and the time. @param at ms since 1970 */
 export function sinceText(at: number, now: number): string {
   const time = formatTime(at);
-  return new Date(at).toDateString() === new Date(now).toDateString() ? time : `${formatDay(at, now)}, ${time}`;
+  return new Date(at).toDateString() === new Date(now).toDateString()
+    ? time
+    : `${formatDay(at, now)}, ${time}`;
 }

@@ -3,13 +3,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DEFAULT_SAMPLING } from '../../../src-main/contract/index.ts';
 import type { AppClient, GenerationStats } from '../../../src-main/contract/index.ts';
-import { startCore } from '../../support/core.ts';
+import { startCore, type TestCore } from '../../support/core.ts';
 import { libraryVersion } from '../library.ts';
 import { llamaBench } from '../llama-bench.ts';
 import { ensureLlamaCpp } from '../llama-cpp.ts';
 import { benchModel } from '../models.ts';
 import { arm, ratios } from '../row.ts';
-import type { BenchRow } from '../row.ts';
+import type { BenchRow, Figure, Round } from '../row.ts';
 import { summarise } from '../stats.ts';
 
 const ROUNDS = 7;
@@ -82,6 +82,52 @@ class TimedChat {
   }
 }
 
+interface Prepared {
+  /** Answers the same question again, greedily or with the default sampler. */
+  sample(temperature: number): Promise<Answer>;
+}
+
+/** Loads the only model of the folder and asks the question once, so that later answers find it in the cache. */
+async function prepare(core: TestCore, signal: AbortSignal): Promise<Prepared> {
+  const { client } = core;
+  const chat = new TimedChat(client);
+  await chat.listen(signal);
+  await client.settings.update({ threads: THREADS, contextSize: CONTEXT_SIZE, backend: 'cpu' });
+  const model = await core.addModel();
+  await client.models.load({ id: model.id, retryAfterCrash: false });
+  const { conversationId, assistantMessageId } = await client.conversations.send({
+    requestId: crypto.randomUUID(),
+    conversationId: null,
+    parentId: null,
+    text: QUESTION,
+    modelId: model.id,
+  });
+  // The first answer has the default sampling: settings are a conversation's, and this one is new.
+  await client.conversations.stop({ messageId: assistantMessageId });
+  await chat.settled(assistantMessageId);
+  return {
+    async sample(temperature) {
+      const sampling = { ...DEFAULT_SAMPLING, temperature, maxTokens: TOKENS, seed: 1 };
+      await client.conversations.updateSettings({ id: conversationId, settings: { sampling } });
+      return chat.answerAgain(conversationId, assistantMessageId);
+    },
+  };
+}
+
+function figuresOf(measured: Round[]): Figure[] {
+  const rate = (name: string) => ({ unit: 'tok/s', ...summarise(arm(measured, name)) });
+  const ratio = (name: string) => ({ unit: 'ratio', ...summarise(ratios(measured, name, 'llamaBench')) });
+  return [
+    { name: `llama-bench tg${TOKENS}`, ...rate('llamaBench') },
+    { name: 'app, greedy, contract call to last chunk', ...rate('greedy') },
+    { name: 'app, default sampler, contract call to last chunk', ...rate('sampled') },
+    { name: 'app, greedy, as its message footer says', ...rate('greedyStats') },
+    { name: 'app, contract call to first chunk', unit: 'ms', ...summarise(arm(measured, 'firstChunkMs')) },
+    { name: 'greedy app / llama-bench', ...ratio('greedy'), target: { atLeast: 0.97 } },
+    { name: 'default sampler app / llama-bench', ...ratio('sampled'), target: { atLeast: 0.93 } },
+  ];
+}
+
 /** First target of design/engine.md: decode through the whole app against llama-bench. */
 export const row: BenchRow = {
   title: `Decode through the whole app, contract call to last chunk, against llama-bench tg${TOKENS} at that depth`,
@@ -92,27 +138,7 @@ export const row: BenchRow = {
     const core = await startCore({ dataDir, modelsDir });
     const listening = new AbortController();
     try {
-      const { client } = core;
-      const chat = new TimedChat(client);
-      await chat.listen(listening.signal);
-      await client.settings.update({ threads: THREADS, contextSize: CONTEXT_SIZE, backend: 'cpu' });
-      const model = await core.addModel();
-      await client.models.load({ id: model.id, retryAfterCrash: false });
-      const { conversationId, assistantMessageId } = await client.conversations.send({
-        requestId: crypto.randomUUID(),
-        conversationId: null,
-        parentId: null,
-        text: QUESTION,
-        modelId: model.id,
-      });
-      await client.conversations.stop({ messageId: assistantMessageId });
-      await chat.settled(assistantMessageId);
-      const sample = async (temperature: number): Promise<Answer> => {
-        const sampling = { ...DEFAULT_SAMPLING, temperature, maxTokens: TOKENS, seed: 1 };
-        await client.conversations.updateSettings({ id: conversationId, settings: { sampling } });
-        return chat.answerAgain(conversationId, assistantMessageId);
-      };
-      // Also reads the question: from here on every answer finds it in the cache but for its last token.
+      const { sample } = await prepare(core, listening.signal);
       const warm = await sample(0);
       const depth = warm.stats.promptTokens;
       const conditions = {
@@ -140,24 +166,7 @@ export const row: BenchRow = {
           firstChunkMs: greedy.firstChunkMs,
         };
       });
-      const rate = (name: string) => ({ unit: 'tok/s', ...summarise(arm(measured, name)) });
-      const ratio = (a: string) => ({ unit: 'ratio', ...summarise(ratios(measured, a, 'llamaBench')) });
-      return {
-        conditions,
-        figures: [
-          { name: `llama-bench tg${TOKENS}`, ...rate('llamaBench') },
-          { name: 'app, greedy, contract call to last chunk', ...rate('greedy') },
-          { name: 'app, default sampler, contract call to last chunk', ...rate('sampled') },
-          { name: 'app, greedy, as its message footer says', ...rate('greedyStats') },
-          {
-            name: 'app, contract call to first chunk',
-            unit: 'ms',
-            ...summarise(arm(measured, 'firstChunkMs')),
-          },
-          { name: 'greedy app / llama-bench', ...ratio('greedy'), target: { atLeast: 0.97 } },
-          { name: 'default sampler app / llama-bench', ...ratio('sampled'), target: { atLeast: 0.93 } },
-        ],
-      };
+      return { conditions, figures: figuresOf(measured) };
     } finally {
       listening.abort();
       await core.close();

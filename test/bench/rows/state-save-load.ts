@@ -6,7 +6,7 @@ import { arm } from '../row.ts';
 import type { BenchRow, Round } from '../row.ts';
 import { summarise } from '../stats.ts';
 
-const ROUNDS = 5;
+const ROUNDS = 7;
 const PROMPT_TOKENS = 700;
 const THREADS = 2;
 

@@ -7,6 +7,7 @@ import type { AppClient } from '../../../src-main/contract/index.ts';
 import { appFolders, startApp, waitUntilGone, type AppProcess } from '../../support/app-process.ts';
 import { plainScript, writeScriptedModel } from '../../support/gguf/scripted-model.ts';
 import { connectSocket } from '../../support/socket-client.ts';
+import type { SoakContext, SoakResult } from '../soak.ts';
 
 /** Where in the life of the app the kill falls; drawn in turn so that each gets its share. */
 const phases = ['start', 'send', 'load', 'stream', 'flush', 'stop', 'quit'] as const;
@@ -16,14 +17,6 @@ const MIN_HITS = 5;
 /** A partial answer on disk may be this much behind what a client had seen. */
 const MAX_BEHIND_MS = 1_000;
 const SIDECAR_GONE_MS = 2_000;
-
-interface Options {
-  count: number;
-  seed: number;
-  log: (line: string) => void;
-  /** Ends the run early, in ms since 1970. */
-  deadline: number;
-}
 
 /** What the clients were told before a kill. */
 interface Witness {
@@ -44,7 +37,7 @@ function seededRandom(seed: number): () => number {
   };
 }
 
-const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+const pause = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
 
 export const name = 'kills';
 export const defaultCount = 50;
@@ -54,7 +47,7 @@ export const defaultCount = 50;
  * sidecar is gone within 2 s, the database passes its check, every acknowledged message is there, and the
  * partial answer is at most a second short.
  */
-export async function run({ count, seed, log, deadline }: Options): Promise<Record<string, unknown>> {
+export async function run({ count, seed, log, deadline }: SoakContext): Promise<SoakResult> {
   if (!existsSync('out/main/serve.js')) spawnSync('npm', ['run', 'build'], { stdio: 'ignore' });
   const random = seededRandom(seed);
   const folders = appFolders();
@@ -84,7 +77,8 @@ export async function run({ count, seed, log, deadline }: Options): Promise<Reco
     if (count >= phases.length * MIN_HITS && phases.some((phase) => hits[phase] < MIN_HITS)) {
       throw new Error(`too few hits in a phase: ${JSON.stringify(hits)}`);
     }
-    return { kills, hits, messages: witness.acknowledged.length, lost: 0, worstBehindMs, worstSidecarMs };
+    const figures = { hits, messages: witness.acknowledged.length, worstBehindMs, worstSidecarMs };
+    return { done: kills, failures: [], figures };
   } finally {
     rmSync(folders.root, { recursive: true, force: true });
   }

@@ -148,7 +148,12 @@ async function copiedVocabulary(path: string): Promise<VocabularyToken[]> {
   const known = new Set<number>(Object.values(TOKEN_TYPES));
   const tokens = texts.map((text, id): VocabularyToken => {
     const type = Number(types[id]);
-    return { text: String(text), type: isTokenType(type, known) ? type : 1, score: Number(scores[id]) };
+    // The parser drops a byte order mark, and with it the one token that is nothing else.
+    return {
+      text: String(text) || '\ufeff',
+      type: isTokenType(type, known) ? type : 1,
+      score: Number(scores[id]),
+    };
   });
   for (const text of [TURN_START, TURN_END]) tokens.push({ text, type: TOKEN_TYPES.control, score: 0 });
   return tokens;

@@ -44,15 +44,21 @@ export const fullStats: GenerationStats = {
 };
 
 /** A send: a user message and its empty answer, in a new conversation unless one is named. */
-export function newSend(over: {
-  conversationId?: string;
-  parentId?: string | null;
-  text?: string;
-  at?: number;
-  settings?: ConversationSettings;
-} = {}): NewMessages & { user: NonNullable<NewMessages['user']> } {
+export function newSend(
+  over: {
+    conversationId?: string;
+    parentId?: string | null;
+    text?: string;
+    at?: number;
+    settings?: ConversationSettings;
+  } = {},
+): NewMessages & { user: NonNullable<NewMessages['user']> } {
   const conversationId = over.conversationId ?? randomUUID();
-  const user = { id: randomUUID(), parentId: over.parentId ?? null, text: over.text ?? 'What is a lee shore?' };
+  const user = {
+    id: randomUUID(),
+    parentId: over.parentId ?? null,
+    text: over.text ?? 'What is a lee shore?',
+  };
   return {
     newConversation: over.conversationId
       ? null

@@ -6,7 +6,8 @@ import { openJournal } from './journal.ts';
 import { longMigrations } from './long-migrations.ts';
 
 const journalFile = process.env.LEEWARD_TEST_JOURNAL;
-if (journalFile === undefined || workerData === null) throw new Error('Only the kill test starts this worker');
+if (journalFile === undefined || workerData === null)
+  throw new Error('Only the kill test starts this worker');
 const note = openJournal(journalFile);
 
 const noted: Migration[] = longMigrations.map((migration) => ({

@@ -73,7 +73,8 @@ function messageOf(to: Reference, id: string): MessageState {
 export function apply(to: Reference, operation: Operation): void {
   const { kind, input } = operation;
   if (kind === 'begin') begin(to, input);
-  else if (kind === 'rename') Object.assign(conversationOf(to, input.id), { title: input.title, titleSource: 'user' });
+  else if (kind === 'rename')
+    Object.assign(conversationOf(to, input.id), { title: input.title, titleSource: 'user' });
   else if (kind === 'trash') conversationOf(to, input.id).trashedAt ??= input.at;
   else if (kind === 'interrupt') {
     for (const message of Object.values(to.messages)) {
@@ -113,7 +114,11 @@ export function snapshot(db: Database.Database): Reference {
   };
 }
 
-function differencesIn(kind: string, expected: Record<string, object>, found: Record<string, object>): string[] {
+function differencesIn(
+  kind: string,
+  expected: Record<string, object>,
+  found: Record<string, object>,
+): string[] {
   const ids = new Set([...Object.keys(expected), ...Object.keys(found)]);
   return [...ids].flatMap((id) => {
     const [a, b] = [expected[id], found[id]];

@@ -1,0 +1,90 @@
+import { describe, expect, it } from 'vitest';
+import type { EngineState, Model } from '../../src-main/contract/index.ts';
+import { chipState } from '../../src-renderer/state/chip.ts';
+
+const model: Model = {
+  id: 'a',
+  name: 'A',
+  fileName: 'a.gguf',
+  location: 'models/a.gguf',
+  sizeBytes: 1,
+  architecture: 'llama',
+  parameterCount: null,
+  quant: null,
+  trainedContextSize: null,
+  licence: null,
+  hasChatTemplate: true,
+  parts: 1,
+  addedAt: 0,
+  lastUsedAt: null,
+  available: true,
+  lastLoadCrashed: false,
+  settings: { contextSize: null, gpuLayers: null },
+};
+const engine: EngineState = {
+  status: 'idle',
+  backend: 'cpu',
+  deviceNames: [],
+  modelId: null,
+  loadProgress: null,
+  loadEtaMs: null,
+  contextSize: null,
+  gpuLayers: null,
+  error: null,
+  notice: null,
+  runningGenerations: 0,
+  queuedGenerations: 0,
+  memory: null,
+  engineVersion: null,
+};
+const failed = { code: 'model_load_failed' as const, data: {} };
+
+describe('chipState', () => {
+  const cases: [string, Parameters<typeof chipState>, string][] = [
+    ['no model chosen', [undefined, engine, false, null], 'none'],
+    ['loaded', [model, { ...engine, status: 'ready', modelId: 'a' }, false, null], 'ready'],
+    ['answers here', [model, { ...engine, status: 'generating', modelId: 'a' }, true, null], 'answering'],
+    ['answers elsewhere', [model, { ...engine, status: 'generating', modelId: 'a' }, false, null], 'ready'],
+    [
+      'queued here, other model runs',
+      [model, { ...engine, status: 'generating', modelId: 'b' }, true, null],
+      'unloaded',
+    ],
+    ['not loaded', [model, engine, false, null], 'unloaded'],
+    ['another one is loaded', [model, { ...engine, status: 'ready', modelId: 'b' }, false, null], 'unloaded'],
+    ['load failed here', [model, engine, false, 'a'], 'failed'],
+    ['another load failed', [model, engine, false, 'b'], 'unloaded'],
+    [
+      'engine tells of the failure',
+      [model, { ...engine, modelId: 'a', error: failed }, false, null],
+      'failed',
+    ],
+    [
+      'engine crashed while answering',
+      [model, { ...engine, modelId: 'a', error: { code: 'engine_crashed', data: {} } }, false, null],
+      'unloaded',
+    ],
+    ['crashed at its last load', [{ ...model, lastLoadCrashed: true }, engine, false, null], 'failed'],
+    ['file is gone', [{ ...model, available: false }, engine, false, null], 'missing'],
+    [
+      'file is gone, still loaded',
+      [{ ...model, available: false }, { ...engine, status: 'ready', modelId: 'a' }, false, null],
+      'ready',
+    ],
+  ];
+  it.each(cases)('%s', (_name, input, kind) => {
+    expect(chipState(...input).kind).toBe(kind);
+  });
+
+  it('carries the progress of a load', () => {
+    const loading = {
+      ...engine,
+      status: 'loading' as const,
+      modelId: 'a',
+      loadProgress: 0.62,
+      loadEtaMs: 2_000,
+    };
+    expect(chipState(model, loading, false, null)).toEqual({ kind: 'loading', progress: 0.62, etaMs: 2_000 });
+    expect(chipState({ ...model, id: 'b' }, loading, false, null).kind).toBe('unloaded');
+  });
+});

@@ -2,7 +2,7 @@ import { createORPCClient } from '@orpc/client';
 import { RPCLink } from '@orpc/client/message-port';
 import { fork, type ChildProcess } from 'node:child_process';
 import { dirname } from 'node:path';
-import { appError, isAppError } from '../contract/index.ts';
+import { appError, isAppError, type AppError } from '../contract/index.ts';
 import { guardChannel } from '../contract/transport.ts';
 import { channelOfFork } from './channel.ts';
 import { sidecarEnvironment } from './environment.ts';
@@ -37,10 +37,13 @@ export class SidecarProcess {
   readonly exited: Promise<SidecarExit>;
   readonly #child: ChildProcess;
   readonly #heartbeat: { intervalMs: number; timeoutMs: number };
+  /** Tells the running calls that the process has ended. */
+  readonly #ends = new Set<(reason: AppError) => void>();
   #busyCount = 0;
   #pinging: NodeJS.Timeout | null = null;
   #isEnding = false;
   #hasExited = false;
+  #isChannelClosed = false;
 
   constructor(options: SidecarOptions) {
     this.#heartbeat = options.heartbeat ?? {
@@ -62,6 +65,7 @@ export class SidecarProcess {
         this.#hasExited = true;
         this.#stopPinging();
         resolve(exit);
+        for (const reject of this.#ends) reject(appError('engine_crashed'));
       };
       this.#child.once('exit', (code, signal) => done({ code, signal }));
       // The binary could not be started, and no exit follows; later errors are of kill and send, after the end.
@@ -69,7 +73,9 @@ export class SidecarProcess {
         if (this.#child.pid === undefined) done({ code: null, signal: null });
       });
     });
-    const port = guardChannel(channelOfFork(this.#child), { side: 'client' });
+    const channel = channelOfFork(this.#child);
+    channel.onClose(() => (this.#isChannelClosed = true));
+    const port = guardChannel(channel, { side: 'client' });
     this.client = createORPCClient(new RPCLink({ port }));
   }
 
@@ -91,20 +97,26 @@ export class SidecarProcess {
   async whileAlive<T>(call: () => Promise<T>, heartbeat: 'on' | 'off' = 'on'): Promise<T> {
     if (heartbeat === 'on') this.#busyCount += 1;
     if (this.#busyCount > 0) this.#startPinging();
+    // Not a race with `exited`: each would leave its reaction there for as long as the process lives.
+    const ended = Promise.withResolvers<never>();
+    this.#ends.add(ended.reject);
+    if (this.#hasExited) ended.reject(appError('engine_crashed'));
     try {
-      return await Promise.race([call(), this.exited.then(() => Promise.reject(appError('engine_crashed')))]);
+      return await Promise.race([call(), ended.promise]);
     } catch (error) {
       if (isAppError(error) || !(await this.#endsSoon())) throw error;
       throw appError('engine_crashed', undefined, { cause: error });
     } finally {
+      this.#ends.delete(ended.reject);
       if (heartbeat === 'on') this.#busyCount -= 1;
       if (this.#busyCount === 0) this.#stopPinging();
     }
   }
 
-  /** The channel of a dying process closes a moment before its exit is known. */
+  /** The channel of a dying process closes a moment before its exit is known; without one it is of no use. */
   async #endsSoon(): Promise<boolean> {
-    if (this.#hasExited || this.#child.connected) return this.#hasExited;
+    if (this.#hasExited) return true;
+    if (!this.#isChannelClosed) return false;
     this.kill();
     await this.exited;
     return true;

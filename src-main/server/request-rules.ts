@@ -20,7 +20,10 @@ export function allowedAuthorities(
   interfaces: Readonly<Record<string, readonly NetworkInterfaceInfo[] | undefined>>,
 ): string[] {
   if (!WILDCARDS.has(host)) return [authorityOf(host, port)];
-  const addresses = Object.values(interfaces).flatMap((list) => (list ?? []).map(({ address }) => address));
+  const addresses = Object.values(interfaces)
+    .flatMap((list) => (list ?? []).map(({ address }) => address))
+    // 0.0.0.0 listens on IPv4 alone; a link-local address needs a zone, which no address bar takes.
+    .filter((address) => (isIPv6(address) ? host === '::' && !address.startsWith('fe80:') : true));
   return [...new Set([LOOPBACK, ...addresses])].map((address) => authorityOf(address, port));
 }
 

@@ -52,7 +52,7 @@ function runEverywhere(id: ShortcutId, app: AppState): boolean {
       app.navigation.openSettings('shortcuts');
       return true;
     case 'offline':
-      void app.privacy.setOffline(!app.privacy.state.offline);
+      app.attempt(app.privacy.setOffline(!app.privacy.state.offline));
       return true;
     case 'nextRegion':
       cycleRegion(document, 1);

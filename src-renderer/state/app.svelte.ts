@@ -6,6 +6,7 @@ import type { ConnectionStore } from './connection.svelte.ts';
 import { ConversationsStore } from './conversations.svelte.ts';
 import { Drafts } from './drafts.svelte.ts';
 import { EngineStore } from './engine.svelte.ts';
+import { failureOf, type Failure } from './failure.ts';
 import { ModelsStore } from './models.svelte.ts';
 import { PrivacyStore } from './privacy.svelte.ts';
 import { Navigation } from './router.svelte.ts';
@@ -43,6 +44,9 @@ export class AppState {
   sidebarSheetOpen = $state(false);
   /** Since when saving fails for want of space, ms since 1970; null while it works. */
   diskFullSince: number | null;
+
+  /** A step that failed and has no place of its own on the screen to say so. */
+  problem = $state.raw<Failure | null>(null);
 
   private constructor(
     client: AppClient,
@@ -89,6 +93,16 @@ export class AppState {
   modelIdFor(conversationId: string | null, conversationModelId: string | null): string | null {
     const chosen = conversationId === null ? this.newChatModelId : conversationModelId;
     return chosen ?? this.settings.value.defaultModelId;
+  }
+
+  /** Lets a step go on by itself; should it fail, the interface says so. */
+  attempt(work: Promise<unknown>): void {
+    this.problem = null;
+    work.catch((error: unknown) => {
+      const failure = failureOf(error);
+      // A lost connection has its own notice, and what was cancelled was meant to end.
+      if (failure.code !== 'connection_lost' && failure.code !== 'aborted') this.problem = failure;
+    });
   }
 
   /** Opens an empty chat. */

@@ -76,6 +76,8 @@ export const chatTexts = catalogue({
   welcomeTitle: 'What would you like to know?',
   welcomeText: 'Your messages and the answers stay on this computer.',
   jumpToNewest: 'Jump to newest',
+  earlier: (value: number, count: string) =>
+    `Show ${counted(value, count, 'earlier message', 'earlier messages')}`,
   progress: {
     queued: (place: string) => `Waiting for another answer, place ${place}`,
     loading: 'Loading the model',

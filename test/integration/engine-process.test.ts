@@ -8,7 +8,7 @@ import { ask, chat, loadRequest, makeEngine, untilGone, untilState, type EngineK
 
 let kit: EngineKit;
 beforeEach(async () => {
-  kit = await makeEngine({ heartbeat: { intervalMs: 50, timeoutMs: 1_000 } });
+  kit = await makeEngine();
 });
 afterEach(() => kit.close());
 
@@ -118,6 +118,11 @@ describe('a sidecar that dies', () => {
 });
 
 describe('a sidecar that hangs', () => {
+  beforeEach(async () => {
+    await kit.close();
+    kit = await makeEngine({ heartbeat: { intervalMs: 100, timeoutMs: 4_000 } });
+  });
+
   it('while it answers is ended as a crash', async () => {
     await loadEndless();
     let isStopped = false;

@@ -276,6 +276,19 @@ function render(name: 'renderMarkdown' | 'renderHtml', ...input: (string | boole
   return page.evaluate(`${name}(${input.map((value) => JSON.stringify(value)).join(', ')})`);
 }
 
+describe('the check', () => {
+  it.each([
+    '<img alt="">',
+    '<p onclick="">x</p>',
+    '<a href="https://a.b">x</a>',
+    '<p style="color: red">x</p>',
+    '<svg></svg>',
+  ])('sees %j', async (html) => {
+    await page.evaluate(`clear(); document.getElementById('host').innerHTML = ${JSON.stringify(html)}`);
+    expect(await faults()).not.toEqual([]);
+  });
+});
+
 describe('hostile Markdown', () => {
   it('is a corpus of at least 60', () => expect(MARKDOWN.length).toBeGreaterThanOrEqual(60));
 

@@ -119,9 +119,13 @@ describe('request rules', () => {
     expect(allowedAuthorities('127.0.0.1', 8080, { eth0: [address('192.168.1.5')] })).toEqual([
       '127.0.0.1:8080',
     ]);
-    expect(
-      allowedAuthorities('0.0.0.0', 8080, { eth0: [address('192.168.1.5'), address('fe80::1')] }),
-    ).toEqual(['127.0.0.1:8080', '192.168.1.5:8080', '[fe80::1]:8080']);
+    const interfaces = { eth0: [address('192.168.1.5'), address('fd00::1'), address('fe80::1')] };
+    expect(allowedAuthorities('0.0.0.0', 8080, interfaces)).toEqual(['127.0.0.1:8080', '192.168.1.5:8080']);
+    expect(allowedAuthorities('::', 8080, interfaces)).toEqual([
+      '127.0.0.1:8080',
+      '192.168.1.5:8080',
+      '[fd00::1]:8080',
+    ]);
     expect(allowedAuthorities('Box.local', 80, {})).toEqual(['box.local']);
   });
 

@@ -18,6 +18,11 @@ import { movesSystemPrompt } from './prompt.ts';
 const DEFAULT_CONTEXT_SIZE = 8192;
 /** Below this, handing a token from thread to thread takes longer than computing it (engine.md). */
 const SINGLE_THREAD_BYTES = 50 * 1024 * 1024;
+/**
+ * Ways back for models that cannot cut their cache (sliding window, recurrent). One may take 100 MB; the newest
+ * are kept.
+ */
+const CHECKPOINTS = { max: 8, maxMemory: 512 * 1024 * 1024 };
 /** Progress is shown, not measured: ten steps a second are smooth. */
 const PROGRESS_INTERVAL_MS = 100;
 
@@ -104,7 +109,7 @@ function assemble(model: LlamaModel, context: LlamaContext): LoadedModel {
   const strategy = () => {
     throw appError('context_full', { contextSize: context.contextSize });
   };
-  const sequence = context.getSequence({ contextShift: { strategy } });
+  const sequence = context.getSequence({ contextShift: { strategy }, checkpoints: CHECKPOINTS });
   try {
     const chat = new LlamaChat({ contextSequence: sequence, chatWrapper: 'auto' });
     const isSystemMerged = movesSystemPrompt(chat.chatWrapper);

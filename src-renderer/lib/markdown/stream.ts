@@ -64,10 +64,10 @@ class Stream implements MarkdownStream {
   tail: LiveTail | null = null;
   work: ParserWork = { calls: 0, characters: 0 };
   #received = '';
+  /** What is not settled yet: what is would only make each addition dearer. */
   #source = '';
   #heldReturn = false;
   #finished = false;
-  #settledEnd = 0;
   #lineStart = 0;
   #shownEnd = 0;
   #nextId = 0;
@@ -82,6 +82,8 @@ class Stream implements MarkdownStream {
     if (this.#finished || !text.startsWith(this.#received)) this.#restart();
     const known = this.#received.length;
     this.append(text.slice(known));
+    // The caller's string instead of one that was put together piece by piece.
+    this.#received = text;
   }
 
   append(chunk: string): void {
@@ -101,7 +103,8 @@ class Stream implements MarkdownStream {
   finish(): void {
     if (this.#heldReturn) this.#source += '\n';
     this.#heldReturn = false;
-    if (this.#settledEnd < this.#source.length) this.#settle(this.#source.length);
+    if (this.#source !== '') this.#settle(this.#source.length);
+    this.#lineStart = 0;
     this.tail = null;
     this.#finished = true;
   }
@@ -113,7 +116,6 @@ class Stream implements MarkdownStream {
     this.#source = '';
     this.#heldReturn = false;
     this.#finished = false;
-    this.#settledEnd = 0;
     this.#lineStart = 0;
     this.#shownEnd = 0;
     this.#references = noReferences();
@@ -134,14 +136,15 @@ class Stream implements MarkdownStream {
         this.#shownEnd = verdict === 'wait' ? this.#lineStart : this.#source.length;
         return;
       }
-      this.#lineStart = end + 1;
+      this.#lineStart += line.length + 1;
       if (this.#scanner.take(line)) this.#settle(this.#lineStart);
     }
   }
 
   #settle(end: number): void {
-    const source = this.#source.slice(this.#settledEnd, end);
-    this.#settledEnd = end;
+    const source = this.#source.slice(0, end);
+    this.#source = this.#source.slice(end);
+    this.#lineStart -= end;
     this.#scanner.reset();
     this.#pieces = [];
     const known = new Set(Object.keys(this.#references));
@@ -178,7 +181,7 @@ class Stream implements MarkdownStream {
   }
 
   #showTail(): void {
-    const text = this.#source.slice(this.#settledEnd, this.#shownEnd);
+    const text = this.#source.slice(0, this.#shownEnd);
     if (text.trim() === '') {
       this.tail = null;
       this.#pieces = [];

@@ -13,6 +13,6 @@ export function commonSteps(app: AppState): StepActions {
     open_models: () => app.navigation.openModels(),
     open_privacy_settings: () => app.navigation.openSettings('privacy'),
     reload: () => location.reload(),
-    restart_engine: () => void app.engine.restart(),
+    restart_engine: () => app.attempt(app.engine.restart()),
   };
 }

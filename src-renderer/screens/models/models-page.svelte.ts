@@ -61,16 +61,18 @@ export class ModelsPage {
     } catch (error) {
       header.failure = failureOf(error);
     }
-    if (this.selected?.id === modelId) this.#header = header;
+    // The derived values end with the screen, which may be gone by now: the route stays.
+    if (this.#routeIs(modelId)) this.#header = header;
   }
 
-  act(action: ModelAction, model: Model): void {
+  /** Ends when the action has ended; a failure is shown with the model. */
+  async act(action: ModelAction, model: Model): Promise<void> {
     if (action === 'details') this.select(model.id);
-    else if (action === 'chat') this.#chat(model);
-    else if (action === 'load') void this.#load(model, false);
-    else if (action === 'remove') void this.#remove(model);
-    else if (action === 'unload') void this.#try(model, () => this.#app.models.unload());
-    else void this.#try(model, () => this.#app.models.cancelLoad());
+    else if (action === 'chat') await this.#chat(model);
+    else if (action === 'load') await this.#load(model, false);
+    else if (action === 'remove') await this.#remove(model);
+    else if (action === 'unload') await this.#try(model, () => this.#app.models.unload());
+    else await this.#try(model, () => this.#app.models.cancelLoad());
   }
 
   /** Carries out a step that a message card offers. */
@@ -90,7 +92,7 @@ export class ModelsPage {
   }
 
   /** Opens the host's dialog where there is one, else the files of the allowed folders. */
-  async openGguf(): Promise<void> {
+  openGguf(): void {
     this.addFailed = null;
     this.unmatched = [];
     if (!this.#app.info.capabilities.canPickFile) {
@@ -98,8 +100,7 @@ export class ModelsPage {
       void this.#app.models.refreshFiles();
       return;
     }
-    const files = await this.#app.models.pickFiles();
-    await this.#addAll(files);
+    this.#app.attempt(this.#app.models.pickFiles().then((files) => this.#addAll(files)));
   }
 
   async add(file: ModelFile): Promise<Model | null> {
@@ -137,7 +138,13 @@ export class ModelsPage {
     if (last !== null && !this.addOpen) this.select(last);
   }
 
-  #chat(model: Model): void {
+  async #chat(model: Model): Promise<void> {
+    const { settings } = this.#app;
+    // Who has chosen a model here needs no first-run screen; without this it would come instead of the chat.
+    if (!settings.value.firstRunDone) {
+      const saved = await this.#try(model, () => settings.update({ firstRunDone: true }));
+      if (!saved) return;
+    }
     this.#app.newChatModelId = model.id;
     this.#app.newChat();
   }
@@ -162,7 +169,7 @@ export class ModelsPage {
     const wasDefault = settings.value.defaultModelId === model.id;
     const removed = await this.#try(model, () => models.remove(model.id));
     if (!removed) return;
-    if (this.selected?.id === model.id || this.#routeIs(model.id)) this.select(null);
+    if (this.#routeIs(model.id)) this.select(null);
     this.announcement = texts.removed(model.name);
     if (file === undefined) return;
     toasts.show({
@@ -187,7 +194,8 @@ export class ModelsPage {
       return true;
     } catch (error) {
       const failure = failureOf(error);
-      if (failure.code === 'aborted') return false;
+      // A lost connection has its own notice.
+      if (failure.code === 'aborted' || failure.code === 'connection_lost') return false;
       this.#setFailure(model.id, failure);
       this.select(model.id);
       return false;

@@ -1,13 +1,13 @@
 import Database from 'better-sqlite3';
-import { spawnSync } from 'node:child_process';
 import { copyFileSync, existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { AppClient } from '../../../src-main/contract/index.ts';
 import { appFolders, startApp, waitUntilGone, type AppProcess } from '../../support/app-process.ts';
 import { plainScript, writeScriptedModel } from '../../support/gguf/scripted-model.ts';
+import { Random } from '../../support/gguf/random.ts';
 import { connectSocket } from '../../support/socket-client.ts';
-import type { SoakContext, SoakResult } from '../soak.ts';
+import { partSeed, type SoakContext, type SoakResult } from '../soak.ts';
 
 /** Where in the life of the app the kill falls; drawn in turn so that each gets its share. */
 const phases = ['start', 'send', 'load', 'stream', 'flush', 'stop', 'quit'] as const;
@@ -26,17 +26,6 @@ interface Witness {
   streaming: { messageId: string; seen: { at: number; length: number }[] } | null;
 }
 
-/** mulberry32: small, seeded, good enough to spread kills. */
-function seededRandom(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4294967296;
-  };
-}
-
 const pause = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
 
 export const name = 'kills';
@@ -48,8 +37,6 @@ export const defaultCount = 50;
  * partial answer is at most a second short.
  */
 export async function run({ count, seed, log, deadline }: SoakContext): Promise<SoakResult> {
-  if (!existsSync('out/main/serve.js')) spawnSync('npm', ['run', 'build'], { stdio: 'ignore' });
-  const random = seededRandom(seed);
   const folders = appFolders();
   await writeScriptedModel(join(folders.modelsDir, 'talker.gguf'), {
     script: plainScript,
@@ -58,27 +45,35 @@ export async function run({ count, seed, log, deadline }: SoakContext): Promise<
   });
   const witness: Witness = { acknowledged: [], streaming: null };
   const hits = Object.fromEntries(phases.map((phase) => [phase, 0])) as Record<Phase, number>;
+  const failures: string[] = [];
   let worstBehindMs = 0;
   let worstSidecarMs = 0;
-  let kills = 0;
+  let done = 0;
   try {
     await prepare(folders);
-    for (; kills < count && Date.now() < deadline; kills += 1) {
-      const phase = phases[kills % phases.length] ?? 'stream';
-      const { killedAt, sidecarMs } = await killOnce(folders, phase, random, witness, kills);
+    for (; done < count && failures.length === 0 && Date.now() < deadline; done += 1) {
+      const phase = phases[done % phases.length] ?? 'stream';
       hits[phase] += 1;
-      worstSidecarMs = Math.max(worstSidecarMs, sidecarMs);
-      const behindMs = check(folders.dataDir, witness, killedAt);
-      worstBehindMs = Math.max(worstBehindMs, behindMs);
-      log(
-        `kill ${kills + 1}: ${phase}, sidecar gone after ${sidecarMs.toFixed(0)} ms, answer ${behindMs.toFixed(0)} ms behind`,
-      );
+      const random = new Random(partSeed(seed, done));
+      try {
+        const { killedAt, sidecarMs } = await killOnce(folders, phase, () => random.uniform(), witness, done);
+        const behindMs = check(folders.dataDir, witness, killedAt);
+        worstSidecarMs = Math.max(worstSidecarMs, sidecarMs);
+        worstBehindMs = Math.max(worstBehindMs, behindMs);
+        log(
+          `${phase}: sidecar gone after ${sidecarMs.toFixed(0)} ms, answer ${behindMs.toFixed(0)} ms behind`,
+        );
+      } catch (error) {
+        failures.push(
+          `kill ${done + 1}, ${phase}: ${error instanceof Error ? error.message : String(error)}`,
+        );
+      }
     }
-    if (count >= phases.length * MIN_HITS && phases.some((phase) => hits[phase] < MIN_HITS)) {
-      throw new Error(`too few hits in a phase: ${JSON.stringify(hits)}`);
+    if (done >= phases.length * MIN_HITS && phases.some((phase) => hits[phase] < MIN_HITS)) {
+      failures.push(`too few hits in a phase: ${JSON.stringify(hits)}`);
     }
     const figures = { hits, messages: witness.acknowledged.length, worstBehindMs, worstSidecarMs };
-    return { done: kills, failures: [], figures };
+    return { done, failures, figures };
   } finally {
     rmSync(folders.root, { recursive: true, force: true });
   }
@@ -104,18 +99,17 @@ async function killOnce(
 ): Promise<{ killedAt: number; sidecarMs: number }> {
   witness.streaming = null;
   const app = await startApp(folders);
-  let sidecars = app.sidecarPids();
   if (phase === 'start') await pause(random() * 300);
   else {
     const { client, close } = await connectSocket(app.url);
     await talk(app, client, phase, random, witness, round);
-    sidecars = app.sidecarPids();
+    const sidecars = app.sidecarPids();
     const killedAt = Date.now();
     await app.kill('SIGKILL');
     close();
     return { killedAt, sidecarMs: await sidecarEnd(sidecars) };
   }
-  sidecars = app.sidecarPids();
+  const sidecars = app.sidecarPids();
   const killedAt = Date.now();
   await app.kill('SIGKILL');
   return { killedAt, sidecarMs: await sidecarEnd(sidecars) };
@@ -137,6 +131,11 @@ async function talk(
   round: number,
 ): Promise<void> {
   const [model] = await client.models.list();
+  if (!model) throw new Error('the model left the list');
+  // A kill while it loaded counts as a crash of the load: the app asks before it tries again.
+  const load = client.models.load({ id: model.id, retryAfterCrash: true });
+  load.catch(() => {});
+  if (phase !== 'load') await load;
   const text = `message ${round} of seed`;
   const seen: { at: number; length: number }[] = [];
   const stream = await client.system.events(undefined);
@@ -157,7 +156,7 @@ async function talk(
       conversationId: null,
       parentId: null,
       text,
-      modelId: model?.id ?? null,
+      modelId: model.id,
     })
     .then((sent) => {
       witness.acknowledged.push(text);

@@ -1,6 +1,6 @@
 // Opens a real store, works on it and kills itself with SIGKILL at a drawn moment inside one phase.
 import { randomUUID } from 'node:crypto';
-import { cpSync, existsSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { cpSync, existsSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { entries } from '../../../src-main/entries.ts';
@@ -8,7 +8,7 @@ import type { NewMessages, Store } from '../../../src-main/store/api.ts';
 import { openStore } from '../../../src-main/store/open-store.ts';
 import { Random } from '../gguf/random.ts';
 import { finished, newSend } from './fixtures.ts';
-import { openJournal, type Operation, type Phase } from './journal.ts';
+import { openJournal, readJournal, type Operation, type Phase } from './journal.ts';
 
 export interface KillOrder {
   dataDir: string;
@@ -177,31 +177,38 @@ async function killWhileMigrating(target: 'backup' | 'migrate'): Promise<void> {
   const folder = (dataDir: string) => join(dataDir, 'backups');
   const backupStarts = (dataDir: string) => () =>
     existsSync(folder(dataDir)) && readdirSync(folder(dataDir)).some((name) => name.endsWith('.partial'));
-  const migrationStarts = (journal: string) => {
-    const before = statSync(journal).size;
-    return () => statSync(journal).size > before;
-  };
+  const migrationStarts = (journal: string) => () =>
+    readJournal(journal).some((entry) => entry.phase === 'migrate');
 
   const copy = copyOf(order.dataDir);
   const copyJournal = `${order.journal}-measured`;
+  rmSync(copyJournal, { force: true });
   openJournal(copyJournal);
   process.env.LEEWARD_TEST_JOURNAL = copyJournal;
-  const migrating = migrationStarts(copyJournal);
+  // On a busy machine a phase can pass between two looks: then the next one counts, or the end.
+  const measuredMigration = migrationStarts(copyJournal);
+  const measuredBackup = backupStarts(copy);
   const measured = open(copy, workerPath);
-  await until(backupStarts(copy));
+  await until(() => measuredBackup() || measuredMigration());
   const backupAt = performance.now();
-  await until(migrating);
+  await until(measuredMigration);
   const migrateAt = performance.now();
   await (await measured).close();
   const spanMs = target === 'backup' ? migrateAt - backupAt : performance.now() - migrateAt;
 
   process.env.LEEWARD_TEST_JOURNAL = order.journal;
   note({ at: 'start', phase: 'open', operation: null });
-  const opening = open(order.dataDir, workerPath).then(() => note({ at: 'end', phase: 'open' }));
+  let isOpen = false;
+  const migrating = migrationStarts(order.journal);
+  const opening = open(order.dataDir, workerPath).then(() => {
+    note({ at: 'end', phase: 'open' });
+    isOpen = true;
+  });
   const kill = async () => {
-    await until(backupStarts(order.dataDir));
-    note({ at: 'start', phase: 'backup', operation: null });
-    if (target === 'migrate') await until(migrationStarts(order.journal));
+    const backingUp = backupStarts(order.dataDir);
+    await until(() => backingUp() || migrating() || isOpen);
+    if (backingUp() && !migrating()) note({ at: 'start', phase: 'backup', operation: null });
+    if (target === 'migrate') await until(() => migrating() || isOpen);
     return killAfter(spanMs);
   };
   await Promise.all([opening, kill()]);

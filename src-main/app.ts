@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import packageJson from '../package.json' with { type: 'json' };
+import { errorCodeOf } from './contract/index.ts';
 import { createConversations } from './conversations/conversations.ts';
 import { createEngine } from './engine/engine.ts';
 import { entries } from './entries.ts';
@@ -10,6 +11,7 @@ import type { Platform } from './platform.ts';
 import { createPrivacy } from './privacy/privacy.ts';
 import { createHandler } from './router.ts';
 import { createSettings } from './settings/settings.ts';
+import type { Store } from './store/api.ts';
 import { openStore } from './store/open-store.ts';
 
 export interface App {
@@ -29,8 +31,7 @@ export async function createApp(platform: Platform): Promise<App> {
   const bus = createEventBus(runId);
   const settings = createSettings({ file: platform.settingsFile, bus, log });
   const store = await openStore({ workerPath: entries.storeWorker, dataDir: platform.paths.dataDir, log });
-  await store.messages.interruptStreaming({ at: Date.now() });
-  await store.ledger.closeStale({ sessionId: runId });
+  await tidy(store, runId);
   const engine = createEngine({ sidecarPath: entries.sidecar, nodeBinary: platform.nodeBinary, log });
   engine.configure({ backend: settings.get().backend });
   const privacy = createPrivacy({ store, settings, bus, sessionId: runId, log });
@@ -70,4 +71,14 @@ export async function createApp(platform: Platform): Promise<App> {
         await store.close();
       })()),
   };
+}
+
+/** Ends what the last run left open. A full disk must not keep anyone from reading: the next start tidies up. */
+async function tidy(store: Store, runId: string): Promise<void> {
+  try {
+    await store.messages.interruptStreaming({ at: Date.now() });
+    await store.ledger.closeStale({ sessionId: runId });
+  } catch (error) {
+    if (errorCodeOf(error) !== 'disk_full') throw error;
+  }
 }

@@ -10,12 +10,12 @@ import {
   type ConversationSummary,
   type Message,
 } from '../contract/index.ts';
-import type { Engine, GenerationEvent, GenerationResult } from '../engine/api.ts';
+import type { ChatTurn, Engine, GenerationEvent, GenerationResult } from '../engine/api.ts';
 import type { EventBus } from '../events.ts';
 import type { Models } from '../models/models.ts';
 import type { SettingsService } from '../settings/settings.ts';
 import type { StoreClient, StoredMessage } from '../store/api.ts';
-import { titleFrom, turnsOf } from './history.ts';
+import { titleFrom } from './title.ts';
 import { LiveAnswer, type AnswerEnd } from './live-answer.ts';
 
 export interface ConversationsDeps {
@@ -39,6 +39,9 @@ interface Started {
   userMessageId: string;
   assistantMessageId: string;
 }
+
+/** What the engine gets of a message. */
+const turnOf = ({ role, text }: ChatTurn): ChatTurn => ({ role, text });
 
 export type Conversations = ReturnType<typeof createConversations>;
 
@@ -133,8 +136,9 @@ export function createConversations({ store, engine, models, settings, bus }: Co
     const result = await engine.generate(
       {
         generationId: answer.messageId,
+        modelId,
         systemPrompt: conversation.settings.systemPrompt,
-        turns: turnsOf(path),
+        turns: path.map(turnOf),
         sampling: conversation.settings.sampling ?? DEFAULT_SAMPLING,
       },
       { signal, onEvent },
@@ -143,16 +147,18 @@ export function createConversations({ store, engine, models, settings, bus }: Co
   }
 
   function endOf(result: GenerationResult, loadMs: number): AnswerEnd {
-    const stats = result.stats && { ...result.stats, loadMs };
-    if (result.error) {
-      return {
-        status: result.error.code === 'aborted' ? stoppedStatus() : 'failed',
-        errorCode: result.error.code === 'aborted' ? null : result.error.code,
-        errorDetails: result.error.data.details ?? null,
-        stats,
-      };
+    const { error } = result;
+    // The engine may have loaded the model again itself, after a crash.
+    const stats = result.stats && { ...result.stats, loadMs: result.stats.loadMs + loadMs };
+    if (error && error.code !== 'aborted') {
+      return { status: 'failed', errorCode: error.code, errorDetails: error.data.details ?? null, stats };
     }
-    const stopped = result.stopReason === 'stopped';
+    if (!error && result.stopReason === 'context_full') {
+      // The answer ran into the end of the context: what there is stays, and the reader is told why it ends.
+      const details = { promptTokens: stats?.contextTokens ?? null, contextSize: stats?.contextSize ?? null };
+      return { status: 'failed', errorCode: 'context_full', errorDetails: details, stats };
+    }
+    const stopped = error !== null || result.stopReason === 'stopped';
     return { status: stopped ? stoppedStatus() : 'complete', errorCode: null, errorDetails: null, stats };
   }
 
@@ -314,7 +320,7 @@ export function createConversations({ store, engine, models, settings, bus }: Co
       const leaf = existing?.conversation.activeLeafId ?? null;
       const path = leaf ? (await store.messages.path({ id: leaf })).map(withLive) : [];
       const systemPrompt = existing?.conversation.settings.systemPrompt ?? settings.get().defaultSystemPrompt;
-      const turns = turnsOf(path);
+      const turns = path.map(turnOf);
       if (draft.trim() !== '') turns.push({ role: 'user', text: draft });
       const promptTokens = await engine.countTokens({ systemPrompt, turns });
       return { promptTokens, contextSize: engine.state.contextSize };

@@ -31,6 +31,10 @@ export function mergeMessages(shown: readonly Message[], fetched: readonly Messa
 export class ConversationView {
   readonly id: string;
   conversation = $state.raw<Conversation | null>(null);
+  // No `$derived` here: a view outlives the component whose effect opened it, and with that effect its
+  // deriveds would die.
+  /** The branch on screen, root first. */
+  turns = $state.raw<readonly Turn[]>([]);
   /** Why the last fetch failed; null after one that worked. */
   failure = $state.raw<Failure | null>(null);
   readonly #live = new SvelteMap<string, LiveAnswer>();
@@ -38,17 +42,15 @@ export class ConversationView {
   readonly #batch = createFrameBatch(() => {
     for (const answer of this.#live.values()) answer.commit();
   });
-  readonly turns: readonly Turn[] = $derived(
-    this.conversation === null ? [] : branchOf(this.conversation.messages, this.conversation.activeLeafId),
-  );
-  /** The answer that runs on the branch on screen. */
-  readonly answering: Message | null = $derived(
-    this.turns.findLast((turn) => turn.message.status === 'streaming')?.message ?? null,
-  );
 
   constructor(client: AppClient, id: string) {
     this.#client = client;
     this.id = id;
+  }
+
+  /** The answer that runs on the branch on screen. */
+  get answering(): Message | null {
+    return this.turns.findLast((turn) => turn.message.status === 'streaming')?.message ?? null;
   }
 
   /** Fetches the conversation; failures end up in `failure`. */
@@ -120,6 +122,7 @@ export class ConversationView {
       if (message.status === 'streaming') this.#liveFor(message.id).adopt(message);
       else this.#live.delete(message.id);
     }
+    this.turns = branchOf(messages, fetched.activeLeafId);
     this.conversation = { ...fetched, messages };
   }
 }

@@ -75,7 +75,7 @@ export const settingsTexts = catalogue({
 
   models: {
     folders: 'Allowed folders',
-    foldersHint: 'GGUF files below these folders can be added. Nothing else on this computer is read.',
+    foldersHint: 'GGUF files below these folders can be added. No other folder is searched for models.',
     noFolders: 'No folder is allowed yet.',
     howTo: 'Allow another folder',
     howToText:
@@ -220,7 +220,7 @@ export const settingsTexts = catalogue({
       earlierToday: 'Earlier today',
       emptyTitle: 'No connections so far',
       emptyText:
-        'Since it was installed, this app has not tried to connect to anything. Every try will be listed here, blocked ones too.',
+        'Since its first start, this app has not tried to connect to anything. Every try will be listed here, blocked ones too.',
       emptyFilter: 'No connection of this kind.',
       totalsLead: 'Since install:',
       totalRequests: (count: number) => (count === 1 ? 'request' : 'requests'),

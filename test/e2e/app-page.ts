@@ -241,6 +241,11 @@ export class AppPage {
   toggle(name: string): Locator {
     return this.page.getByRole('switch', { name, exact: true });
   }
+  /** The value of a fact that is listed on a settings page or in the details of a model. */
+  async fact(name: string): Promise<string> {
+    const term = this.page.getByRole('term').filter({ hasText: new RegExp(`^${name}$`) });
+    return (await term.first().locator('xpath=following-sibling::dd[1]').innerText()).trim();
+  }
   get offlineSwitch(): Locator {
     return this.toggle('Offline');
   }

@@ -1,7 +1,7 @@
 import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Browser, BrowserContext, BrowserContextOptions, Page } from 'playwright-core';
-import { afterAll, beforeAll, expect, test as base } from 'vitest';
+import { afterAll, beforeAll, expect, test as base, vi } from 'vitest';
 import type { AppClient, Model } from '../../src-main/contract/index.ts';
 import { appFolders, startApp, type AppProcess } from '../support/app-process.ts';
 import { launchBrowser } from '../support/browser.ts';
@@ -26,6 +26,9 @@ export const talker = { script: plainScript, thenStop: false, contextLength: 65_
 /** Like `expect.poll`, with the patience that a busy machine needs. */
 export const eventually = <T>(read: () => T | Promise<T>) =>
   expect.poll(read, { timeout: PATIENCE_MS, interval: 50 });
+
+// A whole session of a person in one test, on a machine that may be busy.
+vi.setConfig({ testTimeout: 90_000 });
 
 export interface Ready {
   app: AppProcess;

@@ -99,10 +99,10 @@ describe('quit and start again', () => {
     await page.stop.click();
     await page.answered(1);
     await page.answerAgain.click();
-    await page.version(2, 2).waitFor();
+    await page.stop.waitFor();
     await page.lastAnswer.getByText('scripted model').first().waitFor();
     await page.stop.click();
-    await page.answered(1);
+    await page.version(2, 2).waitFor();
     await page.composer.fill('not sent yet');
     const { conversation } = await newestAnswer(client);
     await eventually(async () => (await client.conversations.get({ id: conversation.id })).draft).toBe('not sent yet');

@@ -46,8 +46,11 @@ describe('an answer', () => {
 
   it('keeps thinking apart', async () => {
     await loadScript('thinking', { script: plainScript, reasoning: reasoningScript });
-    const { text, reasoning } = await ask(kit.engine, chat('Think first'));
+    const { text, reasoning, result } = await ask(kit.engine, chat('Think first'));
     expect(reasoning.trim()).toBe(reasoningScript);
+    const { promptTokens = 0, reusedTokens = 0, readTokens = 0 } = result.stats ?? {};
+    expect(promptTokens).toBe(reusedTokens + readTokens);
+    expect(promptTokens).toBe(await kit.engine.countTokens({ systemPrompt: '', turns: chat('Think first') }));
     expect(text.trim()).toBe(plainScript);
   });
 

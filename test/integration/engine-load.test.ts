@@ -81,7 +81,7 @@ describe('a load', () => {
     await Promise.all([kit.engine.load(request), kit.engine.load(request)]);
     await kit.engine.load({ ...request });
     expect(kit.logs.filter((line) => line.event === 'engine.loaded')).toHaveLength(1);
-    await kit.engine.load({ ...request, contextSize: 512 });
+    await kit.engine.load({ ...request, contextSize: 512, threads: 2, flashAttention: 'off' });
     expect(kit.engine.state.contextSize).toBe(512);
   });
 

@@ -97,7 +97,8 @@ describe('a sidecar that dies', () => {
     await kit.engine.restart();
     expect(kit.engine.state.status).toBe('idle');
     expect((await ask(kit.engine, chat('Hello'))).text).toBe(plainScript);
-  });
+    // Six starts, each with the library's own probe.
+  }, 60_000);
 
   it('in a load: the load is not tried again by itself', async () => {
     const model = await writeScriptedModel(join(kit.folder, 'plain.gguf'), { script: plainScript });
@@ -199,7 +200,9 @@ describe('the end', () => {
         else if (what === 'hangs') setTimeout(resolve, 500);
       });
     });
+    const ended = new Promise((resolve) => child.once('exit', resolve));
     child.kill('SIGKILL');
+    await ended;
     expect(await untilGone(pid)).toBeLessThan(2_000);
   });
 });

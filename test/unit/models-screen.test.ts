@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Model, ModelFile } from '../../src-main/contract/index.ts';
 import { failureKind } from '../../src-renderer/screens/models/failures.ts';
-import { sizeLine } from '../../src-renderer/screens/models/figures.ts';
+import { sizeLine, usedAt } from '../../src-renderer/screens/models/figures.ts';
 import { licenceView } from '../../src-renderer/screens/models/licences.ts';
 import {
   filterModels,
@@ -129,6 +129,15 @@ it('the second line of a row holds what the header knows', () => {
   expect(sizeLine(7_248_023_552, 32_768, 1)).toMatch(/^7.25B, 32k context$/);
   expect(sizeLine(null, null, 3)).toBe('3 files');
   expect(sizeLine(null, null, 1)).toBe('');
+});
+
+it('"last used" never shows a bare time for another day', () => {
+  const noon = new Date(2026, 10, 23, 12).getTime();
+  const day = 24 * 3_600_000;
+  expect(usedAt(null, noon)).toBe('Never');
+  expect(usedAt(noon - 3_600_000, noon)).toMatch(/11/);
+  expect(usedAt(noon - day, noon)).not.toMatch(/\d/);
+  expect(usedAt(noon - 7 * day, noon)).toMatch(/16/);
 });
 
 it('a crashed load is never tried again by the plain step', () => {

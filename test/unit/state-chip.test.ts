@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { EngineState, Model } from '../../src-main/contract/index.ts';
 import { chipState } from '../../src-renderer/state/chip.ts';
+import { engineFailure } from '../../src-renderer/state/engine-failure.ts';
 
 const model: Model = {
   id: 'a',
@@ -86,5 +87,18 @@ describe('chipState', () => {
     };
     expect(chipState(model, loading, false, null)).toEqual({ kind: 'loading', progress: 0.62, etaMs: 2_000 });
     expect(chipState({ ...model, id: 'b' }, loading, false, null).kind).toBe('unloaded');
+  });
+});
+
+describe('engineFailure', () => {
+  const withError = (status: EngineState['status'], code: NonNullable<EngineState['error']>['code']) =>
+    engineFailure({ ...engine, status, error: { code, data: {} } })?.code ?? null;
+  it('tells only of what does not mend itself', () => {
+    expect(withError('crashed', 'engine_unavailable')).toBe('engine_unavailable');
+    expect(withError('stopped', 'engine_start_failed')).toBe('engine_start_failed');
+    expect(withError('stopped', 'engine_binary_missing')).toBe('engine_binary_missing');
+    expect(withError('crashed', 'engine_crashed')).toBeNull();
+    expect(withError('starting', 'engine_unavailable')).toBeNull();
+    expect(engineFailure(engine)).toBeNull();
   });
 });

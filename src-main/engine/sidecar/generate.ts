@@ -39,8 +39,8 @@ interface Progress {
   readonly seed: number;
   promptTokens: number;
   reusedTokens: number;
-  /** Set once the whole prompt is in the sequence but for its last token. */
-  isRead: boolean;
+  /** Set with the first token; what a template makes the library read after that is not the prompt. */
+  prompt: { promptTokens: number; readTokens: number } | null;
   prefillMs: number;
   firstTokenMs: number | null;
   lastTokenMs: number | null;
@@ -55,7 +55,7 @@ export async function generate(input: GenerateInput, context: GenerateContext): 
     seed: input.sampling.seed ?? Math.floor(Math.random() * (MAX_SEED + 1)),
     promptTokens: 0,
     reusedTokens: 0,
-    isRead: false,
+    prompt: null,
     prefillMs: 0,
     firstTokenMs: null,
     lastTokenMs: null,
@@ -152,11 +152,12 @@ async function decode(
   const maxTokens = Math.min(sampling.maxTokens ?? room, room);
   const full = new AbortController();
   const markRead = () => {
-    if (progress.isRead) return;
-    progress.isRead = true;
+    // The start of a segment is told before anything was sampled.
+    if (progress.prompt || usedSince(progress, context).usedOutputTokens === 0) return;
+    const { promptTokens, readTokens, reusedTokens } = promptFigures(progress, context);
+    progress.prompt = { promptTokens, readTokens };
     progress.firstTokenMs = performance.now();
     progress.prefillMs = progress.firstTokenMs - progress.startMs;
-    const { promptTokens, readTokens, reusedTokens } = promptFigures(progress, context);
     emit({
       type: 'read',
       promptTokens,
@@ -228,13 +229,14 @@ function usedSince(progress: Progress, { loaded }: GenerateContext) {
   return loaded.sequence.tokenMeter.diff(progress.meter);
 }
 
-/** The first sampled token's evaluation is that of the prompt's last token. */
+/** Prompt figures as evaluated: the first sampled token's evaluation is that of the prompt's last token. */
 function promptFigures(progress: Progress, context: GenerateContext) {
-  const used = usedSince(progress, context);
-  const kept = progress.reusedTokens;
-  const readTokens = used.usedInputTokens + Math.min(1, used.usedOutputTokens);
-  const promptTokens = progress.isRead ? kept + readTokens : progress.promptTokens;
-  return { promptTokens, reusedTokens: kept, readTokens, generatedTokens: used.usedOutputTokens };
+  const { reusedTokens } = progress;
+  const { usedInputTokens, usedOutputTokens: generatedTokens } = usedSince(progress, context);
+  const readTokens = usedInputTokens + Math.min(1, generatedTokens);
+  // Stopped while it was read: the prompt is as long as it was rendered.
+  const promptTokens = generatedTokens > 0 ? reusedTokens + readTokens : progress.promptTokens;
+  return { promptTokens, readTokens, reusedTokens, generatedTokens, ...progress.prompt };
 }
 
 function contextDetails(progress: Progress, { loaded }: GenerateContext) {

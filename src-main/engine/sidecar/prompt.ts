@@ -20,7 +20,7 @@ export function buildHistory(
   for (const turn of turns) {
     const last = history.at(-1);
     if (turn.role === 'assistant') {
-      if (turn.text !== '') history.push({ type: 'model', response: [turn.text] });
+      if (turn.text.trim() !== '') history.push({ type: 'model', response: [turn.text] });
     } else if (last?.type === 'user') {
       last.text = `${last.text}${PARAGRAPH}${turn.text}`;
     } else {

@@ -1,4 +1,4 @@
-import { formatContextSize, formatListTime, formatParameters } from '../../lib/format.ts';
+import { formatContextSize, formatDay, formatParameters, formatTime } from '../../lib/format.ts';
 import { modelsTexts as texts } from '../../texts/models.ts';
 
 // Made once: a format costs some 50 µs.
@@ -24,7 +24,16 @@ export function sizeLine(parameters: number | null, context: number | null, part
     .join(', ');
 }
 
-/** When a model was last used, short. @param at ms since 1970, null for never */
+const weekday = new Intl.DateTimeFormat(undefined, { weekday: 'long' });
+/** A weekday names one day only while it is less than a week ago. */
+const WEEKDAY_MS = 6 * 24 * 3_600_000;
+
+/**
+ * When a model was last used: today the time, in the last days the weekday, else the day.
+ * @param at ms since 1970, null for never
+ */
 export function usedAt(at: number | null, now: number): string {
-  return at === null ? texts.neverUsed : formatListTime(at, now);
+  if (at === null) return texts.neverUsed;
+  if (new Date(at).toDateString() === new Date(now).toDateString()) return formatTime(at);
+  return now - at < WEEKDAY_MS ? weekday.format(at) : formatDay(at, now);
 }

@@ -1,25 +1,7 @@
-import type { ChatTurn } from '../engine/api.ts';
-
 /** Longest automatic title; more is cut by the sidebar anyway. */
 const AUTO_TITLE_LENGTH = 60;
 /** Enough text to cut a title from; a message can be two million characters. */
 const SCANNED_LENGTH = 1_000;
-
-/**
- * The turns that the model sees for one branch: answers without text (failed or stopped before the first
- * word) are left out, and user turns that then stand side by side become one, since many chat templates
- * refuse two turns of the same role in a row.
- */
-export function turnsOf(path: readonly ChatTurn[]): ChatTurn[] {
-  const turns: ChatTurn[] = [];
-  for (const message of path) {
-    if (message.role === 'assistant' && message.text.trim() === '') continue;
-    const last = turns.at(-1);
-    if (last?.role === message.role) last.text += `\n\n${message.text}`;
-    else turns.push({ role: message.role, text: message.text });
-  }
-  return turns;
-}
 
 /** A title from the first line with words, without Markdown marks, cut at a word. */
 export function titleFrom(text: string): string {

@@ -1,0 +1,49 @@
+import AxeBuilder from '@axe-core/playwright';
+import { expect } from 'vitest';
+import type { AppPage } from './app-page.ts';
+
+/** Wide, small and half-height windows. */
+const SIZES = [
+  { width: 1440, height: 900 },
+  { width: 900, height: 700 },
+  { width: 720, height: 450 },
+] as const;
+/** For what another size of window would close. */
+const ONLY = { all: SIZES, wide: SIZES.slice(0, 1), narrow: SIZES.slice(1, 2) };
+
+const TAGS = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'];
+/** The only rules whose result the theme can change; the others are the same in light and dark. */
+const COLOUR_RULES = ['color-contrast', 'link-in-text-block'];
+
+/**
+ * Fails on any finding of axe: every rule in light, the colour rules in dark, in each size.
+ */
+export async function audit(page: AppPage, state: string, sizes: keyof typeof ONLY = 'all'): Promise<void> {
+  const findings: string[] = [];
+  for (const size of ONLY[sizes]) {
+    await page.page.setViewportSize(size);
+    for (const colorScheme of ['light', 'dark'] as const) {
+      await page.page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
+      await page.page.waitForFunction((theme) => document.documentElement.dataset['theme'] === theme, colorScheme);
+      // No frames here, so the blank page that axe opens for them is not needed.
+      const axe = new AxeBuilder({ page: page.page }).setLegacyMode(true);
+      const run = colorScheme === 'light' ? axe.withTags(TAGS) : axe.withRules(COLOUR_RULES);
+      for (const { id, nodes } of (await run.analyze()).violations) {
+        for (const { html, failureSummary } of nodes)
+          findings.push(`${size.width} ${colorScheme} ${id}: ${html.slice(0, 160)} ${failureSummary?.replace(/\s+/g, ' ') ?? ''}`);
+      }
+    }
+  }
+  await page.page.setViewportSize(SIZES[0]);
+  await page.page.emulateMedia({ colorScheme: 'light', reducedMotion: 'reduce' });
+  expect(findings, state).toEqual([]);
+}
+
+/** Fails when the page can be scrolled sideways. */
+export async function expectNoSidewaysScroll(page: AppPage, state: string): Promise<void> {
+  const { scroll, client } = await page.page.evaluate(() => {
+    const root = document.documentElement;
+    return { scroll: Math.max(root.scrollWidth, document.body.scrollWidth), client: root.clientWidth };
+  });
+  expect(scroll, state).toBeLessThanOrEqual(client);
+}

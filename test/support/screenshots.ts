@@ -1,0 +1,122 @@
+import { linkSync, mkdirSync, writeFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import { parseArgs } from 'node:util';
+import type { Page } from 'playwright-core';
+import { appFolders, startApp } from './app-process.ts';
+import { launchBrowser } from './browser.ts';
+import { markdownScript, writeScriptedModel } from './gguf/scripted-model.ts';
+
+// `npm run screenshots [-- --model FILE --prompt TEXT]`: the pictures of README, made from the built app.
+// Without a model the answers come from a scripted one; with one, a real conversation is added.
+
+const { values } = parseArgs({ options: { model: { type: 'string' }, prompt: { type: 'string' } } });
+const target = 'resources/screenshots';
+mkdirSync(target, { recursive: true });
+
+const folders = appFolders();
+// The design shows Inter and JetBrains Mono for the system's own faces; without them nothing changes.
+const fonts = join(folders.root, 'fonts.conf');
+writeFileSync(
+  fonts,
+  `<?xml version="1.0"?><!DOCTYPE fontconfig SYSTEM "fonts.dtd"><fontconfig>
+<include ignore_missing="yes">/etc/fonts/fonts.conf</include>
+${['system-ui:Inter', 'ui-monospace:JetBrains Mono']
+  .map((pair) => pair.split(':'))
+  .map(
+    ([family, face]) =>
+      `<match target="pattern"><test name="family"><string>${family}</string></test><edit name="family" mode="prepend" binding="strong"><string>${face}</string></edit></match>`,
+  )
+  .join('\n')}
+</fontconfig>`,
+);
+process.env['FONTCONFIG_FILE'] ??= fonts;
+
+const models = [
+  { file: 'mistral-7b-instruct-v0.3-q4_k_m.gguf', name: 'Mistral 7B Instruct v0.3', fileType: 15 },
+  { file: 'qwen3-8b-q4_k_m.gguf', name: 'Qwen3 8B', fileType: 15 },
+];
+for (const { file, name, fileType } of models) {
+  await writeScriptedModel(join(folders.modelsDir, file), {
+    script: markdownScript,
+    reasoning: 'They want to sort a list. I show both ways and say when to use which.',
+    name: `${name} (scripted)`,
+    fileType,
+  });
+}
+
+const app = await startApp(folders);
+const browser = await launchBrowser();
+try {
+  const context = await browser.newContext({ viewport: { width: 1440, height: 900 }, locale: 'en-GB' });
+  const page = await context.newPage();
+  const settle = () =>
+    page.evaluate(() => document.fonts.ready.then(() => new Promise(requestAnimationFrame)));
+  const take = async (name: string) => {
+    await settle();
+    await page.screenshot({ path: join(target, `${name}.png`) });
+    console.log(`${target}/${name}.png`);
+  };
+
+  await page.goto(app.url);
+  await page
+    .getByRole('button', { name: /^Add and chat/ })
+    .first()
+    .waitFor();
+  await take('first-run');
+  await page.getByRole('button', { name: /^Add and chat.*mistral/i }).click();
+  for (const text of ['Why is the sky dark at night?', 'Which knots should a sailor know?']) {
+    await ask(page, text);
+    await page.getByRole('button', { name: 'New chat' }).click();
+  }
+  await ask(page, 'How do I sort a list of books by year in Python?');
+  await page.getByRole('log').hover();
+  await page.mouse.wheel(0, -2_000);
+  await take('chat');
+  await page.emulateMedia({ colorScheme: 'dark' });
+  await take('chat-dark');
+  await page.emulateMedia({ colorScheme: 'light' });
+  await page.getByRole('navigation', { name: 'Main' }).getByRole('button', { name: 'Models' }).click();
+  await page
+    .getByRole('button', { name: /Mistral 7B/ })
+    .first()
+    .click();
+  await page
+    .getByRole('heading', { name: /Mistral 7B/ })
+    .first()
+    .waitFor();
+  await take('models');
+  await page.getByRole('button', { name: 'No connections' }).click();
+  await page.getByRole('heading', { name: /ledger/i }).waitFor();
+  await take('privacy');
+
+  if (values.model) {
+    linkSync(values.model, join(folders.modelsDir, basename(values.model)));
+    await page.getByRole('navigation', { name: 'Main' }).getByRole('button', { name: 'Chat' }).click();
+    await realConversation(
+      page,
+      basename(values.model),
+      values.prompt ?? 'Write two sentences about the sea.',
+    );
+    await take('real-model');
+  }
+} finally {
+  await browser.close();
+  await app.dispose();
+}
+
+async function ask(page: Page, text: string, limitMs = 60_000): Promise<void> {
+  const composer = page.getByRole('textbox', { name: 'Message' });
+  await composer.fill(text);
+  await composer.press('Enter');
+  await page.getByRole('button', { name: 'Answer again' }).last().waitFor({ timeout: limitMs });
+}
+
+/** Adds the file, starts a chat with it and waits for the whole answer. */
+async function realConversation(page: Page, fileName: string, prompt: string): Promise<void> {
+  await page.reload();
+  await page.getByRole('navigation', { name: 'Main' }).getByRole('button', { name: 'Models' }).click();
+  await page.getByRole('button', { name: 'Open GGUF' }).click();
+  await page.getByRole('button', { name: new RegExp(`^Add.*${fileName.replace(/\.gguf$/, '')}`) }).click();
+  await page.getByRole('button', { name: 'Chat', exact: true }).last().click();
+  await ask(page, prompt, 10 * 60_000);
+}

@@ -25,6 +25,8 @@ export interface LoadOptions {
 }
 
 export interface ModelLoader {
+  /** The model that is being loaded: its crash mark is set in advance and says nothing yet. */
+  loadingId(): string | null;
   /** Ends when the model is ready. Returns the time this call waited for it, 0 when it was ready. */
   load(id: string, options?: LoadOptions): Promise<{ loadMs: number }>;
   /** Cancels the load that is going on, and waits until it has ended. */
@@ -95,6 +97,7 @@ export function createModelLoader(
   };
 
   return {
+    loadingId: () => running?.id ?? null,
     async load(id, { signal, retryAfterCrash = false, supersede = false } = {}) {
       const startedAt = performance.now();
       while (running && running.id !== id) {

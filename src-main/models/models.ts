@@ -90,7 +90,8 @@ export function createModels(options: ModelsOptions): Models {
       () => true,
       () => false,
     );
-    return { ...facts, fileName: basename(path), location: files.location(path), available };
+    const lastLoadCrashed = row.lastLoadCrashed && loader.loadingId() !== row.id;
+    return { ...facts, lastLoadCrashed, fileName: basename(path), location: files.location(path), available };
   };
 
   const toFiles = async (wanted?: ReadonlySet<string>): Promise<ModelFile[]> => {

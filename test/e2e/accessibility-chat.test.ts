@@ -4,6 +4,22 @@ import { audit, expectNoSidewaysScroll } from './accessibility.ts';
 import { talker, test } from './fixture.ts';
 
 describe('axe finds nothing on', () => {
+  test('a page without faults, and does find those that are put in', async ({ stage }) => {
+    const { app } = await stage.ready({ script: plainScript });
+    const page = await stage.open(app);
+    await page.composer.waitFor();
+    await page.page.evaluate(() => {
+      const faint = document.createElement('p');
+      faint.textContent = 'Hardly to be read';
+      faint.style.color = getComputedStyle(document.body).backgroundColor;
+      document.querySelector('main')?.append(document.createElement('button'), faint);
+    });
+    const failure = await audit(page, 'faulty', 'wide').then(String, String);
+    expect(failure).toContain('light button-name');
+    expect(failure).toContain('light color-contrast');
+    expect(failure).toContain('dark color-contrast');
+  });
+
   test('the first run, with and without files, and after a drop that fails', async ({ stage }) => {
     const app = await stage.start();
     const page = await stage.open(app);
@@ -109,7 +125,11 @@ describe('axe finds nothing on', () => {
     await stranger.page.evaluate(() => sessionStorage.clear());
     await stranger.page.goto(new URL('/', app.url).href);
     await stranger.text('This page is not allowed in').waitFor();
-    await audit(stranger, 'not let in');
+    // This page is plain: it looks at the system's theme when it is loaded.
+    await audit(stranger, 'not let in', 'all', async () => {
+      await stranger.page.reload();
+      await stranger.text('This page is not allowed in').waitFor();
+    });
     await app.kill('SIGKILL');
     await page.card('The connection to Leeward is lost').waitFor();
     await audit(page, 'connection lost');

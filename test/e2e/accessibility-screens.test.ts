@@ -13,10 +13,10 @@ describe('axe finds nothing on', () => {
     await page.rail('Models').click();
     await page.text('No model on the list yet').waitFor();
     await audit(page, 'models, empty');
-    await addFile(client, 'model.gguf');
+    const main = await addFile(client, 'model.gguf');
     await stage.writeModel('lost.gguf', { script: plainScript, name: 'Lost', licence: 'mit' });
     const lost = await addFile(client, 'lost.gguf');
-    await client.models.load({ id: model.id });
+    await client.models.load({ id: main.id });
     rmSync(join(stage.folders.modelsDir, 'lost.gguf'));
     writeFileSync(join(stage.folders.modelsDir, 'noise.gguf'), 'not a model');
     await page.page.reload();

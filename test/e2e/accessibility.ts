@@ -17,14 +17,21 @@ const COLOUR_RULES = ['color-contrast', 'link-in-text-block'];
 
 /**
  * Fails on any finding of axe: every rule in light, the colour rules in dark, in each size.
+ * @param applyTheme waits until the page shows the system's theme, or makes it do so
  */
-export async function audit(page: AppPage, state: string, sizes: keyof typeof ONLY = 'all'): Promise<void> {
+export async function audit(
+  page: AppPage,
+  state: string,
+  sizes: keyof typeof ONLY = 'all',
+  applyTheme: (theme: string) => Promise<unknown> = (theme) =>
+    page.page.waitForFunction((wanted) => document.documentElement.dataset['theme'] === wanted, theme),
+): Promise<void> {
   const findings: string[] = [];
   for (const size of ONLY[sizes]) {
     await page.page.setViewportSize(size);
     for (const colorScheme of ['light', 'dark'] as const) {
       await page.page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
-      await page.page.waitForFunction((theme) => document.documentElement.dataset['theme'] === theme, colorScheme);
+      await applyTheme(colorScheme);
       // No frames here, so the blank page that axe opens for them is not needed.
       const axe = new AxeBuilder({ page: page.page }).setLegacyMode(true);
       const run = colorScheme === 'light' ? axe.withTags(TAGS) : axe.withRules(COLOUR_RULES);

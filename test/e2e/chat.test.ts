@@ -190,6 +190,32 @@ describe('an answer', () => {
   });
 });
 
+describe('two chats at once', () => {
+  test('answer one after the other, and the list says which is at work and which is ready', async ({ stage }) => {
+    const { app } = await stage.ready(talker);
+    const page = await stage.open(app);
+    await page.ask('The first');
+    await page.stop.waitFor();
+    await page.newChat.click();
+    await page.ask('The second');
+    await page.lastAnswer.getByText('Waiting for another answer, place 1').waitFor();
+    await page.statusBar.getByText('1 waiting').waitFor();
+    await page.sidebar.getByRole('button', { name: /^The first Answering/ }).waitFor();
+    await page.chat('The first').click();
+    await page.stop.click();
+    await page.answered(1);
+    await page.sidebar.getByRole('button', { name: /^The second Answering/ }).waitFor();
+    const other = await stage.openTab(page.page.context(), app);
+    await other.chat('The second').click();
+    await other.stop.click();
+    await page.sidebar.getByRole('button', { name: /^The second Answer ready/ }).waitFor();
+    await page.chat('The second').click();
+    await page.answered(1);
+    await page.chat('The first').click();
+    expect(await page.sidebar.getByText('Answer ready').count()).toBe(0);
+  });
+});
+
 describe('the model chip', () => {
   test('says what the model does: unloaded, answering, ready', async ({ stage }) => {
     const { app, client } = await stage.ready({ ...talker, name: 'Chip' }, { load: false });

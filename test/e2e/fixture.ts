@@ -106,6 +106,16 @@ export class Stage {
     return this.openTab(context, app);
   }
 
+  /** A page of somebody else in the same browser: nothing that it does is forbidden to it. */
+  async openStranger(address: string): Promise<Page> {
+    const context = await this.#browser.newContext();
+    this.#contexts.push(context);
+    context.setDefaultTimeout(PATIENCE_MS);
+    const page = await context.newPage();
+    await page.goto(address);
+    return page;
+  }
+
   /** One more tab of a profile. */
   async openTab(context: BrowserContext, app: AppProcess): Promise<AppPage> {
     const page = await context.newPage();
@@ -116,6 +126,11 @@ export class Stage {
   /** Lets the problems that this test provokes pass: each is named by what the browser says about it. */
   allow(...problems: RegExp[]): void {
     this.#allowed.push(...problems);
+  }
+
+  /** Runs at the end of the test. */
+  onEnd(cleanup: () => void): void {
+    this.#cleanups.push(cleanup);
   }
 
   /** Ends everything; a failure leaves pictures and traces. @returns what the pages did that no page may do */

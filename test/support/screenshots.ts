@@ -20,7 +20,7 @@ writeFileSync(
   fonts,
   `<?xml version="1.0"?><!DOCTYPE fontconfig SYSTEM "fonts.dtd"><fontconfig>
 <include ignore_missing="yes">/etc/fonts/fonts.conf</include>
-${['system-ui:Inter', 'ui-monospace:JetBrains Mono']
+${['system-ui:Inter', 'sans:Inter', 'sans-serif:Inter', 'ui-monospace:JetBrains Mono']
   .map((pair) => pair.split(':'))
   .map(
     ([family, face]) =>

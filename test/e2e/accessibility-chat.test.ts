@@ -57,7 +57,9 @@ describe('axe finds nothing on', () => {
     await audit(page, 'filter without a match', 'wide');
   });
 
-  test('what opens above a chat: picker, figures, menus, dialogs, toast, list in a sheet', async ({ stage }) => {
+  test('what opens above a chat: picker, figures, menus, dialogs, toast, list in a sheet', async ({
+    stage,
+  }) => {
     const { app } = await stage.ready({ script: markdownScript });
     const page = await stage.open(app);
     await page.ask('Layers');
@@ -198,7 +200,15 @@ describe('settings of the system', () => {
     await expectNoSidewaysScroll(page, 'models');
     await page.rail('Settings').click();
     const pages = page.page.getByRole('combobox', { name: 'Settings page' });
-    for (const label of ['General', 'Appearance', 'Models and folders', 'Engine', 'Privacy', 'Shortcuts', 'About'] as const) {
+    for (const label of [
+      'General',
+      'Appearance',
+      'Models and folders',
+      'Engine',
+      'Privacy',
+      'Shortcuts',
+      'About',
+    ] as const) {
       await pages.selectOption({ label });
       await page.settingsPage(label).waitFor();
       await expectNoSidewaysScroll(page, label);

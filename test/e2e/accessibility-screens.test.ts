@@ -7,7 +7,11 @@ import { addFile, test } from './fixture.ts';
 
 describe('axe finds nothing on', () => {
   test('the models: empty, listed, in detail, being added, dropped, missing', async ({ stage }) => {
-    const { app, client, model } = await stage.ready({ script: plainScript, name: 'Main', licence: 'cc-by-nc-4.0' });
+    const { app, client, model } = await stage.ready({
+      script: plainScript,
+      name: 'Main',
+      licence: 'cc-by-nc-4.0',
+    });
     await client.models.remove({ id: model.id });
     const page = await stage.open(app);
     await page.rail('Models').click();
@@ -52,7 +56,15 @@ describe('axe finds nothing on', () => {
   test('every page of the settings', async ({ stage }) => {
     const { app } = await stage.ready({ script: plainScript });
     const page = await stage.open(app);
-    for (const name of ['General', 'Appearance', 'Models and folders', 'Engine', 'Privacy', 'Shortcuts', 'About'] as const) {
+    for (const name of [
+      'General',
+      'Appearance',
+      'Models and folders',
+      'Engine',
+      'Privacy',
+      'Shortcuts',
+      'About',
+    ] as const) {
       await page.openSettings(name);
       await audit(page, name);
     }

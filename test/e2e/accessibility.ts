@@ -37,7 +37,9 @@ export async function audit(
       const run = colorScheme === 'light' ? axe.withTags(TAGS) : axe.withRules(COLOUR_RULES);
       for (const { id, nodes } of (await run.analyze()).violations) {
         for (const { html, failureSummary } of nodes)
-          findings.push(`${size.width} ${colorScheme} ${id}: ${html.slice(0, 160)} ${failureSummary?.replace(/\s+/g, ' ') ?? ''}`);
+          findings.push(
+            `${size.width} ${colorScheme} ${id}: ${html.slice(0, 160)} ${failureSummary?.replace(/\s+/g, ' ') ?? ''}`,
+          );
       }
     }
   }

@@ -3,13 +3,7 @@ import { expect } from 'vitest';
 
 type Screen = 'Chat' | 'Models' | 'Settings';
 type SettingsPage =
-  | 'General'
-  | 'Appearance'
-  | 'Models and folders'
-  | 'Engine'
-  | 'Privacy'
-  | 'Shortcuts'
-  | 'About';
+  'General' | 'Appearance' | 'Models and folders' | 'Engine' | 'Privacy' | 'Shortcuts' | 'About';
 
 /** The one place that knows what things are called: roles and accessible names, never classes. */
 export class AppPage {
@@ -96,7 +90,9 @@ export class AppPage {
     return this.page.getByRole('log', { name: 'Messages' });
   }
   get title(): Locator {
-    return this.page.getByRole('region', { name: 'Conversation', exact: true }).getByRole('heading', { level: 1 });
+    return this.page
+      .getByRole('region', { name: 'Conversation', exact: true })
+      .getByRole('heading', { level: 1 });
   }
   get questions(): Locator {
     return this.log.getByRole('article', { name: /^You,/ });
@@ -108,7 +104,8 @@ export class AppPage {
     return this.answers.last();
   }
   get answerAgain(): Locator {
-    return this.lastAnswer.getByRole('button', { name: 'Answer again' });
+    // The card of a failed answer has one more, above.
+    return this.lastAnswer.getByRole('button', { name: 'Answer again' }).last();
   }
   /** The figures under the newest answer; they open its details. */
   get figures(): Locator {
@@ -200,7 +197,10 @@ export class AppPage {
     return this.page.getByRole('table', { name: 'On this computer' });
   }
   modelRow(name: string): Locator {
-    return this.modelTable.getByRole('row').filter({ has: this.page.getByRole('rowheader') }).filter({ hasText: name });
+    return this.modelTable
+      .getByRole('row')
+      .filter({ has: this.page.getByRole('rowheader') })
+      .filter({ hasText: name });
   }
   openModel(name: string): Locator {
     return this.modelTable.getByRole('button', { name, exact: true });
@@ -232,7 +232,9 @@ export class AppPage {
   }
   /** One choice of a row of choices. */
   choice(group: string, option: string): Locator {
-    return this.page.getByRole('radiogroup', { name: group }).getByRole('radio', { name: option, exact: true });
+    return this.page
+      .getByRole('radiogroup', { name: group })
+      .getByRole('radio', { name: option, exact: true });
   }
   async choose(group: string, option: string): Promise<void> {
     // The radio lies under its label, which takes the press.

@@ -26,15 +26,21 @@ describe('an answer', () => {
       'When to use which',
     ]);
     const cells = answer.getByRole('table').getByRole('row');
-    expect(await cells.evaluateAll((rows) => rows.map((row) => [...row.children].map((cell) => cell.textContent)))).toEqual([
+    expect(
+      await cells.evaluateAll((rows) => rows.map((row) => [...row.children].map((cell) => cell.textContent))),
+    ).toEqual([
       ['Function', 'Changes the list', 'Returns'],
       ['list.sort()', 'yes', 'nothing'],
       ['sorted(list)', 'no', 'a new list'],
     ]);
     expect(
-      await answer.getByRole('cell').evaluateAll((all) => all.map((cell) => getComputedStyle(cell).textAlign)),
+      await answer
+        .getByRole('cell')
+        .evaluateAll((all) => all.map((cell) => getComputedStyle(cell).textAlign)),
     ).toEqual(['start', 'center', 'right', 'start', 'center', 'right']);
-    expect(await answer.getByRole('blockquote').innerText()).toBe('Sorting is stable: equal items keep their order.');
+    expect(await answer.getByRole('blockquote').innerText()).toBe(
+      'Sorting is stable: equal items keep their order.',
+    );
     expect(await answer.getByRole('list').count()).toBe(2);
     expect(await answer.getByRole('listitem').count()).toBe(4);
     expect(await answer.getByRole('strong').allInnerTexts()).toEqual(['in place']);
@@ -44,7 +50,12 @@ describe('an answer', () => {
     const code = answer.getByRole('code').filter({ hasText: 'dataclass' });
     expect((await code.textContent())?.trimEnd()).toBe(source);
     const painted = code.locator('span[class^="hljs-"]');
-    expect(await painted.filter({ hasText: /^(from|class|def|return)$/ }).first().getAttribute('class')).toBe('hljs-keyword');
+    expect(
+      await painted
+        .filter({ hasText: /^(from|class|def|return)$/ })
+        .first()
+        .getAttribute('class'),
+    ).toBe('hljs-keyword');
     const [keyword, plain] = await code.evaluate((element) => {
       const span = element.querySelector('.hljs-keyword');
       return [span && getComputedStyle(span).color, getComputedStyle(element).color];
@@ -116,8 +127,15 @@ describe('an answer', () => {
     expect(question?.parentId).toBe(first);
   });
 
-  test('has figures that are the ones the core counted; a follow-up reuses what was read', async ({ stage }) => {
-    const { app, client } = await stage.ready({ script: plainScript, name: 'Counter', fileType: 15, contextLength: 2048 });
+  test('has figures that are the ones the core counted; a follow-up reuses what was read', async ({
+    stage,
+  }) => {
+    const { app, client } = await stage.ready({
+      script: plainScript,
+      name: 'Counter',
+      fileType: 15,
+      contextLength: 2048,
+    });
     const page = await stage.open(app);
     await page.ask('One');
     await page.answered(1);
@@ -131,7 +149,11 @@ describe('an answer', () => {
     expect(line).toContain(`read ${stats.readTokens} tokens`);
     await page.figures.click();
     const row = (term: string) =>
-      page.answerDetails.getByRole('term').filter({ hasText: new RegExp(`^${term}$`) }).locator('xpath=following-sibling::dd[1]').innerText();
+      page.answerDetails
+        .getByRole('term')
+        .filter({ hasText: new RegExp(`^${term}$`) })
+        .locator('xpath=following-sibling::dd[1]')
+        .innerText();
     expect(await row('Prompt tokens')).toBe(String(stats.promptTokens));
     expect(await row('Answer tokens')).toBe(String(stats.generatedTokens));
     expect(await row('Context')).toBe(`${stats.contextTokens} of 2,048 tokens`);
@@ -191,7 +213,9 @@ describe('an answer', () => {
 });
 
 describe('two chats at once', () => {
-  test('answer one after the other, and the list says which is at work and which is ready', async ({ stage }) => {
+  test('answer one after the other, and the list says which is at work and which is ready', async ({
+    stage,
+  }) => {
     const { app } = await stage.ready(talker);
     const page = await stage.open(app);
     await page.ask('The first');
@@ -260,7 +284,9 @@ describe('the composer', () => {
     const devtools = await page.page.context().newCDPSession(page.page);
     await devtools.send('Input.imeSetComposition', { text: 'かな', selectionStart: 2, selectionEnd: 2 });
     await page.composer.evaluate((field) => {
-      field.addEventListener('keydown', (event) => (field.title = String(event.isComposing)), { once: true });
+      const seen = (event: Event) =>
+        field.setAttribute('title', String(event instanceof KeyboardEvent && event.isComposing));
+      field.addEventListener('keydown', seen, { once: true });
     });
     // As an input method sends it: code 229, and no character of its own.
     const enter = { key: 'Enter', code: 'Enter', windowsVirtualKeyCode: 229 };

@@ -5,8 +5,14 @@ import { plainScript } from '../support/gguf/scripted-model.ts';
 import { eventually, test } from './fixture.ts';
 
 describe('first run', () => {
-  test('lists the files of the allowed folder; one press adds one, loads it and opens a chat', async ({ stage }) => {
-    await stage.writeModel('harbour-1b.Q4_K_M.gguf', { script: plainScript, name: 'Harbour 1B', fileType: 15 });
+  test('lists the files of the allowed folder; one press adds one, loads it and opens a chat', async ({
+    stage,
+  }) => {
+    await stage.writeModel('harbour-1b.Q4_K_M.gguf', {
+      script: plainScript,
+      name: 'Harbour 1B',
+      fileType: 15,
+    });
     await stage.writeModel('lighthouse.gguf', { script: plainScript, name: 'Lighthouse' });
     const app = await stage.start();
     const page = await stage.open(app);
@@ -42,7 +48,9 @@ describe('first run', () => {
     expect(await page.firstRun.count()).toBe(0);
   });
 
-  test('says where to put a file when the folder is empty, and finds it on the next look', async ({ stage }) => {
+  test('says where to put a file when the folder is empty, and finds it on the next look', async ({
+    stage,
+  }) => {
     const page = await stage.open(await stage.start());
     await page.foundFiles.getByText('No GGUF file found yet').waitFor();
     await page.foundFiles.getByText('Put a model file that ends in .gguf into one of the folders').waitFor();

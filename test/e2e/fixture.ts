@@ -202,7 +202,9 @@ async function saveArtifacts(context: BrowserContext, name: string): Promise<voi
   const pages: Page[] = context.pages();
   for (const [index, page] of pages.entries()) {
     // A page that hangs must not hide why the test failed.
-    await page.screenshot({ path: join(RESULTS, `${name}-${index + 1}.png`), timeout: 5_000 }).catch(() => {});
+    await page
+      .screenshot({ path: join(RESULTS, `${name}-${index + 1}.png`), timeout: 5_000 })
+      .catch(() => {});
   }
   await context.tracing.stop({ path: join(RESULTS, `${name}.zip`) }).catch(() => {});
 }

@@ -5,7 +5,9 @@ import { eventually, newestAnswer, talker, test } from './fixture.ts';
 const DAY_MS = 24 * 60 * 60 * 1000;
 
 describe('the list of chats', () => {
-  test('groups by day, filters, renames in three ways and empties into the trash with a way back', async ({ stage }) => {
+  test('groups by day, filters, renames in three ways and empties into the trash with a way back', async ({
+    stage,
+  }) => {
     const { app, client } = await stage.ready({ script: plainScript });
     const page = await stage.open(app);
     for (const [index, title] of ['Tides of the North Sea', 'Bread without yeast', 'Knots'].entries()) {
@@ -48,7 +50,9 @@ describe('the list of chats', () => {
     await page.renameDialog.getByRole('textbox').fill('Flatbread');
     await page.renameDialog.getByRole('button', { name: 'Rename' }).click();
     await eventually(() => page.title.innerText()).toBe('Flatbread');
-    await eventually(titles).toEqual(expect.arrayContaining(['Flatbread', 'Knots and hitches', 'Tides of the North Sea']));
+    await eventually(titles).toEqual(
+      expect.arrayContaining(['Flatbread', 'Knots and hitches', 'Tides of the North Sea']),
+    );
     expect(await titles()).not.toContain('never');
 
     await page.chat('Tides').hover();
@@ -105,7 +109,9 @@ describe('quit and start again', () => {
     await page.version(2, 2).waitFor();
     await page.composer.fill('not sent yet');
     const { conversation } = await newestAnswer(client);
-    await eventually(async () => (await client.conversations.get({ id: conversation.id })).draft).toBe('not sent yet');
+    await eventually(async () => (await client.conversations.get({ id: conversation.id })).draft).toBe(
+      'not sent yet',
+    );
     const before = await client.conversations.get({ id: conversation.id });
     const shown = await page.lastAnswer.innerText();
     expect(await app.stop()).toBe(0);
@@ -148,7 +154,9 @@ describe('without a mouse', () => {
     await eventually(() => page.hasFocus(page.composer)).toBe(true);
 
     // F6 goes from region to region; the list of chats is one of them.
-    await page.tabTo(page.chatFilter, { key: 'F6', limit: 10 }).catch(() => page.tabTo(page.chatFilter, { key: 'Shift+Tab' }));
+    await page
+      .tabTo(page.chatFilter, { key: 'F6', limit: 10 })
+      .catch(() => page.tabTo(page.chatFilter, { key: 'Shift+Tab' }));
     await page.tabTo(page.chat('Typed and sent by keys'));
     await keyboard.press('F2');
     await eventually(() => page.hasFocus(page.renameField)).toBe(true);

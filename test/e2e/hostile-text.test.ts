@@ -1,5 +1,11 @@
 import { describe, expect } from 'vitest';
-import { htmlInjectionScript, markdownScript, plainScript, rtlScript, unicodeScript } from '../support/gguf/scripted-model.ts';
+import {
+  htmlInjectionScript,
+  markdownScript,
+  plainScript,
+  rtlScript,
+  unicodeScript,
+} from '../support/gguf/scripted-model.ts';
 import { newestAnswer, test } from './fixture.ts';
 
 // The fixture fails each of these on any request, policy report or script error; they look at what is shown.
@@ -24,12 +30,19 @@ describe('hostile text', () => {
     expect((await newestAnswer(client)).answer.text.trim()).toBe(htmlInjectionScript.trim());
     const found = await page.lastAnswer.evaluate((article) => {
       // The icons of the app's own buttons are drawings.
-      const all = [...article.querySelectorAll('*')].filter((element) => element.closest('button svg, button > svg') === null);
+      const all = [...article.querySelectorAll('*')].filter(
+        (element) => element.closest('button svg, button > svg') === null,
+      );
       return {
         names: [...new Set(all.map((element) => element.tagName.toUpperCase()))].sort(),
-        handlers: all.flatMap((element) => element.getAttributeNames().filter((name) => name.startsWith('on'))),
-        styles: all.filter((element) => element.closest('button') === null && element.hasAttribute('style')).length,
-        addresses: all.flatMap((element) => [element.getAttribute('href'), element.getAttribute('src')]).filter((value) => value !== null),
+        handlers: all.flatMap((element) =>
+          element.getAttributeNames().filter((name) => name.startsWith('on')),
+        ),
+        styles: all.filter((element) => element.closest('button') === null && element.hasAttribute('style'))
+          .length,
+        addresses: all
+          .flatMap((element) => [element.getAttribute('href'), element.getAttribute('src')])
+          .filter((value) => value !== null),
       };
     });
     expect(found.names.filter((name) => !ALLOWED_ELEMENTS.includes(name))).toEqual([]);
@@ -65,7 +78,9 @@ describe('hostile text', () => {
     // Neither the middle button nor Ctrl opens it past the dialog.
     await page.lastAnswer.getByRole('link', { name: 'Python manual' }).click({ button: 'middle' });
     await page.page.keyboard.press('Escape');
-    await page.lastAnswer.getByRole('link', { name: 'Python manual' }).click({ modifiers: ['ControlOrMeta'] });
+    await page.lastAnswer
+      .getByRole('link', { name: 'Python manual' })
+      .click({ modifiers: ['ControlOrMeta'] });
     await page.linkDialog.waitFor();
     expect(page.page.context().pages()).toHaveLength(1);
     expect(new URL(page.page.url()).origin).toBe(new URL(app.url).origin);
@@ -77,7 +92,9 @@ describe('hostile text', () => {
     await page.ask('שלום Leeward');
     await page.answered(1);
     const paragraphs = page.lastAnswer.getByRole('paragraph');
-    const directions = await paragraphs.evaluateAll((all) => all.map((one) => getComputedStyle(one).direction));
+    const directions = await paragraphs.evaluateAll((all) =>
+      all.map((one) => getComputedStyle(one).direction),
+    );
     expect(directions.slice(0, 2)).toEqual(['rtl', 'rtl']);
     expect(directions.at(-1)).toBe('ltr');
     expect(await paragraphs.last().textContent()).toContain(unicodeScript);

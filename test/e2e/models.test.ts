@@ -6,7 +6,10 @@ import { addFile, eventually, newestAnswer, test } from './fixture.ts';
 
 describe('the list of models', () => {
   test('adds files in place, filters, sorts, removes one and takes it back', async ({ stage }) => {
-    const { app, client } = await stage.ready({ script: plainScript, name: 'Alpha', fileType: 15 }, { fileName: 'alpha.gguf' });
+    const { app, client } = await stage.ready(
+      { script: plainScript, name: 'Alpha', fileType: 15 },
+      { fileName: 'alpha.gguf' },
+    );
     await stage.writeModel('beta.gguf', { script: plainScript, name: 'Beta', licence: 'mit' });
     await stage.writeModel('gamma.gguf', { script: plainScript, name: 'Gamma' });
     const page = await stage.open(app);
@@ -18,7 +21,11 @@ describe('the list of models', () => {
     await page.addDialog.getByRole('button', { name: 'Add gamma.gguf' }).click();
     await page.addDialog.getByText('On the list').nth(2).waitFor();
     await page.addDialog.getByRole('button', { name: 'Done' }).click();
-    expect((await client.models.list()).map((model) => model.name).sort()).toEqual(['Alpha', 'Beta', 'Gamma']);
+    expect((await client.models.list()).map((model) => model.name).sort()).toEqual([
+      'Alpha',
+      'Beta',
+      'Gamma',
+    ]);
     expect(existsSync(join(stage.folders.modelsDir, 'beta.gguf'))).toBe(true);
 
     const names = () => page.modelTable.getByRole('rowheader').getByRole('button').allInnerTexts();
@@ -80,9 +87,13 @@ describe('the details of a model', () => {
     expect(await page.fact('Context, trained')).toBe('2,048 tokens');
     expect(await page.fact('Licence')).toContain('Apache');
     expect(await page.fact('File')).toBe('model.gguf');
-    expect(await page.modelDetails.getByRole('group', { name: 'Chat template' }).textContent()).toBe(details.chatTemplate);
+    expect(await page.modelDetails.getByRole('group', { name: 'Chat template' }).textContent()).toBe(
+      details.chatTemplate,
+    );
     await page.button('Copy the template').click();
-    await eventually(() => page.page.evaluate(() => navigator.clipboard.readText())).toBe(details.chatTemplate);
+    await eventually(() => page.page.evaluate(() => navigator.clipboard.readText())).toBe(
+      details.chatTemplate,
+    );
     await page.text(`${details.metadata.length} entries`).waitFor();
     await page.button('Show').click();
     const entries = page.page.getByRole('table', { name: 'Header, all entries' }).getByRole('rowheader');
@@ -131,7 +142,10 @@ describe('the details of a model', () => {
   });
 
   test('a switch of models in the picker loads the other one for this chat', async ({ stage }) => {
-    const { app, client } = await stage.ready({ script: plainScript, name: 'Left' }, { fileName: 'left.gguf' });
+    const { app, client } = await stage.ready(
+      { script: plainScript, name: 'Left' },
+      { fileName: 'left.gguf' },
+    );
     await stage.writeModel('right.gguf', { script: 'Right speaks now, and briefly.', name: 'Right' });
     await addFile(client, 'right.gguf');
     const page = await stage.open(app);

@@ -15,7 +15,10 @@ const background = (page: AppPage) =>
     return (red + green + blue) / 765;
   });
 const answerTextSize = (page: AppPage) =>
-  page.lastAnswer.getByRole('paragraph').first().evaluate((text) => getComputedStyle(text).fontSize);
+  page.lastAnswer
+    .getByRole('paragraph')
+    .first()
+    .evaluate((text) => getComputedStyle(text).fontSize);
 
 describe('appearance', () => {
   test('theme and text size apply at once, to all tabs, and after a restart', async ({ stage }) => {
@@ -45,7 +48,9 @@ describe('appearance', () => {
     await page.choose('Chat text size', '20 px');
     await eventually(() => answerTextSize(other)).toBe('20px');
     await page.toggle('High contrast').click();
-    await eventually(() => page.page.evaluate(() => document.documentElement.dataset['contrast'])).toBe('more');
+    await eventually(() => page.page.evaluate(() => document.documentElement.dataset['contrast'])).toBe(
+      'more',
+    );
     await eventually(async () => (await client.settings.get()).highContrast).toBe(true);
     await eventually(async () => (await client.settings.get()).chatTextSize).toBe(20);
     expect(await app.stop()).toBe(0);
@@ -83,7 +88,9 @@ describe('appearance', () => {
 });
 
 describe('general', () => {
-  test('Enter breaks lines when it does not send; the system prompt goes into new chats', async ({ stage }) => {
+  test('Enter breaks lines when it does not send; the system prompt goes into new chats', async ({
+    stage,
+  }) => {
     const { app, client } = await stage.ready({ script: plainScript });
     const page = await stage.open(app);
     await page.ask('Without a prompt');
@@ -91,9 +98,13 @@ describe('general', () => {
     const plain = (await newestAnswer(client)).answer.stats?.promptTokens ?? 0;
     await page.openSettings('General');
     await page.toggle('Enter sends the message').click();
-    await page.page.getByRole('textbox', { name: 'System prompt' }).fill('Answer like a harbour master who has seen every storm.');
+    await page.page
+      .getByRole('textbox', { name: 'System prompt' })
+      .fill('Answer like a harbour master who has seen every storm.');
     await page.page.getByRole('textbox', { name: 'System prompt' }).blur();
-    await eventually(async () => (await client.settings.get()).defaultSystemPrompt).toContain('harbour master');
+    await eventually(async () => (await client.settings.get()).defaultSystemPrompt).toContain(
+      'harbour master',
+    );
     await page.rail('Chat').click();
     await page.newChat.click();
     await page.composer.fill('Without a prompt');
@@ -123,7 +134,11 @@ describe('engine', () => {
     await page.choose('Processor threads', 'Own number');
     await page.page.getByRole('spinbutton', { name: 'Number of threads' }).fill('1');
     await page.page.keyboard.press('Enter');
-    await eventually(() => client.settings.get()).toMatchObject({ backend: 'cpu', flashAttention: 'off', threads: 1 });
+    await eventually(() => client.settings.get()).toMatchObject({
+      backend: 'cpu',
+      flashAttention: 'off',
+      threads: 1,
+    });
     await page.page.getByRole('spinbutton', { name: 'Number of threads' }).fill('9000');
     await page.text('Use 1 to 256').waitFor();
     expect((await client.settings.get()).threads).toBe(1);
@@ -181,7 +196,11 @@ describe('shortcuts, folders and about', () => {
     await page.page.keyboard.press('Control+/');
     await page.settingsPage('Shortcuts').waitFor();
     const keysOf = (action: string) =>
-      page.page.getByRole('row').filter({ has: page.page.getByRole('rowheader', { name: action, exact: true }) }).getByRole('cell').innerText();
+      page.page
+        .getByRole('row')
+        .filter({ has: page.page.getByRole('rowheader', { name: action, exact: true }) })
+        .getByRole('cell')
+        .innerText();
     const plain = async (action: string) => (await keysOf(action)).replace(/\s+/g, ' ').trim();
     expect(await plain('New chat')).toBe('Alt N');
     expect(await plain('Stop the answer')).toBe('Esc');
@@ -202,6 +221,8 @@ describe('shortcuts, folders and about', () => {
     expect(await page.fact('Host')).toBe('Browser');
     await page.button('Copy these facts').click();
     await page.button('Copied').waitFor();
-    expect(await page.page.evaluate(() => navigator.clipboard.readText())).toContain(`Version: ${info.appVersion}`);
+    expect(await page.page.evaluate(() => navigator.clipboard.readText())).toContain(
+      `Version: ${info.appVersion}`,
+    );
   });
 });

@@ -42,7 +42,10 @@ describe('the engine is killed while it answers', () => {
       expect(performance.now() - killedAt, `told in round ${round}`).toBeLessThan(TOLD_WITHIN_MS);
       expect(await card.innerText()).toContain('The chat is saved and the engine starts again by itself.');
       expect(await page.lastAnswer.innerText()).toContain('I give the same answer to everybody');
-      expect((await newestAnswer(client)).answer).toMatchObject({ status: 'failed', errorCode: 'engine_crashed' });
+      expect((await newestAnswer(client)).answer).toMatchObject({
+        status: 'failed',
+        errorCode: 'engine_crashed',
+      });
       await card.getByRole('button', { name: 'Answer again' }).click();
       await page.stop.waitFor();
       await page.lastAnswer.getByText('scripted model').first().waitFor();
@@ -70,7 +73,8 @@ describe('the engine is killed while it answers', () => {
       await page.answerAgain.click();
       // Either it answers again, or it says that it waits.
       await page.stop.or(tooOften).first().waitFor();
-      if ((await tooOften.count()) === 0) await page.lastAnswer.getByText('scripted model').or(tooOften).first().waitFor();
+      if ((await tooOften.count()) === 0)
+        await page.lastAnswer.getByText('scripted model').or(tooOften).first().waitFor();
     }
     await tooOften.waitFor();
     expect((await client.engine.state()).status).toBe('crashed');
@@ -83,7 +87,9 @@ describe('the engine is killed while it answers', () => {
 });
 
 describe('the app is killed', () => {
-  test('the page says so and keeps the text; on the same port it asks for the new address', async ({ stage }) => {
+  test('the page says so and keeps the text; on the same port it asks for the new address', async ({
+    stage,
+  }) => {
     allowLostConnection(stage);
     const { app } = await stage.ready(talker);
     const page = await stage.open(app);
@@ -148,7 +154,9 @@ describe('a page of another version', () => {
       const server = socket.connectToServer();
       socket.onMessage((message) => {
         const text = String(message);
-        server.send(isOld && text.includes('"hello"') ? text.replace(/"protocol":\d+/, '"protocol":0') : message);
+        server.send(
+          isOld && text.includes('"hello"') ? text.replace(/"protocol":\d+/, '"protocol":0') : message,
+        );
       });
     });
     await page.page.reload();
@@ -184,10 +192,14 @@ describe('models that cannot be used', () => {
     const page = await stage.open(app);
     await page.addAndChat('noise').click();
     await page.card('This file is not a GGUF model').waitFor();
-    expect(await page.card('This file is not a GGUF model').innerText()).toContain('noise.gguf does not start like a GGUF file');
+    expect(await page.card('This file is not a GGUF model').innerText()).toContain(
+      'noise.gguf does not start like a GGUF file',
+    );
     await page.addAndChat('short').click();
     await page.card('The model file is not complete').waitFor();
-    expect(await page.card('The model file is not complete').innerText()).toContain('short.gguf is shorter than its own header says');
+    expect(await page.card('The model file is not complete').innerText()).toContain(
+      'short.gguf is shorter than its own header says',
+    );
     expect(await (await stage.connect(app)).models.list()).toEqual([]);
   });
 
@@ -199,13 +211,18 @@ describe('models that cannot be used', () => {
     await page.rail('Models').click();
     await page.modelRow('Gone').getByText('File missing').waitFor();
     await page.openModel('Gone').click();
-    expect(await page.modelDetails.getByRole('button', { name: 'Load', exact: true }).isDisabled()).toBe(true);
+    expect(await page.modelDetails.getByRole('button', { name: 'Load', exact: true }).isDisabled()).toBe(
+      true,
+    );
     await page.rail('Chat').click();
     await page.chipSays('File is missing').waitFor();
     await page.ask('Anyone?');
     await page.card('The model file is no longer there').waitFor();
     await stage.writeModel('model.gguf', options);
-    await page.card('The model file is no longer there').getByRole('button', { name: 'Answer again' }).click();
+    await page
+      .card('The model file is no longer there')
+      .getByRole('button', { name: 'Answer again' })
+      .click();
     await page.answered(1);
     await page.chipSays('Ready').waitFor();
   });

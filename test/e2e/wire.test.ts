@@ -20,7 +20,9 @@ async function hostileSite(stage: Stage): Promise<string> {
 }
 
 describe('the address', () => {
-  test('loses its token at once; chats and token leave no trace in history or lasting storage', async ({ stage }) => {
+  test('loses its token at once; chats and token leave no trace in history or lasting storage', async ({
+    stage,
+  }) => {
     const { app } = await stage.ready({ script: plainScript });
     const token = new URLSearchParams(new URL(app.url).hash.slice(1)).get('token') ?? '';
     expect(token.length).toBeGreaterThan(40);
@@ -103,6 +105,8 @@ describe('a page of another site in the same browser', () => {
     ]);
     await popup.getByRole('textbox', { name: 'Message' }).waitFor();
     expect(await popup.evaluate(() => window.opener)).toBeNull();
-    expect(await stranger.evaluate(() => (globalThis as unknown as { opened: Window | null }).opened?.closed)).toBe(true);
+    expect(
+      await stranger.evaluate(() => (globalThis as unknown as { opened: Window | null }).opened?.closed),
+    ).toBe(true);
   });
 });

@@ -24,6 +24,7 @@ export default defineConfig({
         'gguf-worker': 'src-main/models/gguf-worker.ts',
       },
       external,
+      checks: { pluginTimings: false },
       output: { format: 'es', entryFileNames: '[name].js', chunkFileNames: '[name].js' },
     },
   },

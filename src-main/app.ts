@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
 import packageJson from '../package.json' with { type: 'json' };
 import { errorCodeOf } from './contract/index.ts';
 import { createConversations } from './conversations/conversations.ts';
@@ -14,6 +15,12 @@ import { createSettings } from './settings/settings.ts';
 import type { Store } from './store/api.ts';
 import { openStore } from './store/open-store.ts';
 
+/**
+ * Answers end within one prefill chunk, about a second at the worst; an engine that hangs is ended then, and its
+ * answers with it. Main's own limit for a stop is 10 s.
+ */
+const ANSWERS_END_MS = 3_000;
+
 export interface App {
   /** Serves a client on a channel whose hello was accepted. */
   serve(channel: RawChannel): void;
@@ -23,7 +30,7 @@ export interface App {
 
 /**
  * The composition root: makes every service of one data folder and wires them.
- * @throws store_newer, store_damaged: nothing was changed and nothing is left running
+ * @throws store_newer, store_damaged: nothing was changed; store_failed. Nothing is left running
  */
 export async function createApp(platform: Platform): Promise<App> {
   const runId = randomUUID();
@@ -31,7 +38,10 @@ export async function createApp(platform: Platform): Promise<App> {
   const bus = createEventBus(runId);
   const settings = createSettings({ file: platform.settingsFile, bus, log });
   const store = await openStore({ workerPath: entries.storeWorker, dataDir: platform.paths.dataDir, log });
-  await tidy(store, runId);
+  await tidy(store, runId).catch(async (error: unknown) => {
+    await store.close();
+    throw error;
+  });
   const engine = createEngine({ sidecarPath: entries.sidecar, nodeBinary: platform.nodeBinary, log });
   engine.configure({ backend: settings.get().backend });
   const privacy = createPrivacy({ store, settings, bus, sessionId: runId, log });
@@ -63,10 +73,16 @@ export async function createApp(platform: Platform): Promise<App> {
     serve: (channel) => handler.upgrade(guardChannel(channel, { side: 'server' })),
     close: () =>
       (closed ??= (async () => {
-        await conversations.close();
-        await models.close();
+        const ended = Promise.all([conversations.close(), models.close()]);
+        const patience = new AbortController();
+        await Promise.race([
+          ended,
+          delay(ANSWERS_END_MS, undefined, { signal: patience.signal }).catch(() => {}),
+        ]);
+        patience.abort();
         for (const dispose of disposers) dispose();
         await engine.dispose();
+        await ended;
         await privacy.close();
         await store.close();
       })()),

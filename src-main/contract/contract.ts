@@ -100,7 +100,7 @@ const conversations = {
   saveDraft: base.input(v.object({ id: Id, draft: text })).output(nothing),
   /**
    * Tokens that the next send would put into the context, counted by the loaded model on the rendered
-   * prompt; null when the model is not loaded.
+   * prompt; null when the model is not loaded, or the text many times as long as its context.
    */
   countTokens: base
     .input(v.object({ id: v.nullable(Id), draft: text }))

@@ -14,7 +14,7 @@ import type { ChatTurn, Engine, GenerationEvent, GenerationResult } from '../eng
 import type { EventBus } from '../events.ts';
 import type { Models } from '../models/models.ts';
 import type { SettingsService } from '../settings/settings.ts';
-import type { StoreClient, StoredMessage } from '../store/api.ts';
+import type { StartedIds, StoreClient, StoredMessage } from '../store/api.ts';
 import { titleFrom } from './title.ts';
 import { LiveAnswer, type AnswerEnd } from './live-answer.ts';
 
@@ -32,12 +32,6 @@ interface SendInput {
   parentId: string | null;
   text: string;
   modelId: string | null;
-}
-
-interface Started {
-  conversationId: string;
-  userMessageId: string;
-  assistantMessageId: string;
 }
 
 /** What the engine gets of a message. */
@@ -92,7 +86,9 @@ export function createConversations({ store, engine, models, settings, bus }: Co
 
   /** Runs one answer to its end. Never rejects: every failure becomes the message's status. */
   async function answerMessage(answer: LiveAnswer, userMessageId: string, modelId: string): Promise<void> {
-    const end = await generate(answer, userMessageId, modelId).catch(failedEnd);
+    const end = await generate(answer, userMessageId, modelId).catch((error: unknown) =>
+      failedEnd(error, answer.abort.signal),
+    );
     await answer.finish(end, closing.signal);
     live.delete(answer.messageId);
     bus.emit({
@@ -120,7 +116,7 @@ export function createConversations({ store, engine, models, settings, bus }: Co
     progress({ phase: 'loading', done: 0, total: 0, etaMs: null });
     const { loadMs } = await models.ensureLoaded(modelId, signal);
     const path = await store.messages.path({ id: userMessageId });
-    const { conversation } = await store.conversations.get({ id: answer.conversationId });
+    const { settings: chosen } = await store.conversations.head({ id: answer.conversationId });
     let answering = false;
     const onEvent = (event: GenerationEvent) => {
       if (event.type === 'queued')
@@ -137,9 +133,9 @@ export function createConversations({ store, engine, models, settings, bus }: Co
       {
         generationId: answer.messageId,
         modelId,
-        systemPrompt: conversation.settings.systemPrompt,
+        systemPrompt: chosen.systemPrompt,
         turns: path.map(turnOf),
-        sampling: conversation.settings.sampling ?? DEFAULT_SAMPLING,
+        sampling: chosen.sampling ?? DEFAULT_SAMPLING,
       },
       { signal, onEvent },
     );
@@ -165,19 +161,20 @@ export function createConversations({ store, engine, models, settings, bus }: Co
   /** An answer that ends because the app quits was not stopped by the user: it can be continued. */
   const stoppedStatus = () => (closing.signal.aborted ? ('interrupted' as const) : ('stopped' as const));
 
-  function failedEnd(error: unknown): AnswerEnd {
+  /** Once it was stopped, what fails fails for that: the conversation may be in the trash by now. */
+  function failedEnd(error: unknown, signal: AbortSignal): AnswerEnd {
     const code = errorCodeOf(error);
-    if (code === 'aborted')
+    if (code === 'aborted' || signal.aborted)
       return { status: stoppedStatus(), errorCode: null, errorDetails: null, stats: null };
     const details = isAppError(error) ? (error.data.details ?? null) : null;
     return { status: 'failed', errorCode: code, errorDetails: details, stats: null };
   }
 
-  function start(started: Started, modelId: string): void {
+  function start(started: StartedIds, modelId: string): void {
     const { conversationId, userMessageId, assistantMessageId } = started;
     const answer = new LiveAnswer(
       { conversationId, messageId: assistantMessageId },
-      { store, bus, onWrite: noteWrite },
+      { store, bus, onWrite: noteWrite, onEndDelayed: () => changed(conversationId) },
     );
     live.set(assistantMessageId, answer);
     changed(conversationId);
@@ -189,7 +186,7 @@ export function createConversations({ store, engine, models, settings, bus }: Co
   async function begin(
     input: Parameters<StoreClient['messages']['begin']>[0],
     modelId: string,
-  ): Promise<Started> {
+  ): Promise<StartedIds> {
     if (closing.signal.aborted) throw appError('aborted');
     const { repeated, ...started } = await store.messages.begin(input).catch((error: unknown) => {
       noteWrite(errorCodeOf(error));
@@ -219,10 +216,11 @@ export function createConversations({ store, engine, models, settings, bus }: Co
       changed(id);
     },
 
-    /** Moves to the trash; what is running is stopped first, and its text kept. */
+    /** Moves to the trash; what is running is stopped, and its text kept. */
     async remove(id: string): Promise<void> {
-      for (const answer of liveIn(id)) answer.abort.abort();
       await store.conversations.trash({ id, at: Date.now() });
+      // After it: an answer that was just being begun is among them.
+      for (const answer of liveIn(id)) answer.abort.abort();
       bus.emit({ type: 'conversation.removed', conversationId: id });
     },
 
@@ -231,14 +229,16 @@ export function createConversations({ store, engine, models, settings, bus }: Co
       changed(id);
     },
 
-    async send(input: SendInput): Promise<Started> {
+    async send(input: SendInput): Promise<StartedIds> {
+      const earlier = await store.messages.ofRequest({ requestId: input.requestId });
+      if (earlier) return earlier;
       const existing = input.conversationId
-        ? await store.conversations.get({ id: input.conversationId })
+        ? await store.conversations.head({ id: input.conversationId })
         : null;
-      const parentId = existing ? (input.parentId ?? existing.conversation.activeLeafId) : null;
+      const parentId = existing ? (input.parentId ?? existing.activeLeafId) : null;
       if (parentId && live.get(parentId)?.end === null) throw appError('conflict');
-      const model = await chosenModel(existing?.conversation.settings ?? null, input.modelId);
-      const conversationId = existing?.conversation.id ?? randomUUID();
+      const model = await chosenModel(existing?.settings ?? null, existing ? null : input.modelId);
+      const conversationId = existing?.id ?? randomUUID();
       const userId = randomUUID();
       return begin(
         {
@@ -271,10 +271,12 @@ export function createConversations({ store, engine, models, settings, bus }: Co
 
     /** Answers the user message above `messageId` again, with the conversation's model of today. */
     async answerAgain(requestId: string, messageId: string): Promise<{ assistantMessageId: string }> {
+      const earlier = await store.messages.ofRequest({ requestId });
+      if (earlier) return earlier;
       const message = await store.messages.get({ id: messageId });
       if (message.role !== 'assistant' || message.parentId === null) throw appError('invalid_input');
       if (isAnswering(message.conversationId)) throw appError('conflict');
-      const { conversation } = await store.conversations.get({ id: message.conversationId });
+      const conversation = await store.conversations.head({ id: message.conversationId });
       const model = await chosenModel(conversation.settings, null);
       return begin(
         {
@@ -316,14 +318,16 @@ export function createConversations({ store, engine, models, settings, bus }: Co
 
     /** Tokens of the prompt that a send of `draft` would make, by the model that is loaded. */
     async countTokens(id: string | null, draft: string) {
-      const existing = id ? await store.conversations.get({ id }) : null;
-      const leaf = existing?.conversation.activeLeafId ?? null;
+      const { contextSize } = engine.state;
+      if (contextSize === null) return { promptTokens: null, contextSize };
+      const existing = id ? await store.conversations.head({ id }) : null;
+      const leaf = existing?.activeLeafId ?? null;
       const path = leaf ? (await store.messages.path({ id: leaf })).map(withLive) : [];
-      const systemPrompt = existing?.conversation.settings.systemPrompt ?? settings.get().defaultSystemPrompt;
+      const systemPrompt = existing?.settings.systemPrompt ?? settings.get().defaultSystemPrompt;
       const turns = path.map(turnOf);
       if (draft.trim() !== '') turns.push({ role: 'user', text: draft });
       const promptTokens = await engine.countTokens({ systemPrompt, turns });
-      return { promptTokens, contextSize: engine.state.contextSize };
+      return { promptTokens, contextSize };
     },
 
     /** Ends every running answer as interrupted and waits until that is written. */

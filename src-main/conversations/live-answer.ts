@@ -20,6 +20,8 @@ export interface LiveAnswerDeps {
   bus: EventBus;
   /** Told of every write: null when it worked, else the code of the failure. */
   onWrite(failure: ErrorCode | null): void;
+  /** Told once when the answer has ended and that cannot be written yet. */
+  onEndDelayed(): void;
 }
 
 /**
@@ -63,9 +65,10 @@ export class LiveAnswer {
     this.end = end;
     clearInterval(this.#timer);
     await this.#writing;
-    for (;;) {
+    for (let isFirst = true; ; isFirst = false) {
       if (await this.#write(() => this.#writeEnd(end))) return;
       if (signal.aborted) return;
+      if (isFirst) this.#deps.onEndDelayed();
       await new Promise<void>((resolve) => {
         const done = () => {
           clearTimeout(timer);
@@ -94,7 +97,7 @@ export class LiveAnswer {
     return this.#deps.store.messages.finish({ messageId, text, reasoning, ...end, at: Date.now() });
   }
 
-  /** True when the write worked or can never work (the message is gone). */
+  /** True when the write worked or can never work (the message is gone, or has ended). */
   async #write(write: () => Promise<void>): Promise<boolean> {
     try {
       await write();
@@ -102,7 +105,7 @@ export class LiveAnswer {
       return true;
     } catch (error) {
       const code = errorCodeOf(error);
-      if (code === 'not_found') return true;
+      if (code === 'not_found' || code === 'conflict') return true;
       this.#deps.onWrite(code);
       return false;
     }

@@ -5,6 +5,8 @@ export interface LoadRequest {
   modelId: string;
   path: string;
   sizeBytes: number;
+  /** Differs when the file was replaced or changed: then the model in memory is not this one. */
+  fileState: string;
   /** null: automatic, as large as the memory carries up to the trained size (at most 8,192 by default). */
   contextSize: number | null;
   /** null: automatic. */
@@ -62,7 +64,10 @@ export interface Engine {
     request: GenerateRequest,
     options: { signal: AbortSignal; onEvent: (event: GenerationEvent) => void },
   ): Promise<GenerationResult>;
-  /** Tokens of the rendered prompt with the loaded model; null when none is loaded. */
+  /**
+   * Tokens of the rendered prompt with the loaded model; null when none is loaded, or the text is many times as
+   * long as the context.
+   */
   countTokens(request: { systemPrompt: string; turns: ChatTurn[] }): Promise<number | null>;
   /** Forgets the restart budget and starts again. */
   restart(): Promise<void>;

@@ -39,7 +39,6 @@ class SupervisedEngine implements Engine {
   #didLoadCrash = false;
   /** What is in the memory of the running process. */
   #inMemory: { key: string; sidecar: SidecarProcess } | null = null;
-  #joinable: { key: string; done: Promise<void> } | null = null;
   /** Fires at unload and dispose: everything running or waiting stops. */
   #stopAll = new AbortController();
   #memoryTimer: NodeJS.Timeout | null = null;
@@ -91,18 +90,9 @@ class SupervisedEngine implements Engine {
   // Loading ------------------------------------------------------------------------------------------------
 
   async load(request: LoadRequest, signal?: AbortSignal): Promise<void> {
-    const key = JSON.stringify(request);
-    if (this.#isInMemory(key)) return;
-    if (this.#joinable?.key === key && !signal) return this.#joinable.done;
+    if (this.#isInMemory(JSON.stringify(request))) return;
     const both = signal ? AbortSignal.any([signal, this.#stopAll.signal]) : this.#stopAll.signal;
-    const done = this.#queue.run(() => this.#load(request, both), { signal: both });
-    const joinable = { key, done };
-    this.#joinable = joinable;
-    try {
-      await done;
-    } finally {
-      if (this.#joinable === joinable) this.#joinable = null;
-    }
+    await this.#queue.run(() => this.#load(request, both), { signal: both });
   }
 
   async unload(): Promise<void> {

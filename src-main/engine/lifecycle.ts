@@ -19,6 +19,7 @@ export class Lifecycle {
   readonly #options: LifecycleOptions;
   #sidecar: SidecarProcess | null = null;
   #starting: Promise<SidecarProcess> | null = null;
+  #stopping: Promise<void> | null = null;
   /** The process of a start in flight. */
   #launching: SidecarProcess | null = null;
   #crashes: Crash[] = [];
@@ -53,6 +54,8 @@ export class Lifecycle {
    * @throws engine_unavailable after too many crashes; engine_binary_missing, engine_start_failed
    */
   async ensure(): Promise<SidecarProcess> {
+    // One process at a time: the end of the old one must not be told as that of the new one.
+    while (this.#stopping) await this.#stopping;
     if (this.#isDisposed) throw appError('engine_unavailable');
     if (this.#sidecar) return this.#sidecar;
     if (this.#hasGivenUp) throw appError('engine_unavailable');
@@ -67,8 +70,12 @@ export class Lifecycle {
     this.#failedBackends.clear();
   }
 
-  /** Ends the running process. */
-  async stop(): Promise<void> {
+  /** Ends the running process; a second call waits for the first. */
+  stop(): Promise<void> {
+    return (this.#stopping ??= this.#stop().finally(() => (this.#stopping = null)));
+  }
+
+  async #stop(): Promise<void> {
     // A start in flight ends first, or it would leave a process behind.
     const starting = this.#starting;
     if (starting) await starting.catch(() => {});
@@ -162,7 +169,7 @@ export class Lifecycle {
 
   #recover(): void {
     const { state } = this.#options;
-    const crash = { atMs: Date.now() };
+    const crash = { atMs: performance.now() };
     const mayRestart = shouldRestart(this.#crashes, crash);
     this.#crashes.push(crash);
     state.dispatch({ type: 'crashed' });

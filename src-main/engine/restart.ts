@@ -1,5 +1,6 @@
 /** One end of the sidecar that nobody asked for. */
 export interface Crash {
+  /** By a clock that nobody sets. */
   atMs: number;
 }
 

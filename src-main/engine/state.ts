@@ -120,7 +120,7 @@ export function reduce(state: EngineState, event: EngineEvent): EngineState {
     case 'generation_ended':
       return { ...state, status: 'ready', runningGenerations: 0, error: event.error };
     case 'queued':
-      return { ...state, queuedGenerations: event.count };
+      return event.count === state.queuedGenerations ? state : { ...state, queuedGenerations: event.count };
     case 'memory':
       return { ...state, memory: event.memory };
     case 'crashed': {

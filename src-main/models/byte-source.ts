@@ -9,7 +9,6 @@ export interface ByteSource {
 
 /** A local file that is open for reading until `close`. */
 export interface FileSource extends ByteSource {
-  readonly modifiedMs: number;
   close(): Promise<void>;
 }
 
@@ -24,7 +23,6 @@ export async function openFileSource(path: string): Promise<FileSource> {
     if (!stats.isFile()) throw Object.assign(new Error('not a regular file'), { code: 'EISDIR' });
     return {
       sizeBytes: stats.size,
-      modifiedMs: stats.mtimeMs,
       read: (offset, length) => readExactly(handle, offset, length),
       close: () => handle.close(),
     };

@@ -31,6 +31,8 @@ export interface ModelLoader {
   load(id: string, options?: LoadOptions): Promise<{ loadMs: number }>;
   /** Cancels the load that is going on, and waits until it has ended. */
   cancel(): Promise<void>;
+  /** Cancels, and refuses every later load: its crash mark could not be taken back any more. */
+  close(): Promise<void>;
 }
 
 interface RunningLoad {
@@ -49,6 +51,7 @@ export function createModelLoader(
 ): ModelLoader {
   let running: RunningLoad | undefined;
   let loadedKey: string | null = null;
+  let isClosed = false;
 
   const isReady = (request: LoadRequest) => {
     const { status, modelId } = engine.state;
@@ -96,21 +99,28 @@ export function createModelLoader(
     }
   };
 
+  const cancel = async () => {
+    running?.abort.abort(appError('aborted'));
+    if (running) await settled(running.done);
+  };
+
   return {
     loadingId: () => running?.id ?? null,
     async load(id, { signal, retryAfterCrash = false, supersede = false } = {}) {
       const startedAt = performance.now();
-      while (running && running.id !== id) {
+      // One that was cancelled is of no use to anyone, and goes on until the engine has let go of it.
+      while (running && (running.id !== id || running.abort.signal.aborted)) {
         if (supersede) running.abort.abort(appError('aborted'));
         await untilAborted(settled(running.done), signal);
       }
-      if (signal?.aborted) throw appError('aborted');
+      if (isClosed || signal?.aborted) throw appError('aborted');
       const loaded = await join(running ?? start(id, retryAfterCrash), signal);
       return { loadMs: loaded ? performance.now() - startedAt : 0 };
     },
-    async cancel() {
-      running?.abort.abort(appError('aborted'));
-      if (running) await settled(running.done);
+    cancel,
+    close() {
+      isClosed = true;
+      return cancel();
     },
   };
 }

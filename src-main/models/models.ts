@@ -56,10 +56,10 @@ export interface Models {
    * Makes the model ready for an answer; waits for another load that is going on.
    * `loadMs`: how long this call waited, 0 when the model was ready.
    */
-  ensureLoaded(id: string, signal?: AbortSignal): Promise<{ model: Model; loadMs: number }>;
+  ensureLoaded(id: string, signal?: AbortSignal): Promise<{ loadMs: number }>;
   /** Loads the default model when the settings say so. A failure is in the engine's state. */
   loadAtStart(): Promise<void>;
-  /** Cancels a load and ends the header worker. Before the engine and the store end. */
+  /** Cancels a load, refuses later ones and ends the header worker. Before the engine and the store end. */
   close(): Promise<void>;
 }
 
@@ -115,9 +115,9 @@ export function createModels(options: ModelsOptions): Models {
       if (row.lastLoadCrashed && !retryAfterCrash) throw appError('model_load_crashed');
       const found = await files.parts(row.path);
       // The sidecar opens only files that the parser accepted as they are now.
-      const header = await headers.ofChanged(found, row);
+      const { header, state } = await headers.ofChanged(found, row);
       if (header) await store.models.upsert({ ...row, ...factsOf(found, header) });
-      return loadRequest(row, found, settings);
+      return loadRequest(row, found, state, settings);
     },
     markLoading: (id) => setOutcome(id, true, null),
     markSettled: (id, outcome) =>
@@ -164,10 +164,9 @@ export function createModels(options: ModelsOptions): Models {
     },
     async remove(id) {
       await store.models.get({ id });
-      if (engine.state.modelId === id) {
-        await loader.cancel();
-        await engine.unload();
-      }
+      // Its load may still wait for an answer of another model.
+      if (loader.loadingId() === id) await loader.cancel();
+      if (engine.state.modelId === id) await engine.unload();
       await store.models.remove({ id });
       changed();
       if (settings.get().defaultModelId === id) settings.update({ defaultModelId: null });
@@ -184,10 +183,7 @@ export function createModels(options: ModelsOptions): Models {
       await store.models.updateSettings({ id, settings: withoutUndefined(patch) });
       changed();
     },
-    async ensureLoaded(id, signal) {
-      const { loadMs } = await loader.load(id, { signal });
-      return { model: await toModel(await store.models.get({ id })), loadMs };
-    },
+    ensureLoaded: (id, signal) => loader.load(id, { signal }),
     async loadAtStart() {
       const { loadModelAtStart, defaultModelId } = settings.get();
       if (!loadModelAtStart || defaultModelId === null) return;
@@ -199,7 +195,7 @@ export function createModels(options: ModelsOptions): Models {
     },
     async close() {
       stopListening();
-      await loader.cancel();
+      await loader.close();
       await worker.close();
     },
   };
@@ -229,11 +225,15 @@ function createCheckedHeaders(read: ReadHeader) {
   return {
     /** The header, read now unless the file is as it was. */
     of,
-    /** The header when the file is not known to be what the row says; null when it is. */
-    async ofChanged(found: FoundModel, row: StoredModel): Promise<ModelHeader | null> {
+    /** The file's state, and its header when it is not known to be what the row says. */
+    async ofChanged(
+      found: FoundModel,
+      row: StoredModel,
+    ): Promise<{ state: string; header: ModelHeader | null }> {
       const { state, changedMs } = await fileState(found);
       const asAdded = found.sizeBytes === row.sizeBytes && changedMs < row.addedAt;
-      return asAdded || accepted.get(found.path) === state ? null : of(found);
+      const isKnown = asAdded || accepted.get(found.path) === state;
+      return { state, header: isKnown ? null : await of(found) };
     },
   };
 }
@@ -288,12 +288,18 @@ function detailsOf(header: ModelHeader): Omit<ModelDetails, 'model'> {
   };
 }
 
-function loadRequest(row: StoredModel, found: FoundModel, settings: SettingsService): LoadRequest {
+function loadRequest(
+  row: StoredModel,
+  found: FoundModel,
+  fileState: string,
+  settings: SettingsService,
+): LoadRequest {
   const { contextSize, threads, flashAttention } = settings.get();
   return {
     modelId: row.id,
     path: found.path,
     sizeBytes: found.sizeBytes,
+    fileState,
     contextSize: row.settings.contextSize ?? contextSize,
     gpuLayers: row.settings.gpuLayers,
     threads,

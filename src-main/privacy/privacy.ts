@@ -126,7 +126,8 @@ export function createPrivacy({
       announce.soon();
       if (!wanted) return;
       await outbound.abortAll(appError('offline'));
-      settings.update({ offline: wanted, offlineSince: since });
+      // As it is now: it may have been switched off again meanwhile.
+      settings.update({ offline, offlineSince });
     },
     async ledger({ outcome = 'all', beforeId, limit = DEFAULT_LEDGER_LIMIT }) {
       const [entries, totals] = await Promise.all([

@@ -1,4 +1,4 @@
-import { readdir, stat } from 'node:fs/promises';
+import { readdir, realpath, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { StorageItem } from '../contract/index.ts';
 import { createModelFiles } from '../models/model-files.ts';
@@ -6,7 +6,8 @@ import { shortPath } from '../models/short-path.ts';
 import type { AllowedFolder } from '../platform.ts';
 
 /**
- * What the app keeps on disk: every entry of the data folder, and the model files in each allowed folder.
+ * What the app keeps on disk: every entry of the data folder, and the model files in each allowed folder,
+ * which may lie in the data folder too.
  * @returns sizes in bytes; paths relative to the data folder, those of model folders shortened
  */
 export async function storedItems({
@@ -16,11 +17,15 @@ export async function storedItems({
   dataDir: string;
   modelFolders: readonly AllowedFolder[];
 }): Promise<StorageItem[]> {
+  const root = await realpath(dataDir);
+  const isModelFolder = (name: string) => modelFolders.some(({ path }) => path === join(root, name));
   const names = (await readdir(dataDir)).sort();
-  const own = names.map(async (name): Promise<StorageItem> => {
-    const sizeBytes = await sizeOf(join(dataDir, name));
-    return { kind: kindOf(name), path: name, sizeBytes };
-  });
+  const own = names
+    .filter((name) => !isModelFolder(name))
+    .map(async (name): Promise<StorageItem> => {
+      const sizeBytes = await sizeOf(join(dataDir, name));
+      return { kind: kindOf(name), path: name, sizeBytes };
+    });
   const models = modelFolders.map(async (folder): Promise<StorageItem> => {
     const found = await createModelFiles([folder]).list();
     const sizeBytes = found.reduce((sum, model) => sum + model.found.sizeBytes, 0);

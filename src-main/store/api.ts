@@ -41,6 +41,12 @@ export interface NewMessages {
   at: number;
 }
 
+export interface StartedIds {
+  conversationId: string;
+  userMessageId: string;
+  assistantMessageId: string;
+}
+
 export interface FinishedMessage {
   messageId: string;
   text: string;
@@ -66,6 +72,8 @@ export interface StoreApi {
     /** Newest first, trash left out. */
     list(input: undefined): StoredSummary[];
     get(input: { id: string }): { conversation: StoredConversation; messages: StoredMessage[] };
+    /** The conversation without its messages. */
+    head(input: { id: string }): StoredConversation;
     rename(input: { id: string; title: string; at: number }): void;
     trash(input: { id: string; at: number }): void;
     restore(input: { id: string }): void;
@@ -79,12 +87,9 @@ export interface StoreApi {
      * `streaming`, the new active leaf, the draft cleared. A repeated `requestId` changes nothing and returns
      * the ids of the first call with `repeated: true`.
      */
-    begin(input: NewMessages): {
-      conversationId: string;
-      userMessageId: string;
-      assistantMessageId: string;
-      repeated: boolean;
-    };
+    begin(input: NewMessages): StartedIds & { repeated: boolean };
+    /** What the request began; null when it is new. */
+    ofRequest(input: { requestId: string }): StartedIds | null;
     get(input: { id: string }): StoredMessage;
     /** From the root to `id`, in order. */
     path(input: { id: string }): StoredMessage[];

@@ -11,5 +11,5 @@ export interface CodeLabels {
 /** Texts of rendered Markdown. */
 export interface MarkdownLabels extends CodeLabels {
   /** Name of a table that scrolls sideways. */
-  table?: string;
+  table: string;
 }

@@ -17,7 +17,8 @@ function copyBySelection(text: string): boolean {
   const area = document.createElement('textarea');
   area.className = 'vh';
   area.value = text;
-  document.body.append(area);
+  // Outside an open modal dialog nothing can be selected.
+  (focused?.closest('dialog') ?? document.body).append(area);
   area.select();
   const copied = document.execCommand('copy');
   area.remove();

@@ -114,7 +114,7 @@ export class AppState {
   /** The connection is back: fetches what failed meanwhile. Missed events come by themselves, or a gap. */
   resume(): void {
     void this.drafts.flush();
-    this.conversations.resume();
+    this.attempt(this.conversations.resume());
     if (this.models.failure !== null) void this.models.refresh();
     if (this.models.filesFailure !== null) void this.models.refreshFiles();
   }

@@ -38,6 +38,8 @@ export class ConversationView {
   /** Why the last fetch failed; null after one that worked. */
   failure = $state.raw<Failure | null>(null);
   readonly #live = new SvelteMap<string, LiveAnswer>();
+  /** An answer that was stopped while the connection was lost. */
+  #toStop: string | null = null;
   readonly #client: AppClient;
   readonly #batch = createFrameBatch(() => {
     for (const answer of this.#live.values()) answer.commit();
@@ -81,10 +83,18 @@ export class ConversationView {
     }
   }
 
-  /** Stops the answer that runs on the branch on screen. */
+  /** Stops the answer that runs on the branch on screen; once the connection is back, when it is lost. */
   async stop(): Promise<void> {
     const message = this.answering;
-    if (message) await this.#client.conversations.stop({ messageId: message.id });
+    if (message) await this.#stop(message.id);
+  }
+
+  /** The connection is back: does what could not be done without it. */
+  async resume(): Promise<void> {
+    if (this.failure !== null) void this.refresh();
+    const messageId = this.#toStop;
+    this.#toStop = null;
+    if (messageId !== null) await this.#stop(messageId);
   }
 
   /** Answers the same user message again, as a new version of `messageId`. */
@@ -106,6 +116,15 @@ export class ConversationView {
   dispose(): void {
     this.#batch.dispose();
     this.#live.clear();
+  }
+
+  async #stop(messageId: string): Promise<void> {
+    try {
+      await this.#client.conversations.stop({ messageId });
+    } catch (error) {
+      if (failureOf(error).code !== 'connection_lost') throw error;
+      this.#toStop = messageId;
+    }
   }
 
   #liveFor(messageId: string): LiveAnswer {

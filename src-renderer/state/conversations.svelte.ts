@@ -27,6 +27,8 @@ export class ConversationsStore {
   /** Set by the chat screen: what is on screen is read. */
   #shownId: string | null = null;
   readonly #views = new Map<string, ConversationView>();
+  /** The newest progress of each answer that runs, by conversation. */
+  readonly #early = new Map<string, AppEvent>();
   readonly #client: AppClient;
   readonly #onRemoved: (id: string) => void;
 
@@ -50,6 +52,7 @@ export class ConversationsStore {
 
   handle(event: AppEvent): void {
     for (const view of this.#views.values()) view.handle(event);
+    this.#keepEarly(event);
     switch (event.type) {
       case 'generation.settled':
         if (event.conversationId !== this.#shownId) this.unread.add(event.conversationId);
@@ -83,7 +86,11 @@ export class ConversationsStore {
     this.#views.delete(id);
     this.#views.set(id, view);
     this.#closeOldest(id);
-    if (!known) void view.refresh();
+    if (!known) {
+      const early = this.#early.get(id);
+      if (early) view.handle(early);
+      void view.refresh();
+    }
     return view;
   }
 
@@ -111,12 +118,10 @@ export class ConversationsStore {
     await this.refresh();
   }
 
-  /** Fetches again what could not be fetched while the connection was lost. */
-  resume(): void {
+  /** Does what could not be done while the connection was lost: fetching, and stopping an answer. */
+  async resume(): Promise<void> {
     if (this.failure !== null) void this.refresh();
-    for (const view of this.#views.values()) {
-      if (view.failure !== null) void view.refresh();
-    }
+    await Promise.all([...this.#views.values()].map((view) => view.resume()));
   }
 
   dispose(): void {
@@ -124,7 +129,14 @@ export class ConversationsStore {
     this.#views.clear();
   }
 
+  /** A new chat may be told its place in the queue before its view is open; it is not told again. */
+  #keepEarly(event: AppEvent): void {
+    if (event.type === 'generation.progress') this.#early.set(event.conversationId, event);
+    else if (event.type === 'generation.settled') this.#early.delete(event.conversationId);
+  }
+
   #drop(id: string): void {
+    this.#early.delete(id);
     this.#views.get(id)?.dispose();
     this.#views.delete(id);
     this.unread.delete(id);

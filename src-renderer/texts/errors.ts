@@ -1,11 +1,12 @@
 import type { ErrorCode } from '../../src-main/contract/index.ts';
-import { formatMemory } from '../lib/format.ts';
+import { formatCount, formatMemory } from '../lib/format.ts';
 import type { Failure, FailureDetails } from '../state/failure.ts';
 import { catalogue } from './catalogue.ts';
 
 /** What a person can do about a failure. A screen shows those that it can carry out. */
 export type NextStep =
   | 'answer_again'
+  | 'change_context'
   | 'choose_model'
   | 'load_anyway'
   | 'new_chat'
@@ -28,6 +29,8 @@ interface Context {
   readonly details: FailureDetails;
   /** Name of the model concerned, where the screen knows it. */
   readonly model: string;
+  /** The answer had begun: what there is of it is kept. */
+  readonly partial: boolean;
 }
 
 const unnamedModel = catalogue({ name: 'This model' }).name;
@@ -72,6 +75,11 @@ const titles = catalogue({
   data_folder_in_use: 'Leeward is already running',
 } satisfies Record<ErrorCode, string>);
 
+/** Where part of an answer was written, another title says better what happened. */
+const partialTitles: Partial<Record<ErrorCode, string>> = catalogue({
+  context_full: 'The context is full, so the answer ends here',
+});
+
 function memoryText({ details, model }: Context): string {
   const need = bytesOf(details, 'needBytes');
   const free = bytesOf(details, 'freeBytes');
@@ -82,8 +90,18 @@ function memoryText({ details, model }: Context): string {
 
 function architectureText({ details, model }: Context): string {
   const name = details['architecture'];
-  const kind = typeof name === 'string' && name !== '' ? `"${name}"` : 'its architecture';
-  return `${model} says that it is ${kind}, which this version of the engine does not know. The file was not changed.`;
+  const kind = typeof name === 'string' && name !== '' ? `"${name}"` : 'that its file names';
+  return `${model} is of the kind ${kind}, which the engine in this version of Leeward cannot run; a later version may. The file itself was not changed. Choose another model.`;
+}
+
+/** Two cases: the chat was too long to be read, or the answer ran into the end while it was written. */
+function contextText({ details, partial }: Context): string {
+  const size = details['contextSize'];
+  const context = typeof size === 'number' ? `the context of ${formatCount(size)} tokens` : 'the context';
+  const happened = partial
+    ? `The chat and this answer together fill ${context}. What was written is kept.`
+    : `It does not fit into ${context}, so the model did not read it. Your message is kept.`;
+  return `${happened} Start a new chat, or give the model a larger context.`;
 }
 
 const texts = catalogue({
@@ -126,8 +144,7 @@ const texts = catalogue({
     `It was answering with ${model}. The chat is saved and the engine starts again by itself. Same step twice? Try with flash attention off.`,
   engine_unavailable: () =>
     'It waits for you before it starts again. The chat is saved. Try with flash attention off or on the processor only.',
-  context_full: () =>
-    'The model cannot read all of it at once. Start a new chat, or give the model a larger context.',
+  context_full: contextText,
   disk_full: () =>
     'Saving stopped to protect your chats; nothing that was saved is lost. Free at least 200 MB, then try again.',
   store_newer: () => 'Nothing was changed. Start the newer version of Leeward again to open them.',
@@ -153,7 +170,7 @@ const steps: Record<ErrorCode, readonly NextStep[]> = {
   model_truncated: ['choose_model', 'open_models'],
   model_malformed: ['choose_model', 'open_models'],
   model_unsupported_architecture: ['choose_model', 'open_models'],
-  model_not_enough_memory: ['choose_model', 'answer_again', 'open_models'],
+  model_not_enough_memory: ['choose_model', 'change_context', 'answer_again'],
   model_file_missing: ['choose_model', 'answer_again'],
   model_file_forbidden: ['open_folder_settings'],
   model_load_failed: ['answer_again', 'choose_model', 'open_engine_settings'],
@@ -163,7 +180,7 @@ const steps: Record<ErrorCode, readonly NextStep[]> = {
   engine_start_failed: ['restart_engine', 'open_engine_settings'],
   engine_crashed: ['answer_again', 'choose_model', 'open_engine_settings'],
   engine_unavailable: ['restart_engine', 'open_engine_settings'],
-  context_full: ['new_chat', 'open_models'],
+  context_full: ['new_chat', 'change_context'],
   disk_full: ['try_again'],
   store_newer: [],
   store_damaged: [],
@@ -174,6 +191,7 @@ const steps: Record<ErrorCode, readonly NextStep[]> = {
 /** Labels of the buttons that carry out a step. */
 export const stepLabels = catalogue({
   answer_again: 'Answer again',
+  change_context: 'Change context',
   choose_model: 'Choose a model',
   load_anyway: 'Load anyway',
   new_chat: 'Start a new chat',
@@ -189,15 +207,17 @@ export const stepLabels = catalogue({
 /**
  * The text of a failure: what happened, that nothing is lost, and the steps that help.
  * @param model name of the model concerned, where the screen knows it
+ * @param partial part of an answer was written before
  */
 export function failureText(
   failure: Pick<Failure, 'code' | 'details'>,
   model: string | null = null,
+  partial = false,
 ): FailureText {
   const { code, details } = failure;
   return {
-    title: titles[code],
-    text: texts[code]({ details, model: model ?? unnamedModel }),
+    title: partial ? (partialTitles[code] ?? titles[code]) : titles[code],
+    text: texts[code]({ details, model: model ?? unnamedModel, partial }),
     steps: steps[code],
   };
 }

@@ -151,7 +151,13 @@ export const modelsTexts = catalogue({
     running: 'In memory',
     runningContext: (tokens: string) => `context ${tokens}`,
     runningLayers: (layers: string) => `${layers} layers on the graphics card`,
-    runningBackend: (backend: string) => `on ${backend}`,
+    /** By the engine's name of it. */
+    runningOn: {
+      cpu: 'on the processor',
+      cuda: 'on the graphics card with CUDA',
+      vulkan: 'on the graphics card with Vulkan',
+      metal: 'on the graphics card with Metal',
+    },
     runningMemory: (figure: string) => `${figure} in the engine's process`,
     settings: 'Load settings',
     settingsNote: 'used the next time it is loaded',

@@ -152,7 +152,7 @@ export const settingsTexts = catalogue({
   },
 
   shortcuts: {
-    intro: 'Keys of this host. Lists also move with the arrow keys, Home and End.',
+    intro: 'The keys as they work in this window. Lists also move with the arrow keys, Home and End.',
     keys: 'Keys',
     action: 'Action',
     groups: { general: 'Everywhere', chat: 'Chat', lists: 'Lists' },
@@ -252,7 +252,7 @@ export const settingsTexts = catalogue({
     name: 'Leeward',
     tagline: 'Private, offline chat with language models that run on your own computer.',
     version: 'Version',
-    host: 'Host',
+    host: 'Shown in',
     hosts: { desktop: 'Desktop app', browser: 'Browser' },
     platform: 'System',
     platforms: { linux: 'Linux', mac: 'macOS', windows: 'Windows' },

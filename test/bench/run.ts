@@ -1,5 +1,5 @@
-// npm run bench [-- ROW ...] [--json FILE]
-// Each row is resumable and ends within ten minutes; figures are ratios measured side by side in one run.
+// npm run bench [-- ROW ...] [--json FILE] [--fresh]
+// Each row is resumable (--fresh forgets unfinished rounds) and ends within ten minutes; figures are ratios measured side by side in one run.
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { availableParallelism, cpus, loadavg, totalmem } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
@@ -99,7 +99,11 @@ async function runRow(name: string, load: () => Promise<{ row: BenchRow }>, json
 
 async function main(): Promise<void> {
   const { values, positionals } = parseArgs({
-    options: { json: { type: 'string' }, list: { type: 'boolean', default: false } },
+    options: {
+      json: { type: 'string' },
+      list: { type: 'boolean', default: false },
+      fresh: { type: 'boolean', default: false },
+    },
     allowPositionals: true,
   });
   if (values.list) return void process.stdout.write(`${Object.keys(ROWS).join('\n')}\n`);
@@ -108,6 +112,7 @@ async function main(): Promise<void> {
   for (const name of positionals.length > 0 ? positionals : Object.keys(ROWS)) {
     const load = ROWS[name];
     if (!load) throw new Error(`no row ${name}; there are ${Object.keys(ROWS).join(', ')}`);
+    if (values.fresh) await new RoundStore(benchFolder(), name).finish();
     isComplete = (await runRow(name, load, json)) && isComplete;
   }
   process.stdout.write(`\nFigures: ${json}\n`);

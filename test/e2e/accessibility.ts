@@ -16,17 +16,16 @@ const TAGS = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-prac
 const COLOUR_RULES = ['color-contrast', 'link-in-text-block'];
 
 /**
- * Fails on any finding of axe: every rule in light, the colour rules in dark, in each size.
+ * What axe finds: every rule in light, the colour rules in dark, in each size.
  * @param applyTheme waits until the page shows the system's theme, or makes it do so
  */
-export async function audit(
+export async function faultsOf(
   page: AppPage,
-  state: string,
   sizes: keyof typeof ONLY = 'all',
   applyTheme: (theme: string) => Promise<unknown> = (theme) =>
     page.page.waitForFunction((wanted) => document.documentElement.dataset['theme'] === wanted, theme),
-): Promise<void> {
-  const findings: string[] = [];
+): Promise<string[]> {
+  const faults: string[] = [];
   for (const size of ONLY[sizes]) {
     await page.page.setViewportSize(size);
     for (const colorScheme of ['light', 'dark'] as const) {
@@ -36,16 +35,25 @@ export async function audit(
       const axe = new AxeBuilder({ page: page.page }).setLegacyMode(true);
       const run = colorScheme === 'light' ? axe.withTags(TAGS) : axe.withRules(COLOUR_RULES);
       for (const { id, nodes } of (await run.analyze()).violations) {
-        for (const { html, failureSummary } of nodes)
-          findings.push(
-            `${size.width} ${colorScheme} ${id}: ${html.slice(0, 160)} ${failureSummary?.replace(/\s+/g, ' ') ?? ''}`,
-          );
+        for (const { html, failureSummary } of nodes) {
+          const why = failureSummary?.replace(/\s+/g, ' ') ?? '';
+          faults.push(`${size.width} ${colorScheme} ${id}: ${html.slice(0, 160)} ${why}`);
+        }
       }
     }
   }
   await page.page.setViewportSize(SIZES[0]);
   await page.page.emulateMedia({ colorScheme: 'light', reducedMotion: 'reduce' });
-  expect(findings, state).toEqual([]);
+  return faults;
+}
+
+/** Fails on any finding of axe in this state of the page; see {@link faultsOf}. */
+export async function audit(
+  page: AppPage,
+  state: string,
+  ...options: Parameters<typeof faultsOf> extends [unknown, ...infer Rest] ? Rest : never
+): Promise<void> {
+  expect(await faultsOf(page, ...options), state).toEqual([]);
 }
 
 /** Fails when the page can be scrolled sideways. */

@@ -24,8 +24,8 @@ const PATIENCE_MS = 15_000;
 export const talker = { script: plainScript, thenStop: false, contextLength: 65_536 } as const;
 
 /** Like `expect.poll`, with the patience that a busy machine needs. */
-export const eventually = <T>(read: () => T | Promise<T>) =>
-  expect.poll(read, { timeout: PATIENCE_MS, interval: 50 });
+export const eventually = <T>(read: () => T | Promise<T>, message?: string) =>
+  expect.poll(read, { timeout: PATIENCE_MS, interval: 50, ...(message === undefined ? {} : { message }) });
 
 // A whole session of a person in one test, on a machine that may be busy.
 vi.setConfig({ testTimeout: 90_000 });
@@ -126,6 +126,11 @@ export class Stage {
   /** Lets the problems that this test provokes pass: each is named by what the browser says about it. */
   allow(...problems: RegExp[]): void {
     this.#allowed.push(...problems);
+  }
+
+  /** What the pages did so far that no page may do. */
+  get problems(): readonly string[] {
+    return this.#problems;
   }
 
   /** Runs at the end of the test. */

@@ -218,7 +218,7 @@ describe('shortcuts, folders and about', () => {
     const info = await client.system.info();
     expect(await page.fact('Version')).toBe(info.appVersion);
     expect(await page.fact('Node.js')).toContain(info.nodeVersion);
-    expect(await page.fact('Host')).toBe('Browser');
+    expect(await page.fact('Shown in')).toBe('Browser');
     await page.button('Copy these facts').click();
     await page.button('Copied').waitFor();
     expect(await page.page.evaluate(() => navigator.clipboard.readText())).toContain(

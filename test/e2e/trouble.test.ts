@@ -9,6 +9,9 @@ import { eventually, newestAnswer, talker, test, type Stage } from './fixture.ts
 /** How soon the page must say that the engine is gone (issue: within 2 s). */
 const TOLD_WITHIN_MS = 2_000;
 
+/** What has come of an answer is on disk after this long (issue: at most 1 s short), with some room. */
+const SAVED_WITHIN_MS = 2_000;
+
 function killSidecar(app: AppProcess): void {
   const [pid] = app.sidecarPids();
   if (pid === undefined) throw new Error('no sidecar runs');
@@ -93,8 +96,10 @@ describe('the app is killed', () => {
     allowLostConnection(stage);
     const { app } = await stage.ready(talker);
     const page = await stage.open(app);
+    const askedAt = performance.now();
     await askAndWaitForWords(page, 'Talk');
     await page.composer.fill('typed while it answered');
+    await eventually(() => performance.now() - askedAt).toBeGreaterThan(SAVED_WITHIN_MS);
     await app.kill('SIGKILL');
     await page.card('The connection to Leeward is lost').waitFor();
     await page.composer.fill('typed after the end');
@@ -130,7 +135,9 @@ describe('the app is killed', () => {
     await page.ask('Count');
     await page.lastAnswer.getByText(/\bword50\b/).waitFor();
     const shownWords = async () =>
-      [...(await page.lastAnswer.innerText()).matchAll(/\bword(\d+)\b/g)].map((match) => Number(match[1]));
+      [...((await page.lastAnswer.textContent()) ?? '').matchAll(/\bword(\d+)\b/g)].map((match) =>
+        Number(match[1]),
+      );
     await sockets.at(-1)?.close();
     await eventually(() => sockets.length).toBe(2);
     const before = (await shownWords()).length;
@@ -181,6 +188,42 @@ describe('models that cannot be used', () => {
     expect(await client.conversations.list()).toEqual([]);
     await page.button('Open Models').first().click();
     await page.openGguf.waitFor();
+  });
+
+  test('a message waits while a model is chosen from the card, then goes', async ({ stage }) => {
+    const { app, client } = await stage.ready({ script: plainScript, name: 'Choice' }, { load: false });
+    await client.settings.update({ defaultModelId: null });
+    const page = await stage.open(app);
+    await page.ask('Kept until then');
+    await page.card('No model yet').getByRole('button', { name: 'Choose a model' }).click();
+    await page.picker.getByRole('option', { name: /^Choice/ }).click();
+    await page.chipSays('Ready').waitFor();
+    await page.card('No model yet').waitFor({ state: 'hidden' });
+    expect(await page.composer.inputValue()).toBe('Kept until then');
+    await page.composer.press('Enter');
+    await page.answered(1);
+  });
+
+  test('a message that is sent before the list of models has come is sent', async ({ stage }) => {
+    const { app, client } = await stage.ready({ script: plainScript });
+    const page = await stage.open(app);
+    let release: (() => void) | undefined;
+    await page.page.routeWebSocket(/\/socket$/, (socket) => {
+      const server = socket.connectToServer();
+      socket.onMessage((message) => {
+        if (String(message).includes('models/list')) release = () => server.send(message);
+        else server.send(message);
+      });
+    });
+    await page.page.reload();
+    await page.ask('Quick');
+    await eventually(async () => (await client.conversations.list()).map((item) => item.title)).toEqual([
+      'Quick',
+    ]);
+    if (!release) throw new Error('the list of models was not asked for');
+    release();
+    await page.answered(1);
+    await page.chipSays('Ready').waitFor();
   });
 
   test('a file that is no GGUF, and one that ends early, are named with what is wrong', async ({ stage }) => {
@@ -251,7 +294,11 @@ describe('a context that is full', () => {
     const { app } = await stage.ready({ ...talker, contextLength: 1024 });
     const page = await stage.open(app);
     await page.ask('Talk');
-    await page.lastAnswer.getByText('Ended because the context is full').waitFor();
-    expect(await page.gauge.getAttribute('aria-valuetext')).toMatch(/of 1,024 tokens$/);
+    await page.lastAnswer
+      .getByRole('status')
+      .filter({ hasText: 'The context is full, so the answer ends here' })
+      .waitFor();
+    expect(await page.lastAnswer.innerText()).toContain('I give the same answer to everybody');
+    await eventually(() => page.gauge.getAttribute('aria-valuetext')).toMatch(/of 1,024 tokens$/);
   });
 });

@@ -171,6 +171,29 @@ describe('a conversation, end to end', () => {
     await settled;
   });
 
+  it('does a repeated request once while its answer still runs, in a conversation that was there before', async () => {
+    const { client, model, waitFor } = await talkativeCore();
+    const firstSettled = waitFor((event) => event.type === 'generation.settled');
+    const { conversationId, assistantMessageId } = await client.conversations.send(
+      send('One', null, model.id),
+    );
+    await client.conversations.stop({ messageId: assistantMessageId });
+    await firstSettled;
+    const request = send('Two', conversationId);
+    const sent = await client.conversations.send(request);
+    expect(await client.conversations.send(request)).toEqual(sent);
+    const secondSettled = waitFor((event) => event.type === 'generation.settled');
+    await client.conversations.stop({ messageId: sent.assistantMessageId });
+    await secondSettled;
+    const again = { requestId: crypto.randomUUID(), messageId: sent.assistantMessageId };
+    const answered = await client.conversations.answerAgain(again);
+    expect(await client.conversations.answerAgain(again)).toEqual(answered);
+    expect((await client.conversations.get({ id: conversationId })).messages).toHaveLength(5);
+    const thirdSettled = waitFor((event) => event.type === 'generation.settled');
+    await client.conversations.stop({ messageId: answered.assistantMessageId });
+    await thirdSettled;
+  });
+
   it('refuses a send without a model, with text of white space, or below a running answer, and saves nothing', async () => {
     const empty = await core();
     await expect(empty.client.conversations.send(send('Hello'))).rejects.toMatchObject({ code: 'no_model' });
@@ -206,6 +229,30 @@ describe('a conversation, end to end', () => {
   });
 });
 
+describe('deleting', () => {
+  it('at the moment of a send stops the answer that is being begun', async () => {
+    const { client, model, waitFor } = await talkativeCore();
+    const isSettled = (event: AppEvent) => event.type === 'generation.settled';
+    const firstSettled = waitFor(isSettled);
+    const first = await client.conversations.send(send('One', null, model.id));
+    await client.conversations.stop({ messageId: first.assistantMessageId });
+    await firstSettled;
+    const settled = waitFor(isSettled);
+    const id = first.conversationId;
+    const sending = client.conversations.send(send('Two', id)).catch(() => null);
+    // Two round trips of a send come before its transaction: the delete meets it in the middle.
+    await client.conversations.list();
+    await client.conversations.remove({ id });
+    const sent = await sending;
+    if (sent) await settled;
+    await client.conversations.restore({ id });
+    const { messages } = await client.conversations.get({ id });
+    for (const message of messages.filter(({ role }) => role === 'assistant')) {
+      expect(message).toMatchObject({ status: 'stopped', errorCode: null });
+    }
+  });
+});
+
 describe('trouble', () => {
   it.skipIf(process.platform !== 'linux').each(['SIGKILL', 'SIGSEGV'] as const)(
     'says within 2 s that the engine stopped by %s, keeps the partial answer, and answers the next message',
@@ -238,6 +285,21 @@ describe('trouble', () => {
     const second = await core({ dataDir: first.dataDir, modelsDir: first.modelsDir });
     const { messages } = await second.client.conversations.get({ id: sent.conversationId });
     expect(messages[1]?.status).toBe('interrupted');
+    expect(messages[1]?.text).not.toBe('');
+  });
+
+  it.skipIf(process.platform !== 'linux')('closes in a few seconds while the engine hangs', async () => {
+    const first = await talkativeCore();
+    const firstChunk = first.waitFor(isChunk);
+    const sent = await first.client.conversations.send(send('Talk', null, first.model.id));
+    await firstChunk;
+    process.kill(sidecarPid(), 'SIGSTOP');
+    const closedAt = performance.now();
+    await first.app.close();
+    expect(performance.now() - closedAt).toBeLessThan(6_000);
+    const second = await core({ dataDir: first.dataDir, modelsDir: first.modelsDir });
+    const { messages } = await second.client.conversations.get({ id: sent.conversationId });
+    expect(messages[1]).toMatchObject({ status: 'interrupted' });
     expect(messages[1]?.text).not.toBe('');
   });
 

@@ -166,6 +166,17 @@ describe('a full context', () => {
     expect((await ask(kit.engine, chat('Shorter'))).text).toBe(plainScript);
   });
 
+  it('is told at once for a chat that takes too long to count, and too much for a small frame', async () => {
+    await loadScript('plain', { script: plainScript }, 256);
+    const text = '漢字'.repeat(1_000_000);
+    const turns = chat(text, text, text, text, text);
+    const { result } = await ask(kit.engine, turns);
+    expect(result.error).toMatchObject({ code: 'context_full', data: { details: { contextSize: 256 } } });
+    expect(await kit.engine.countTokens({ systemPrompt: '', turns })).toBeNull();
+    expect((await ask(kit.engine, chat('Shorter'))).text).toBe(plainScript);
+    expect(kit.logs.filter((line) => line.event === 'engine.crashed')).toEqual([]);
+  });
+
   it('ends an answer without cutting the chat', async () => {
     await loadScript('endless', { script: longScript(50), thenStop: false }, 256);
     const { result } = await ask(kit.engine, chat('Never stop'));

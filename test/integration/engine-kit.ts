@@ -58,6 +58,7 @@ export function loadRequest(
     modelId: randomUUID(),
     path: file.path,
     sizeBytes: file.sizeBytes,
+    fileState: '',
     contextSize: null,
     gpuLayers: null,
     threads: null,

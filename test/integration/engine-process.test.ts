@@ -118,6 +118,22 @@ describe('a sidecar that dies', () => {
   });
 });
 
+describe('a restart by hand', () => {
+  it('asked for twice at once ends in a state that is true', async () => {
+    await kit.engine.start();
+    await Promise.all([kit.engine.restart(), kit.engine.restart()]);
+    expect(kit.engine.state.status).toBe('idle');
+  });
+
+  it('is waited for by a load that comes meanwhile', async () => {
+    const request = loadRequest(await loadPlain());
+    const restarted = kit.engine.restart();
+    const loaded = kit.engine.load(request);
+    await Promise.all([restarted, loaded]);
+    expect(kit.engine.state.status).toBe('ready');
+  });
+});
+
 describe('a sidecar that hangs', () => {
   beforeEach(async () => {
     await kit.close();

@@ -253,9 +253,8 @@ test('a model is loaded with its own settings before the general ones', async ()
     threads: 2,
     flashAttention: 'off',
   });
-  const { loadMs, model } = await models.ensureLoaded(id);
-  expect(loadMs).toBe(0);
-  expect(model.lastUsedAt).toEqual(expect.any(Number));
+  expect(await models.ensureLoaded(id)).toEqual({ loadMs: 0 });
+  expect(await models.list()).toMatchObject([{ lastUsedAt: expect.any(Number) as number }]);
   await models.updateSettings(id, { contextSize: 1024, gpuLayers: 3 });
   await models.ensureLoaded(id);
   expect(engine.requests[1]).toMatchObject({ contextSize: 1024, gpuLayers: 3 });
@@ -335,6 +334,36 @@ test('the same size and an older time stamp do not hide a change', async () => {
   expect(await codeOf(startApp().models.load(id))).toBe('model_not_gguf');
 });
 
+test('a file that another of the same size replaced is loaded again', async () => {
+  await scripted();
+  const { models, engine } = startApp();
+  const { id } = await addFirst(models);
+  await models.load(id);
+  expect(await models.ensureLoaded(id)).toEqual({ loadMs: 0 });
+  const path = join(modelsDir, 'scripted.gguf');
+  await copyFile(path, join(root, 'other'));
+  await rename(join(root, 'other'), path);
+  expect((await models.ensureLoaded(id)).loadMs).toBeGreaterThan(0);
+  expect(engine.requests).toHaveLength(2);
+});
+
+test('removing a model whose load waits behind an answer of another cancels the load', async () => {
+  await scripted();
+  const { models, engine } = startApp();
+  const { id } = await addFirst(models);
+  const queued = Promise.withResolvers<undefined>();
+  // The engine's queue: the state is still that of the model that answers.
+  engine.load = (_request, signal) =>
+    new Promise((_resolve, reject) => {
+      queued.resolve(undefined);
+      signal?.addEventListener('abort', () => reject(appError('aborted')));
+    });
+  const load = codeOf(models.load(id));
+  await queued.promise;
+  await models.remove(id);
+  expect(await load).toBe('aborted');
+});
+
 test('removing the loaded model unloads it, keeps the file, and clears the default', async () => {
   await scripted();
   const { models, engine, settings } = startApp();
@@ -379,4 +408,12 @@ test('what is stored: every entry of the data folder, and the models of each fol
     .map(({ sizeBytes }) => sizeBytes);
   expect(sizes[0]).toBe(sizes[1]);
   expect(sizes[0]).toBeGreaterThan(100_000);
+
+  // A models folder inside the data folder is no second time among the app's own files.
+  const inside = join(dataDir, 'models');
+  await rename(modelsDir, inside);
+  const paths = (await storedItems({ dataDir, modelFolders: [{ id: 'folder', path: inside }] })).map(
+    ({ path }) => path,
+  );
+  expect(paths.filter((path) => path.endsWith('models'))).toEqual([inside]);
 });

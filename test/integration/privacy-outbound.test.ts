@@ -197,6 +197,13 @@ test('offline refuses, is recorded, and lasts over a restart of the app', async 
   expect(second.privacy.state()).toMatchObject({ offline: false, offlineSince: null });
 });
 
+test('offline switched off while its transfers are being ended stays off in the next run', async () => {
+  const first = start();
+  await Promise.all([first.privacy.setOffline(true), first.privacy.setOffline(false)]);
+  expect(first.privacy.state()).toMatchObject({ offline: false });
+  expect(start().privacy.state()).toMatchObject({ offline: false, offlineSince: null });
+});
+
 test('offline ends a running transfer and the wait for an answer at once', async () => {
   const { privacy } = start();
   handle = endless;

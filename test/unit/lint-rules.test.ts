@@ -82,6 +82,18 @@ describe('raw primitives', () => {
     ['raw IPC', "process.send?.('text');", 'src-main/app.ts', 'no-restricted-syntax'],
     ['a beacon', "navigator.sendBeacon('/x');", 'src-renderer/lib/format.ts', 'no-restricted-syntax'],
     [
+      'fetch by way of the global object',
+      "export const page = globalThis.fetch('https://example.com');",
+      'src-main/models/models.ts',
+      'no-restricted-syntax',
+    ],
+    [
+      'a lazy import of https',
+      "export const https = import('node:https');",
+      'src-main/app.ts',
+      'no-restricted-syntax',
+    ],
+    [
       'a lazy import of electron',
       "export const app = import('electron');",
       'src-main/app.ts',

@@ -9,15 +9,21 @@ function setUp() {
   const flush = vi.fn(async (_input: { text: string; reasoning: string }) => {});
   const finish = vi.fn(async (_input: { text: string; status: string }) => {});
   const onWrite = vi.fn();
+  const onEndDelayed = vi.fn();
   const bus = createEventBus('run');
   const events: AppEvent[] = [];
   bus.on((event) => events.push(event));
   const store = { messages: { flush, finish } };
   const answer = new LiveAnswer(
     { conversationId: 'c', messageId: 'm' },
-    { store: store as unknown as ConstructorParameters<typeof LiveAnswer>[1]['store'], bus, onWrite },
+    {
+      store: store as unknown as ConstructorParameters<typeof LiveAnswer>[1]['store'],
+      bus,
+      onWrite,
+      onEndDelayed,
+    },
   );
-  return { answer, flush, finish, onWrite, events };
+  return { answer, flush, finish, onWrite, onEndDelayed, events };
 }
 
 describe('LiveAnswer', () => {
@@ -58,7 +64,7 @@ describe('LiveAnswer', () => {
   });
 
   it('retries the final write until the disk has room, and takes no text after its end', async () => {
-    const { answer, finish } = setUp();
+    const { answer, finish, onEndDelayed } = setUp();
     finish.mockRejectedValueOnce(appError('disk_full')).mockRejectedValueOnce(appError('disk_full'));
     answer.append('answer', 'all of it');
     const done = answer.finish(complete, new AbortController().signal);
@@ -66,6 +72,8 @@ describe('LiveAnswer', () => {
     await vi.advanceTimersByTimeAsync(10_000);
     await done;
     expect(finish).toHaveBeenCalledTimes(3);
+    // Clients learn that the answer has ended although that is not on disk yet.
+    expect(onEndDelayed).toHaveBeenCalledTimes(1);
     expect(finish.mock.lastCall?.[0]).toMatchObject({ text: 'all of it', status: 'complete' });
   });
 
@@ -80,10 +88,13 @@ describe('LiveAnswer', () => {
     expect(finish).toHaveBeenCalledTimes(2);
   });
 
-  it('ends when the message is gone', async () => {
-    const { answer, finish } = setUp();
-    finish.mockRejectedValue(appError('not_found'));
-    await answer.finish(complete, new AbortController().signal);
-    expect(finish).toHaveBeenCalledTimes(1);
-  });
+  it.each(['not_found', 'conflict'] as const)(
+    'ends when the final write can never work: %s',
+    async (code) => {
+      const { answer, finish } = setUp();
+      finish.mockRejectedValue(appError(code));
+      await answer.finish(complete, new AbortController().signal);
+      expect(finish).toHaveBeenCalledTimes(1);
+    },
+  );
 });

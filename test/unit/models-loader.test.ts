@@ -34,6 +34,7 @@ function setUp() {
         modelId: id,
         path: `/${id}`,
         sizeBytes: 1,
+        fileState: '',
         contextSize: contextSizes.get(id) ?? null,
         gpuLayers: null,
         threads: null,
@@ -113,6 +114,21 @@ test('the last caller who leaves cancels the load', async () => {
   expect(calls).toEqual(['mark a', 'load a', 'refused a']);
 });
 
+test('a load that was cancelled and has not ended is not joined: the next call loads again', async () => {
+  const { loader, calls, end, until } = setUp();
+  const leaving = new AbortController();
+  const stopped = codeOf(loader.load('a', { signal: leaving.signal }));
+  await until('load a');
+  leaving.abort();
+  expect(await stopped).toBe('aborted');
+  const next = codeOf(loader.load('a'));
+  await until('refused a');
+  calls.length = 0;
+  await end('a');
+  expect(await next).toBe('no error');
+  expect(calls).toEqual(['mark a', 'load a', 'loaded a']);
+});
+
 test('an answer waits for the load of another model; the user does not', async () => {
   const { loader, calls, end, until } = setUp();
   const a = loader.load('a');
@@ -169,5 +185,12 @@ test('cancel waits until the load has ended', async () => {
 test('a call that was stopped before it began does nothing', async () => {
   const { loader, calls } = setUp();
   expect(await codeOf(loader.load('a', { signal: AbortSignal.abort() }))).toBe('aborted');
+  expect(calls).toEqual([]);
+});
+
+test('after close nothing is loaded or marked', async () => {
+  const { loader, calls } = setUp();
+  await loader.close();
+  expect(await codeOf(loader.load('a'))).toBe('aborted');
   expect(calls).toEqual([]);
 });

@@ -44,7 +44,7 @@ export type LoadInput = v.InferOutput<typeof LoadInput>;
 
 export const LoadEvent = v.variant('type', [
   v.object({ type: v.literal('progress'), progress: v.number() }),
-  v.object({ type: v.literal('ready'), contextSize: Count, gpuLayers: Count, isSystemMerged: v.boolean() }),
+  v.object({ type: v.literal('ready'), contextSize: Count, gpuLayers: Count }),
 ]);
 export type LoadEvent = v.InferOutput<typeof LoadEvent>;
 

@@ -72,7 +72,7 @@ export async function generate(input: GenerateInput, context: GenerateContext): 
   };
   try {
     const history = buildHistory(input, loaded.isSystemMerged);
-    const tokens = renderPrompt(loaded.model, loaded.chat.chatWrapper, history);
+    const tokens = renderPrompt(loaded, history);
     const contextSize = loaded.context.contextSize;
     // The library needs room for one token more.
     if (tokens.length + 1 >= contextSize) {

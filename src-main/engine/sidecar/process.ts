@@ -1,5 +1,5 @@
 import { RPCHandler } from '@orpc/server/message-port';
-import { guardChannel } from '../../contract/transport.ts';
+import { guardChannel, MAX_RESPONSE_BYTES } from '../../contract/transport.ts';
 import { channelOfFork } from '../channel.ts';
 import { watchParent } from './parent-watch.ts';
 import { createSidecarRouter } from './router.ts';
@@ -19,6 +19,7 @@ export function runSidecar(): void {
   process.on('SIGINT', () => {});
   watchParent();
   const router = createSidecarRouter(() => setTimeout(() => process.exit(0), EXIT_DELAY_MS));
-  const port = guardChannel(channelOfFork(process), { side: 'server' });
+  // A prompt is as large as the branch that it is made of.
+  const port = guardChannel(channelOfFork(process), { side: 'server', maxBytes: MAX_RESPONSE_BYTES });
   new RPCHandler(router).upgrade(port);
 }

@@ -1,6 +1,13 @@
-import type { ChatHistoryItem, ChatWrapper, LlamaModel, Token } from 'node-llama-cpp';
+import type { ChatHistoryItem, ChatWrapper, Token } from 'node-llama-cpp';
 import { appError } from '../../contract/index.ts';
 import type { PromptInput } from './contract.ts';
+import type { LoadedModel } from './model.ts';
+
+/**
+ * UTF-16 units a token: no chat comes near it, and one that is longer than the context at this rate is not
+ * counted. Counting holds this process: six million units take longer than main waits for a sign of life.
+ */
+const MAX_UNITS_PER_TOKEN = 16;
 
 /** Between the system prompt and the first message, and between messages that must be one. */
 const PARAGRAPH = '\n\n';
@@ -55,15 +62,24 @@ export function movesSystemPrompt(wrapper: ChatWrapper): boolean {
 
 /**
  * Renders and tokenizes what the model is to answer, as LlamaChat will do it.
+ * @throws context_full when the text is far too long to be worth counting
  * @throws internal with `reason: chat_template` when the template of the file fails on this history
  */
-export function renderPrompt(model: LlamaModel, wrapper: ChatWrapper, history: ChatHistoryItem[]): Token[] {
+export function renderPrompt({ model, chat, context }: LoadedModel, history: ChatHistoryItem[]): Token[] {
+  const { contextSize } = context;
+  const units = history.reduce((sum, item) => sum + unitsOf(item), 0);
+  if (units > contextSize * MAX_UNITS_PER_TOKEN) throw appError('context_full', { contextSize });
   try {
-    const { contextText } = wrapper.generateContextState({
+    const { contextText } = chat.chatWrapper.generateContextState({
       chatHistory: [...history, { type: 'model', response: [] }],
     });
     return contextText.tokenize(model.tokenizer);
   } catch (cause) {
     throw appError('internal', { reason: 'chat_template' }, { cause, retryable: false });
   }
+}
+
+function unitsOf(item: ChatHistoryItem): number {
+  if (item.type !== 'model') return item.text.length;
+  return item.response.reduce((sum, part) => sum + (typeof part === 'string' ? part.length : 0), 0);
 }

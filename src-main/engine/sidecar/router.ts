@@ -1,6 +1,6 @@
 import { implement } from '@orpc/server';
 import type { Llama } from 'node-llama-cpp';
-import { appError } from '../../contract/index.ts';
+import { appError, isAppError } from '../../contract/index.ts';
 import { openBackend } from './backend.ts';
 import { sidecarContract, type GenerateEvent, type LoadEvent, type StartEvent } from './contract.ts';
 import { generate } from './generate.ts';
@@ -72,7 +72,6 @@ class SidecarService {
       type: 'ready',
       contextSize: loaded.context.contextSize,
       gpuLayers: loaded.model.gpuLayers,
-      isSystemMerged: loaded.isSystemMerged,
     });
   }
 
@@ -134,8 +133,13 @@ export function createSidecarRouter(exit: () => void) {
     countTokens: os.countTokens.handler(({ input }) => {
       const { loaded } = service;
       if (!loaded) return null;
-      return renderPrompt(loaded.model, loaded.chat.chatWrapper, buildHistory(input, loaded.isSystemMerged))
-        .length;
+      try {
+        return renderPrompt(loaded, buildHistory(input, loaded.isSystemMerged)).length;
+      } catch (error) {
+        // Too long to be counted.
+        if (isAppError(error) && error.code === 'context_full') return null;
+        throw error;
+      }
     }),
     memory: os.memory.handler(() => readMemory(service.llama)),
     shutdown: os.shutdown.handler(async () => {

@@ -86,6 +86,8 @@ export const conversations: Queries<StoreApi['conversations']> = {
 
   get: (db, { id }) => ({ conversation: conversationWithId(db, id), messages: messagesOf(db, id) }),
 
+  head: (db, { id }) => conversationWithId(db, id),
+
   rename: (db, input) =>
     change(
       db,

@@ -1,5 +1,5 @@
 import { appError } from '../../contract/index.ts';
-import type { FinishedMessage, NewMessages, StoreApi, StoredMessage } from '../api.ts';
+import type { FinishedMessage, NewMessages, StartedIds, StoreApi, StoredMessage } from '../api.ts';
 import { all, change, first, insertInto, one, run } from '../sql.ts';
 import type { Db, Queries } from '../sql.ts';
 import { conversationWithId, insertConversation } from './conversations.ts';
@@ -94,13 +94,18 @@ function insertMessages(db: Db, { conversationId, requestId, user, assistant, at
   });
 }
 
-function begin(db: Db, input: NewMessages): ReturnType<StoreApi['messages']['begin']> {
-  const earlier = first<{ conversationId: string; userMessageId: string; assistantMessageId: string }>(
+function ofRequest(db: Db, requestId: string): StartedIds | null {
+  const started = first<StartedIds>(
     db,
     `SELECT conversation_id AS conversationId, parent_id AS userMessageId, id AS assistantMessageId
       FROM messages WHERE request_id = @requestId`,
-    { requestId: input.requestId },
+    { requestId },
   );
+  return started ?? null;
+}
+
+function begin(db: Db, input: NewMessages): StartedIds & { repeated: boolean } {
+  const earlier = ofRequest(db, input.requestId);
   if (earlier) return { ...earlier, repeated: true };
 
   const { conversationId, newConversation, user, assistant, at } = input;
@@ -146,6 +151,8 @@ function finish(db: Db, { stats, errorDetails, ...end }: FinishedMessage): void 
  */
 export const messages: Queries<StoreApi['messages']> = {
   begin,
+
+  ofRequest: (db, { requestId }) => ofRequest(db, requestId),
 
   get: (db, input) => messageOf(one<MessageRow>(db, GET, input)),
 

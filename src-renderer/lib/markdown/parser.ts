@@ -3,6 +3,7 @@ import {
   Marked,
   Parser,
   Renderer,
+  Tokenizer,
   type Links,
   type MarkedOptions,
   type Token,
@@ -24,6 +25,8 @@ export interface ParserWork {
 const HEADING_OFFSET = 2;
 const MAX_HEADING = 6;
 const MAX_LANGUAGE_LENGTH = 32;
+/** A cell with more characters than this is kept from being squeezed to the width of one word. */
+const LONG_CELL = 14;
 
 const ESCAPES: Readonly<Record<string, string>> = {
   '&': '&amp;',
@@ -105,11 +108,12 @@ class HtmlRenderer extends Renderer {
     const bodyHtml = body === '' ? '' : `<tbody>${body}</tbody>`;
     return `<div data-table=""><table dir="auto"><thead><tr>${head}</tr></thead>${bodyHtml}</table></div>`;
   }
-  override tablecell({ tokens, header, align }: Tokens.TableCell): string {
+  override tablecell({ text, tokens, header, align }: Tokens.TableCell): string {
     const name = header ? 'th' : 'td';
     const scope = header ? ' scope="col"' : '';
     const alignment = align === null ? '' : ` data-align="${align}"`;
-    return `<${name} dir="auto"${scope}${alignment}>${this.parser.parseInline(tokens)}</${name}>`;
+    const long = text.length > LONG_CELL ? ' data-long=""' : '';
+    return `<${name} dir="auto"${scope}${alignment}${long}>${this.parser.parseInline(tokens)}</${name}>`;
   }
   override codespan({ text }: Tokens.Codespan): string {
     return `<code dir="ltr">${escapeHtml(text)}</code>`;
@@ -131,10 +135,16 @@ class HtmlRenderer extends Renderer {
   }
 }
 
+/** Ends a bare address where quoted HTML goes on: at a quotation mark or a closing bracket. */
+function bareAddress(this: Tokenizer, source: string): Tokens.Link | undefined {
+  const address = /^(?:https?:\/\/|www\.)[^\s<>"]*/i.exec(source)?.[0];
+  return Tokenizer.prototype.url.call(this, address ?? source);
+}
+
 function makeOptions(): MarkedOptions {
   const engine = new Marked({ gfm: true, breaks: true });
   // Raw HTML is no part of what a model may write: without these it is text like any other.
-  engine.use({ tokenizer: { html: () => undefined, tag: () => undefined } });
+  engine.use({ tokenizer: { html: () => undefined, tag: () => undefined, url: bareAddress } });
   return { ...engine.defaults, renderer: new HtmlRenderer() };
 }
 const options = makeOptions();

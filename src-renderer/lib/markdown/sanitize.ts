@@ -34,6 +34,7 @@ const ALLOWED_VALUES: Readonly<Record<string, RegExp>> = {
   'data-href': /^https?:\/\/\S+$/,
   'data-align': /^(?:left|right|center)$/,
   'data-table': /^$/,
+  'data-long': /^$/,
 };
 
 function createSanitizer(): (html: string) => DocumentFragment {

@@ -77,6 +77,9 @@ interface ModelsOptions {
 /** Headers kept for the details page: a large one holds some 100 KB. */
 const KEPT_HEADERS = 8;
 
+/** File systems write times some milliseconds late, FAT in steps of two seconds. */
+const FILE_CLOCK_MS = 2_000;
+
 export function createModels(options: ModelsOptions): Models {
   const { store, engine, platform, bus, settings, log } = options;
   const files = createModelFiles(platform.paths.modelFolders);
@@ -231,7 +234,7 @@ function createCheckedHeaders(read: ReadHeader) {
       row: StoredModel,
     ): Promise<{ state: string; header: ModelHeader | null }> {
       const { state, changedMs } = await fileState(found);
-      const asAdded = found.sizeBytes === row.sizeBytes && changedMs < row.addedAt;
+      const asAdded = found.sizeBytes === row.sizeBytes && changedMs + FILE_CLOCK_MS < row.addedAt;
       const isKnown = asAdded || accepted.get(found.path) === state;
       return { state, header: isKnown ? null : await of(found) };
     },

@@ -9,8 +9,9 @@ const ECHO_MS = 500;
 const PARENT_CHECK_MS = 500;
 
 /**
- * Closes in order on SIGTERM, SIGINT, SIGHUP and the end of the npm that started this, and ends with code 0. A second signal, or a close that takes
- * longer than 10 s, ends the process at once with code 1; so does a close that fails, after `onFailed`.
+ * Closes in order on SIGTERM, SIGINT, SIGHUP and the end of the npm that started this, and ends with code 0. A
+ * second signal, or a close that takes longer than 10 s, ends the process at once with code 1; so does a close
+ * that fails, after `onFailed`.
  */
 export function onStopRequest(close: () => Promise<void>, onFailed: (error: unknown) => void): void {
   let askedAtMs: number | null = null;

@@ -91,8 +91,8 @@ export function formatDuration(ms: number, locale?: string): string {
   return minutes % 60 === 0 ? hours : `${hours} ${fixed(minutes % 60, 0, locale)} min`;
 }
 
-/** What is left of a wait, which is an estimate: tenths below a second, then as {@link formatDuration} rounded. */
-export function formatRemaining(ms: number, locale?: string): string {
+/** A wait, estimated or still going on: tenths below a second, then as {@link formatDuration} rounded. */
+export function formatWait(ms: number, locale?: string): string {
   const seconds = Math.max(0, ms) / SECOND_MS;
   if (seconds < 0.95) return `${fixed(Math.max(0.1, seconds), 1, locale)} s`;
   return seconds < MINUTE_S ? `${fixed(seconds, 0, locale)} s` : formatDuration(ms, locale);

@@ -40,6 +40,7 @@ export class ConversationView {
   readonly #live = new SvelteMap<string, LiveAnswer>();
   /** An answer that was stopped while the connection was lost. */
   #toStop: string | null = null;
+  #askedAgain = false;
   readonly #client: AppClient;
   readonly #batch = createFrameBatch(() => {
     for (const answer of this.#live.values()) answer.commit();
@@ -99,8 +100,15 @@ export class ConversationView {
 
   /** Answers the same user message again, as a new version of `messageId`. */
   async answerAgain(messageId: string): Promise<void> {
-    await this.#client.conversations.answerAgain({ requestId: newId(), messageId });
-    await this.refresh();
+    // A double click would start two answers, one of them out of sight.
+    if (this.#askedAgain || this.answering !== null) return;
+    this.#askedAgain = true;
+    try {
+      await this.#client.conversations.answerAgain({ requestId: newId(), messageId });
+      await this.refresh();
+    } finally {
+      this.#askedAgain = false;
+    }
   }
 
   async showVersion(messageId: string): Promise<void> {

@@ -33,6 +33,7 @@ export const shellTexts = catalogue({
     opensPrivacy: 'Opens Privacy',
   },
   engine: {
+    unknown: 'Leeward does not answer',
     stopped: 'Engine not started',
     starting: 'Engine starting',
     loading: (percent: string) => `Loading a model, ${percent}`,

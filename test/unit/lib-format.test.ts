@@ -13,6 +13,7 @@ import {
   formatSpeed,
   formatTime,
   formatTokensCompact,
+  formatWait,
   groupByDay,
 } from '../../src-renderer/lib/format.ts';
 
@@ -86,6 +87,17 @@ describe('figures', () => {
     expect(formatSpeed(46.21, EN)).toBe('46.2 tok/s');
     expect(formatCount(3637.4, EN)).toBe('3,637');
     expect(formatPercent(0.624, EN)).toBe('62%');
+  });
+
+  describe('a wait', () => {
+    it.each([
+      [0, '0.1 s'],
+      [420, '0.4 s'],
+      [960, '1 s'],
+      [3_400, '3 s'],
+      [59_400, '59 s'],
+      [111_000, '1 min 51 s'],
+    ])('of %d ms is %s', (ms, text) => expect(formatWait(ms, EN)).toBe(text));
   });
 
   it('follows the locale', () => {

@@ -311,6 +311,23 @@ describe('rendering', () => {
     );
   });
 
+  it('ends a bare address where quoted HTML goes on', () => {
+    expect(renderBlocks('<a href="https://example.com/page">the page</a>')).toEqual([
+      {
+        id: 0,
+        kind: 'html',
+        html: '<p dir="auto">&lt;a href=&quot;<a role="link" tabindex="0" data-href="https://example.com/page">https://example.com/page</a>&quot;&gt;the page&lt;/a&gt;</p>',
+      },
+    ]);
+  });
+
+  it('marks the cells of a table that need more room than a word', () => {
+    const [table] = renderBlocks('| a |\n| --- |\n| short |\n| more than fourteen |');
+    const html = table?.kind === 'html' ? table.html : '';
+    expect(html).toContain('<td dir="auto">short</td>');
+    expect(html).toContain('<td dir="auto" data-long="">more than fourteen</td>');
+  });
+
   it('keeps headings below those of the page and gives header cells a scope', () => {
     expect(content(renderBlocks('# a\n###### b'))).toEqual([
       '<h3 dir="auto">a</h3>',

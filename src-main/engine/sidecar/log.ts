@@ -1,7 +1,10 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import type { LlamaLogLevel } from 'node-llama-cpp';
 
 /** Enough to find the reason of one failed load; llama.cpp says it in the last few lines. */
 const KEPT_LINES = 20;
+/** Lines come through a queue of their own, a moment after the error that they explain; busy machines are slow. */
+const LATE_MS = 50;
 
 /**
  * Takes what llama.cpp logs and keeps the last warnings and errors in memory, because a failed load
@@ -20,7 +23,13 @@ export class NativeLog {
     this.#lines = [];
   }
 
-  get lines(): readonly string[] {
+  /** The lines, once those that are on their way have come. */
+  async settledLines(): Promise<readonly string[]> {
+    let before: string | undefined;
+    do {
+      before = this.#lines.at(-1);
+      await delay(LATE_MS);
+    } while (this.#lines.at(-1) !== before);
     return this.#lines;
   }
 }

@@ -99,7 +99,7 @@ export async function loadModel(
     const memory = model && !signal.aborted ? await contextNeed(llama, model, contextSize) : null;
     await model?.dispose();
     if (signal.aborted) throw appError('aborted', undefined, { cause: error });
-    throw mapLoadFailure({ error, lines: log.lines, memory });
+    throw mapLoadFailure({ error, lines: await log.settledLines(), memory });
   }
 }
 

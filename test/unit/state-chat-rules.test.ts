@@ -160,6 +160,16 @@ describe('texts', () => {
       /^This model needs more/,
     );
   });
+
+  it('tells a chat that is too long from an answer that ran into the end of the context', () => {
+    const failure = { code: 'context_full', details: { promptTokens: 700, contextSize: 4096 } } as const;
+    const before = failureText(failure, 'Qwen3 14B');
+    const after = failureText(failure, 'Qwen3 14B', true);
+    expect(before.title).toBe('The chat is longer than the context');
+    expect(after.title).toBe('The context is full, so the answer ends here');
+    expect(after.text).toMatch(/context of 4,096 tokens\. What was written is kept\./);
+    for (const shown of [before, after]) expect(shown.steps).toEqual(['new_chat', 'change_context']);
+  });
   it('grows by a third in the pseudo-locale', () => {
     const text = 'Choose a model to start';
     expect(pseudoText(text).length).toBeGreaterThanOrEqual(Math.ceil(text.length * 1.35));

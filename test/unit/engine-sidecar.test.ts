@@ -8,7 +8,7 @@ import {
 } from 'node-llama-cpp';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { appError } from '../../src-main/contract/index.ts';
-import { COALESCE_MS, Coalescer } from '../../src-main/engine/sidecar/coalesce.ts';
+import { COALESCE_MS, Coalescer, MAX_WAIT_MS } from '../../src-main/engine/sidecar/coalesce.ts';
 import { mapLoadFailure } from '../../src-main/engine/sidecar/load-errors.ts';
 import { chooseThreads } from '../../src-main/engine/sidecar/model.ts';
 import { CHUNK_TARGET_MS, FIRST_CHUNK_TOKENS, nextChunkSize } from '../../src-main/engine/sidecar/prefill.ts';
@@ -181,11 +181,23 @@ describe('Coalescer', () => {
     const { sent, coalescer } = make();
     for (const text of ['a', 'b', 'c']) coalescer.add('answer', text);
     expect(sent).toEqual(['answer: a']);
-    vi.advanceTimersByTime(COALESCE_MS);
+    vi.advanceTimersByTime(MAX_WAIT_MS);
     expect(sent).toEqual(['answer: a', 'answer: bc']);
     vi.advanceTimersByTime(10 * COALESCE_MS);
     coalescer.add('answer', 'd');
     expect(sent).toEqual(['answer: a', 'answer: bc', 'answer: d']);
+  });
+
+  it('sends with the first token after the interval, not from a timer in the middle of a decode', () => {
+    const { sent, coalescer } = make();
+    coalescer.add('answer', 'a');
+    vi.advanceTimersByTime(25);
+    coalescer.add('answer', 'b');
+    vi.advanceTimersByTime(24);
+    expect(sent).toEqual(['answer: a']);
+    vi.advanceTimersByTime(1);
+    coalescer.add('answer', 'c');
+    expect(sent).toEqual(['answer: a', 'answer: bc']);
   });
 
   it('keeps the order when the kind changes', () => {

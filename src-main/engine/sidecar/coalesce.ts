@@ -1,8 +1,13 @@
 /**
- * Text waits at most this long, in ms: 30 chunks a second look continuous, and each costs a message through
- * two processes and a repaint.
+ * Least time between two chunks, in ms: 30 a second look continuous, and each costs a message through two
+ * processes and a repaint.
  */
 export const COALESCE_MS = 33;
+/**
+ * Text whose next token does not come is sent after this, in ms. Later than the next token of any model that
+ * streams: a chunk goes out with a token, between two decodes, and takes no processor from one that runs.
+ */
+export const MAX_WAIT_MS = 2 * COALESCE_MS;
 
 export type ChunkKind = 'answer' | 'reasoning';
 
@@ -25,9 +30,9 @@ export class Coalescer {
     if (kind !== this.#kind) this.flush();
     this.#kind = kind;
     this.#text += text;
-    const waitMs = this.#lastSentMs + COALESCE_MS - this.#now();
-    if (waitMs <= 0) this.flush();
-    else this.#timer ??= setTimeout(() => this.flush(), waitMs);
+    const sinceSentMs = this.#now() - this.#lastSentMs;
+    if (sinceSentMs >= COALESCE_MS) this.flush();
+    else this.#timer ??= setTimeout(() => this.flush(), MAX_WAIT_MS - sinceSentMs);
   }
 
   /** Sends what waits. */

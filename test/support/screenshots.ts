@@ -11,6 +11,7 @@ import { markdownScript, writeScriptedModel } from './gguf/scripted-model.ts';
 
 const { values } = parseArgs({ options: { model: { type: 'string' }, prompt: { type: 'string' } } });
 const target = 'resources/screenshots';
+const ENOUGH_CHARACTERS = 600;
 mkdirSync(target, { recursive: true });
 
 const folders = appFolders();
@@ -117,6 +118,23 @@ async function realConversation(page: Page, fileName: string, prompt: string): P
   await page.getByRole('navigation', { name: 'Main' }).getByRole('button', { name: 'Models' }).click();
   await page.getByRole('button', { name: 'Open GGUF' }).click();
   await page.getByRole('button', { name: new RegExp(`^Add.*${fileName.replace(/\.gguf$/, '')}`) }).click();
-  await page.getByRole('button', { name: 'Chat', exact: true }).last().click();
-  await ask(page, prompt, 10 * 60_000);
+  await page.keyboard.press('Escape');
+  const words = fileName.split(/[-.]/, 2).join('.*');
+  await page
+    .getByRole('main')
+    .getByRole('button', { name: new RegExp(words, 'i') })
+    .first()
+    .click();
+  await page.getByRole('main').getByRole('button', { name: 'Chat', exact: true }).last().click();
+  const composer = page.getByRole('textbox', { name: 'Message' });
+  await composer.fill(prompt);
+  await composer.press('Enter');
+  // A base model talks on: enough for a picture is enough.
+  const answer = page.getByRole('log').getByRole('article').last();
+  for (;;) {
+    const stop = page.getByRole('button', { name: 'Stop' });
+    if ((await answer.innerText()).length > ENOUGH_CHARACTERS && (await stop.isVisible())) await stop.click();
+    if (await page.getByRole('button', { name: 'Answer again' }).last().isVisible()) return;
+    await page.waitForTimeout(200);
+  }
 }

@@ -1,13 +1,31 @@
+import { readdirSync, writeFileSync } from 'node:fs';
+import { join, relative, sep } from 'node:path';
 import { svelte } from '@sveltejs/vite-plugin-svelte';
-import { defineConfig } from 'vite';
+import { defineConfig, type Plugin } from 'vite';
+
+const OUT = join(import.meta.dirname, 'out', 'renderer');
+
+/** Writes out/renderer.json: the names of all files of the build, which are all that the desktop host serves. */
+function listFiles(): Plugin {
+  return {
+    name: 'leeward-list-files',
+    apply: 'build',
+    closeBundle() {
+      const names = readdirSync(OUT, { recursive: true, withFileTypes: true })
+        .filter((entry) => entry.isFile())
+        .map((entry) => relative(OUT, join(entry.parentPath, entry.name)).split(sep).join('/'));
+      writeFileSync(`${OUT}.json`, JSON.stringify(names.sort(), null, 2));
+    },
+  };
+}
 
 // Builds the renderer: static files that both hosts serve under the same content security policy.
 export default defineConfig({
   root: 'src-renderer',
   base: './',
-  plugins: [svelte({ configFile: false })],
+  plugins: [svelte({ configFile: false }), listFiles()],
   build: {
-    outDir: '../out/renderer',
+    outDir: OUT,
     emptyOutDir: true,
     target: 'es2024',
     // For older ones :dir() would become a list of languages, which says nothing about an answer's text.

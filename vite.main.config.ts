@@ -5,6 +5,7 @@ import packageJson from './package.json' with { type: 'json' };
 const external = [
   ...builtinModules,
   /^node:/,
+  'electron',
   ...Object.keys(packageJson.dependencies).flatMap((name) => [name, new RegExp(`^${name}/`)]),
 ];
 
@@ -18,6 +19,7 @@ export default defineConfig({
     minify: false,
     rolldownOptions: {
       input: {
+        main: 'src-main/main.ts',
         serve: 'src-main/serve.ts',
         sidecar: 'src-main/engine/sidecar/main.ts',
         'store-worker': 'src-main/store/worker.ts',

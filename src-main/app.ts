@@ -1,17 +1,17 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import packageJson from '../package.json' with { type: 'json' };
-import { errorCodeOf } from './contract/index.ts';
+import { errorCodeOf, type HostCommand } from './contract/index.ts';
 import { createConversations } from './conversations/conversations.ts';
 import { createEngine } from './engine/engine.ts';
 import { entries } from './entries.ts';
-import { createEventBus } from './events.ts';
+import { createEventBus, type EventBus } from './events.ts';
 import { guardChannel, type RawChannel } from './contract/transport.ts';
-import { createModels } from './models/models.ts';
+import { createModels, type Models } from './models/models.ts';
 import type { Platform } from './platform.ts';
 import { createPrivacy } from './privacy/privacy.ts';
 import { createHandler } from './router.ts';
-import { createSettings } from './settings/settings.ts';
+import { createSettings, type SettingsService } from './settings/settings.ts';
 import type { Store } from './store/api.ts';
 import { openStore } from './store/open-store.ts';
 
@@ -24,6 +24,12 @@ const ANSWERS_END_MS = 3_000;
 export interface App {
   /** Serves a client on a channel whose hello was accepted. */
   serve(channel: RawChannel): void;
+  readonly settings: Pick<SettingsService, 'get' | 'onChange'>;
+  readonly events: Pick<EventBus, 'on'>;
+  /** Lets files in that the user gave to the host; a client names them by the ids from here on. */
+  readonly models: Pick<Models, 'allow' | 'open'>;
+  /** A native menu of the host was used. */
+  command(command: HostCommand): void;
   /** Interrupts running answers, writes everything, ends the engine and the store. Safe to call twice. */
   close(): Promise<void>;
 }
@@ -70,6 +76,10 @@ export async function createApp(platform: Platform): Promise<App> {
 
   let closed: Promise<void> | undefined;
   return {
+    settings,
+    events: bus,
+    models,
+    command: (command) => bus.emit({ type: 'host.command', command }),
     serve: (channel) => handler.upgrade(guardChannel(channel, { side: 'server' })),
     close: () =>
       (closed ??= (async () => {

@@ -32,6 +32,11 @@ export interface Platform {
   readonly nodeBinary: string;
   /** Opens the host's dialog for GGUF files; paths are real and may be used from now on. */
   pickModelFiles?(): Promise<string[]>;
+  /**
+   * Shows the whole address and, when the person agrees, opens it in the system's browser.
+   * Resolves with whether it was opened; an address that no one may open is refused without a question.
+   */
+  openExternal?(address: string): Promise<boolean>;
   /** Redacted structured log line; never message text, titles, prompts or home paths. */
   log(event: string, fields?: Record<string, string | number | boolean | null>): void;
 }

@@ -1,6 +1,6 @@
 import { implement } from '@orpc/server';
 import { RPCHandler } from '@orpc/server/message-port';
-import { contract } from './contract/index.ts';
+import { appError, contract } from './contract/index.ts';
 import type { Conversations } from './conversations/conversations.ts';
 import type { Engine } from './engine/api.ts';
 import type { EventBus } from './events.ts';
@@ -69,6 +69,10 @@ function systemRoutes({ platform, bus, engine, conversations, appVersion }: Serv
       dataFolder: platform.paths.dataDirLabel,
       diskFullSince: conversations.diskFullSince(),
     })),
+    openExternal: os.system.openExternal.handler(async ({ input }) => {
+      if (!platform.openExternal) throw appError('invalid_input');
+      return { opened: await platform.openExternal(input.address) };
+    }),
     machine: os.system.machine.handler(() => readMachine(platform.paths.dataDir)),
     events: os.system.events.handler(({ lastEventId, signal }) => bus.subscribe({ lastEventId, signal })),
   };
@@ -108,6 +112,7 @@ function modelRoutes(models: Models) {
     folders: os.models.folders.handler(() => models.folders()),
     files: os.models.files.handler(() => models.files()),
     pickFiles: os.models.pickFiles.handler(() => models.pickFiles()),
+    takeOpened: os.models.takeOpened.handler(() => models.takeOpened()),
     add: os.models.add.handler(({ input }) => models.add(input.fileId)),
     remove: os.models.remove.handler(({ input }) => models.remove(input.id)),
     load: os.models.load.handler(({ input }) =>

@@ -25,6 +25,9 @@ import {
 import { errorMap } from './errors.ts';
 import { AppEvent } from './events.ts';
 
+/** Longer addresses are data, not places. */
+const MAX_ADDRESS_LENGTH = 2_048;
+
 const base = oc.errors(errorMap);
 const text = v.pipe(v.string(), v.maxLength(MAX_MESSAGE_LENGTH));
 const nothing = v.void();
@@ -49,6 +52,13 @@ const system = {
    * what it missed, or a `gap` event when that is no longer kept.
    */
   events: base.output(eventIterator(AppEvent)),
+  /**
+   * Asks the host to open a web address: the host shows it whole and asks first. Needs `canOpenExternal`.
+   * @throws invalid_input when the host opens nothing
+   */
+  openExternal: base
+    .input(v.object({ address: v.pipe(v.string(), v.maxLength(MAX_ADDRESS_LENGTH)) }))
+    .output(v.object({ opened: v.boolean() })),
 };
 
 const conversations = {
@@ -116,6 +126,11 @@ const models = {
   files: base.output(v.array(ModelFile)),
   /** Opens the host's file dialog; an empty list when it was cancelled. Needs `canPickFile`. */
   pickFiles: base.output(v.array(ModelFile)),
+  /**
+   * Files that the system asked the app to open since the last call (a double click, the command line).
+   * `models.opened` tells of new ones.
+   */
+  takeOpened: base.output(v.array(ModelFile)),
   /** Reads the header and puts the file into the library where it lies. */
   add: base.input(v.object({ fileId: v.string() })).output(Model),
   /** Takes the model off the list (unloads it first); the file stays. */

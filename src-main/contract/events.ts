@@ -1,6 +1,10 @@
 import * as v from 'valibot';
 import { Count, EngineState, Id, PrivacyState, Settings } from './entities.ts';
 
+/** What native menus offer and the page carries out. */
+export const HostCommand = v.picklist(['newChat', 'openModel', 'chat', 'models', 'settings', 'shortcuts']);
+export type HostCommand = v.InferOutput<typeof HostCommand>;
+
 /**
  * Everything that the core tells its clients, in one ordered stream. Events carry ids and increments;
  * what they announce is fetched when it is needed. `gap` means that events were lost between the last one
@@ -32,6 +36,10 @@ export const AppEvent = v.variant('type', [
   }),
   v.object({ type: v.literal('generation.settled'), conversationId: Id, messageId: Id }),
   v.object({ type: v.literal('models.changed') }),
+  /** The system asked to open model files: `models.takeOpened` has them. */
+  v.object({ type: v.literal('models.opened') }),
+  /** A native menu of the host was used. */
+  v.object({ type: v.literal('host.command'), command: HostCommand }),
   v.object({ type: v.literal('engine.changed'), state: EngineState }),
   v.object({ type: v.literal('privacy.changed'), state: PrivacyState }),
   v.object({ type: v.literal('settings.changed'), settings: Settings }),

@@ -33,6 +33,9 @@ export interface Models {
   pickFiles(): Promise<ModelFile[]>;
   /** Files that a host lets in by a drop; the renderer gets their ids. */
   allow(paths: readonly string[]): Promise<ModelFile[]>;
+  /** Files that the system asks the app to open: let in, and kept until the page takes them. */
+  open(paths: readonly string[]): Promise<void>;
+  takeOpened(): ModelFile[];
   /**
    * Puts a file into the list, or reads it again when it is there. The first one becomes the default model.
    * @throws not_found, model_file_missing, model_file_forbidden and the header's errors
@@ -112,6 +115,8 @@ export function createModels(options: ModelsOptions): Models {
 
   const allow = async (paths: readonly string[]) => toFiles(new Set(await files.allow(paths)));
 
+  const opened: ModelFile[] = [];
+
   const loader = createModelLoader(engine, {
     async prepare(id, { retryAfterCrash }) {
       const row = await store.models.get({ id });
@@ -153,6 +158,11 @@ export function createModels(options: ModelsOptions): Models {
     folders: () => files.folders(),
     files: () => toFiles(),
     allow,
+    async open(paths) {
+      opened.push(...(await allow(paths)));
+      if (opened.length > 0) bus.emit({ type: 'models.opened' });
+    },
+    takeOpened: () => opened.splice(0),
     async pickFiles() {
       if (!platform.pickModelFiles) throw appError('invalid_input');
       return allow(await platform.pickModelFiles());

@@ -20,6 +20,11 @@ const TYPES: Readonly<Record<string, string>> = {
   '.txt': 'text/plain; charset=utf-8',
 };
 
+/** The content type of a file of the interface; undefined for a kind that is not served. */
+export function contentTypeOf(name: string): string | undefined {
+  return TYPES[extname(name)];
+}
+
 /**
  * Reads the built renderer once into memory. The keys are the only paths that are ever answered, compared
  * as they stand in the request: no path is resolved, decoded or joined from a URL.
@@ -28,7 +33,7 @@ const TYPES: Readonly<Record<string, string>> = {
 export function loadStaticFiles(dir: string): ReadonlyMap<string, StaticFile> {
   const files = new Map<string, StaticFile>();
   for (const entry of readdirSync(dir, { recursive: true, withFileTypes: true })) {
-    const type = TYPES[extname(entry.name)];
+    const type = contentTypeOf(entry.name);
     if (!entry.isFile() || type === undefined) continue;
     const path = join(entry.parentPath, entry.name);
     const url = `/${relative(dir, path).split(sep).join('/')}`;

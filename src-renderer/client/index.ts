@@ -1,15 +1,17 @@
 import { createConnection, type Connected } from './connection.ts';
+import { desktopTransport } from './desktop.ts';
 import { takeToken } from './token.ts';
 import { socketAddress, socketTransport, type Transport } from './transports.ts';
 
+export { letInDropped } from './desktop.ts';
 export type { Connected, Connection, ConnectionState } from './connection.ts';
 export { portTransport, socketTransport, type Transport } from './transports.ts';
 
 /**
- * Connects this page to the core: through the socket of the host that sent it, unless another transport is
- * given (a desktop host hands over a port).
+ * Connects this page to the core: through the port that a desktop window's preload asks for, else the socket
+ * of the host that sent the page.
  */
-export function connect(transport: Transport = browserTransport()): Connected {
+export function connect(transport: Transport = desktopTransport() ?? browserTransport()): Connected {
   return createConnection(transport);
 }
 

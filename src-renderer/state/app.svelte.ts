@@ -7,6 +7,7 @@ import { ConversationsStore } from './conversations.svelte.ts';
 import { Drafts } from './drafts.svelte.ts';
 import { EngineStore } from './engine.svelte.ts';
 import { failureOf, type Failure } from './failure.ts';
+import { handleHostRequest, openFiles } from './host-requests.ts';
 import { ModelsStore } from './models.svelte.ts';
 import { PrivacyStore } from './privacy.svelte.ts';
 import { Navigation } from './router.svelte.ts';
@@ -75,6 +76,8 @@ export class AppState {
     const app = new AppState(client, connection, await fetchInitial(client));
     void app.conversations.refresh();
     void app.models.refresh();
+    // What the system opened the app with came before this page.
+    app.attempt(openFiles(app));
     return app;
   }
 
@@ -87,6 +90,7 @@ export class AppState {
     this.engine.handle(event);
     this.privacy.handle(event);
     this.settings.handle(event);
+    handleHostRequest(this, event);
   }
 
   /** Model that a chat would answer with; `conversationModelId` is the chat's own, if it has one. */

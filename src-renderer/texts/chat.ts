@@ -167,6 +167,7 @@ export const chatTexts = catalogue({
     address: 'Address',
     copy: 'Copy address',
     copied: 'Copied',
+    open: 'Open in browser …',
     close: 'Close',
   },
   code: { copy: 'Copy', copied: 'Copied', wrap: 'Wrap lines', plain: 'Text', table: 'Table' },

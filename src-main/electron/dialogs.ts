@@ -1,0 +1,72 @@
+import { BrowserWindow, dialog, shell } from 'electron';
+import { isAppError } from '../contract/index.ts';
+import { externalAddress } from './rules.ts';
+import { desktopTexts } from './texts.ts';
+
+const texts = desktopTexts;
+const OPEN = 0;
+const CANCEL = 1;
+
+/** The system's dialog for GGUF files. Resolves with real paths, none when it was cancelled. */
+export async function pickModelFiles(): Promise<string[]> {
+  const options: Electron.OpenDialogOptions = {
+    title: texts.pickModel.title,
+    buttonLabel: texts.pickModel.button,
+    filters: [{ name: texts.pickModel.filter, extensions: ['gguf'] }],
+    properties: ['openFile', 'multiSelections', 'dontAddToRecent'],
+  };
+  const [window] = BrowserWindow.getAllWindows();
+  const { canceled, filePaths } = window
+    ? await dialog.showOpenDialog(window, options)
+    : await dialog.showOpenDialog(options);
+  return canceled ? [] : filePaths;
+}
+
+/** Shows the whole address and opens it in the system's browser once the person agrees. */
+export async function openExternal(raw: string): Promise<boolean> {
+  const address = externalAddress(raw);
+  const [window] = BrowserWindow.getAllWindows();
+  if (address === null || !window) return false;
+  const { response } = await dialog.showMessageBox(window, {
+    type: 'question',
+    message: texts.external.message,
+    detail: address,
+    buttons: [texts.external.open, texts.external.cancel],
+    // The safe answer is the one that a stray Enter gives.
+    defaultId: CANCEL,
+    cancelId: CANCEL,
+    noLink: true,
+  });
+  if (response !== OPEN) return false;
+  await shell.openExternal(address);
+  return true;
+}
+
+/** Asks whether the window may close although its page holds text that is saved nowhere. Waits for the answer. */
+export function mayLeave(window: BrowserWindow): boolean {
+  const { message, detail, stay, leave } = texts.leave;
+  const box = { type: 'warning', message, detail, noLink: true, defaultId: 0, cancelId: 0 } as const;
+  return dialog.showMessageBoxSync(window, { ...box, buttons: [stay, leave] }) === 1;
+}
+
+/** What a person reads when the app cannot start. Works before the app is ready. */
+export function showStartFailure(error: unknown, dataDir: string): void {
+  dialog.showErrorBox(texts.failure.title, startFailureText(error, dataDir));
+}
+
+function startFailureText(error: unknown, dataDir: string): string {
+  const code = isAppError(error) ? error.code : null;
+  if (code === 'data_folder_in_use') return texts.failure.inUse(dataDir);
+  if (code === 'store_newer') return texts.failure.newer(dataDir);
+  if (code === 'store_damaged') return texts.failure.damaged(dataDir);
+  return code === 'store_failed' ? texts.failure.folder(dataDir) : texts.failure.other;
+}
+
+/** Tells that the settings could not be read and where the file is now. */
+export function showSettingsBroken(keptAs: string): void {
+  void dialog.showMessageBox({
+    type: 'warning',
+    message: texts.settingsBroken.title,
+    detail: texts.settingsBroken.text(keptAs),
+  });
+}

@@ -1,0 +1,40 @@
+import { join } from 'node:path';
+import { app } from 'electron';
+import { shortPath } from '../models/short-path.ts';
+import type { AllowedFolder, Platform } from '../platform.ts';
+import { createLogger } from '../server/logger.ts';
+import { openExternal, pickModelFiles, showSettingsBroken } from './dialogs.ts';
+import { nodeBinaryPath } from './node-binary.ts';
+import { openDesktopSettingsFile } from './settings-file.ts';
+
+/**
+ * What the desktop host provides.
+ * @param dataDir exists and is held by this process
+ */
+export function createDesktopPlatform(dataDir: string, modelFolders: readonly AllowedFolder[]): Platform {
+  const log = createLogger(join(dataDir, 'logs'));
+  return {
+    host: 'desktop',
+    capabilities: {
+      canPickFile: true,
+      canRevealInFolder: false,
+      canKeepSecrets: false,
+      canOpenExternal: true,
+    },
+    paths: { dataDir, dataDirLabel: shortPath(dataDir), modelFolders },
+    settingsFile: openDesktopSettingsFile(dataDir, (keptAs) => {
+      log('settings.broken');
+      showSettingsBroken(keptAs);
+    }),
+    nodeBinary: nodeBinaryPath({
+      isPackaged: app.isPackaged,
+      resourcesPath: process.resourcesPath,
+      appPath: app.getAppPath(),
+      platform: process.platform,
+      arch: process.arch,
+    }),
+    pickModelFiles,
+    openExternal,
+    log,
+  };
+}

@@ -1,0 +1,116 @@
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
+import { createApp, type App } from './app.ts';
+import { acquireDataFolder } from './data-folder.ts';
+import { modelFilesIn, parseDesktopArguments } from './electron/arguments.ts';
+import { loadAssets } from './electron/assets.ts';
+import { showStartFailure } from './electron/dialogs.ts';
+import { guardAllContents, guardSession } from './electron/guards.ts';
+import {
+  closeBeforeQuit,
+  closeWithSession,
+  exit,
+  listenForOpen,
+  ownArguments,
+  prepare,
+  whenReady,
+} from './electron/lifecycle.ts';
+import { createDesktopPlatform } from './electron/platform.ts';
+import { servePorts, type Ports } from './electron/ports.ts';
+import { serveAssets } from './electron/protocol.ts';
+import { followTheme, installMenu, watchAnswers, watchPower } from './electron/system.ts';
+import { createWindow, showWindow } from './electron/window.ts';
+import type { Platform } from './platform.ts';
+import { openModelFolders } from './server/platform.ts';
+
+// This file runs from the build only: the page, its list and the preload lie beside it.
+const RENDERER_DIR = join(import.meta.dirname, '../renderer');
+const RENDERER_LIST = join(import.meta.dirname, '../renderer.json');
+const PRELOAD = join(import.meta.dirname, '../preload/preload.cjs');
+
+const options = parseDesktopArguments(ownArguments(), {
+  env: process.env,
+  home: homedir(),
+  platform: process.platform,
+});
+const stateFile = join(options.dataDir, 'window-state.json');
+/** A page's last words take no longer; one that hangs must not hold up the rest. */
+const LAST_WORDS_MS = 1_000;
+
+let app: App | null = null;
+let window: ReturnType<typeof createWindow> | null = null;
+let ports: Ports | null = null;
+let show = () => {};
+/** Files that came before there was an app to take them. */
+const early = modelFilesIn(ownArguments(), process.cwd());
+/** Everything that was opened, in order; closed in reverse, whatever fails. */
+const opened: (() => unknown)[] = [];
+let closing: Promise<void> | null = null;
+
+async function closeOpened(): Promise<void> {
+  const errors: unknown[] = [];
+  for (const close of opened.splice(0).reverse()) {
+    try {
+      await close();
+    } catch (error) {
+      errors.push(error);
+    }
+  }
+  if (errors.length > 0) throw errors[0];
+}
+const closeAll = () => (closing ??= closeOpened());
+
+function openFiles(paths: string[]): void {
+  if (app === null) early.push(...paths);
+  else if (paths.length > 0) void app.models.open(paths);
+}
+
+function openWindow(core: App, log: Platform['log']): void {
+  if (window !== null) return showWindow(window);
+  window = createWindow({ preload: PRELOAD, state: stateFile }, (created) => {
+    ports = servePorts(created.webContents, {
+      serve: core.serve,
+      allowFiles: async (paths) => (await core.models.allow(paths)).map(({ fileId }) => fileId),
+      log,
+    });
+    closeWithSession(created, closeAll);
+    created.on('closed', () => (window = null));
+  });
+}
+
+async function start(): Promise<void> {
+  const session = await whenReady();
+  const assets = loadAssets(RENDERER_LIST, RENDERER_DIR);
+  const folder = acquireDataFolder(options.dataDir, { address: null });
+  opened.push(() => folder.release());
+  const platform = createDesktopPlatform(options.dataDir, openModelFolders(options));
+  const log = platform.log.bind(platform);
+  const core = await createApp(platform);
+  opened.push(core.close);
+  opened.push(() => Promise.race([ports?.closed(), setTimeout(LAST_WORDS_MS, undefined, { ref: false })]));
+  app = core;
+  guardAllContents(log);
+  guardSession(session, log);
+  serveAssets(session, assets);
+  followTheme(core.settings);
+  installMenu((command) => core.command(command));
+  watchPower(log);
+  show = () => openWindow(core, log);
+  watchAnswers(core.events, () => window, show);
+  openFiles(early.splice(0));
+  show();
+  log('desktop.ready');
+}
+
+listenForOpen({ onShow: () => show(), onFiles: openFiles });
+if (prepare(options)) {
+  closeBeforeQuit(closeAll);
+  start().catch(async (error: unknown) => {
+    showStartFailure(error, options.dataDir);
+    await closeAll().catch(() => {});
+    exit(1);
+  });
+} else {
+  exit(0);
+}

@@ -1,0 +1,170 @@
+import { app } from './app.ts';
+import { link } from './process-link.ts';
+import { checkOptions, strict, StrictEmitter } from './strict.ts';
+
+interface Item {
+  id?: string;
+  label?: string;
+  role?: string;
+  type?: string;
+  accelerator?: string;
+  registerAccelerator?: boolean;
+  submenu?: Item[];
+  click?: (...args: unknown[]) => void;
+}
+const ITEM_OPTIONS = [
+  'id',
+  'label',
+  'role',
+  'type',
+  'accelerator',
+  'registerAccelerator',
+  'submenu',
+  'click',
+];
+const clicks = new Map<string, () => void>();
+
+function read(items: readonly Item[]): object[] {
+  return items.map((item) => {
+    checkOptions('MenuItem', item, ITEM_OPTIONS);
+    if (item.role === undefined && item.type !== 'separator' && item.label === undefined)
+      throw new Error('A menu item needs a label, a role or a type.');
+    const { click, id } = item;
+    if (click && id !== undefined) clicks.set(id, () => click());
+    const { submenu, click: _click, ...rest } = item;
+    return { ...rest, ...(submenu ? { submenu: read(submenu) } : {}) };
+  });
+}
+
+/** "Sets menu as the application menu", of "the template" that buildFromTemplate took. */
+export const Menu = strict('Menu', {
+  buildFromTemplate: (template: Item[]) => strict('menu', { template: read(template) }),
+  setApplicationMenu: (menu: { template: object[] }) =>
+    link.notify('record', { what: 'menu', value: menu.template }),
+});
+link.handle('menu.click', ({ id }: { id: string }) => {
+  const click = clicks.get(id);
+  if (!click) throw new Error(`The menus have no item ${id}.`);
+  click();
+});
+
+interface ScreenFacts {
+  id: number;
+  workArea: { x: number; y: number; width: number; height: number };
+}
+const display: ScreenFacts = { id: 1, workArea: { x: 0, y: 0, width: 1920, height: 1050 } };
+/** "The primary display." and "An array of displays that are currently available." */
+export const screen = strict('screen', {
+  getPrimaryDisplay: () => display,
+  getAllDisplays: () => [display],
+});
+
+class NativeTheme {
+  #source = 'system';
+  /** "can be system, light or dark" */
+  get themeSource(): string {
+    return this.#source;
+  }
+  set themeSource(source: string) {
+    if (!['system', 'light', 'dark'].includes(source)) throw new TypeError(`themeSource cannot be ${source}`);
+    this.#source = source;
+    link.notify('record', { what: 'theme', value: source });
+  }
+  get shouldUseDarkColors(): boolean {
+    return this.#source === 'dark';
+  }
+}
+export const nativeTheme = strict('nativeTheme', new NativeTheme());
+
+const blockers = new Set<number>();
+let lastBlocker = 0;
+/** "Starts preventing the system from entering lower-power mode. Returns an integer identifying the power save blocker." */
+export const powerSaveBlocker = strict('powerSaveBlocker', {
+  start(type: string): number {
+    if (type !== 'prevent-app-suspension' && type !== 'prevent-display-sleep') throw new TypeError(type);
+    lastBlocker += 1;
+    blockers.add(lastBlocker);
+    link.notify('record', { what: 'awake', value: true });
+    return lastBlocker;
+  },
+  stop(id: number): void {
+    if (!blockers.delete(id)) throw new Error(`There is no power save blocker ${id}.`);
+    link.notify('record', { what: 'awake', value: false });
+  },
+});
+
+export const powerMonitor = strict(
+  'powerMonitor',
+  new StrictEmitter('powerMonitor', ['suspend', 'resume', 'shutdown']),
+);
+link.handle('power.emit', ({ event }: { event: string }) => powerMonitor.emit(event));
+
+export class Notification extends StrictEmitter {
+  readonly #options: object;
+
+  constructor(options: object) {
+    super('Notification', ['click']);
+    checkOptions('Notification', options, ['title', 'body', 'silent']);
+    this.#options = options;
+  }
+  /** "Whether or not desktop notifications are supported on the current system" */
+  static isSupported(): boolean {
+    return true;
+  }
+  show(): void {
+    link.notify('record', { what: 'notification', value: this.#options });
+  }
+}
+
+const OPEN_OPTIONS = ['title', 'buttonLabel', 'filters', 'properties'];
+const BOX_OPTIONS = ['type', 'message', 'detail', 'buttons', 'defaultId', 'cancelId', 'noLink'];
+/** The window comes first, or is left out: "showOpenDialog([window, ]options)". */
+const optionsOf = (args: object[], known: readonly string[], what: string): object => {
+  const options = args.at(-1) ?? {};
+  checkOptions(what, options, known);
+  return options;
+};
+export const dialog = strict('dialog', {
+  /** "filePaths: An array of file paths chosen by the user. If the dialog is cancelled this will be an empty array." */
+  async showOpenDialog(...args: object[]) {
+    const options = optionsOf(args, OPEN_OPTIONS, 'OpenDialogOptions');
+    const filePaths = await link.request<string[]>('dialog.open', options);
+    return { canceled: filePaths.length === 0, filePaths };
+  },
+  /** "response number - The index of the clicked button." */
+  async showMessageBox(...args: object[]) {
+    const options = optionsOf(args, BOX_OPTIONS, 'MessageBoxOptions');
+    return { response: await link.request<number>('dialog.box', options), checkboxChecked: false };
+  },
+  /** "blocks the process until the message box is closed. The index of the clicked button." Here: the first. */
+  showMessageBoxSync(...args: object[]): number {
+    link.notify('record', { what: 'boxSync', value: optionsOf(args, BOX_OPTIONS, 'MessageBoxSyncOptions') });
+    return 0;
+  },
+  /** "This API can be called safely before the ready event the app module emits" */
+  showErrorBox(title: string, content: string): void {
+    link.notify('record', { what: 'errorBox', value: { title, content } });
+  },
+});
+
+export const shell = strict('shell', {
+  /** "Open the given external protocol URL in the desktop's default manner." */
+  async openExternal(url: string): Promise<void> {
+    link.notify('record', { what: 'openExternal', value: url });
+  },
+});
+
+/** electron-store listens here; nothing of ours does. */
+const removed = new Set<string>();
+const added = new Set<string>();
+export const ipcMain = strict('ipcMain', {
+  on(channel: string): void {
+    added.add(channel);
+    removed.delete(channel);
+  },
+  removeAllListeners(channel: string): void {
+    removed.add(channel);
+  },
+});
+link.handle('ipcMain.channels', () => [...added].filter((channel) => !removed.has(channel)));
+link.handle('app.version', () => app.getVersion());

@@ -1,13 +1,18 @@
 import { spawn } from 'node:child_process';
-import { existsSync, globSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, globSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { chooseHost, needsBuild, nodeProblem } from './launch-plan.ts';
+import { chooseHost, needsBuild, nodeProblem, wantsElectron, windowProblem } from './launch-plan.ts';
 
 const ROOT = join(import.meta.dirname, '..');
 const ELECTRON = join(ROOT, 'node_modules', 'electron');
 const SERVE_BUNDLE = join(ROOT, 'out', 'main', 'serve.js');
 const DESKTOP_BUNDLE = join(ROOT, 'out', 'main', 'main.js');
+
+/** No byte for this long is no connection; a slow one brings some every second. */
+const FETCH_STALL_MS = 20_000;
+const FETCH_CHECK_MS = 1_000;
 
 interface Build {
   name: string;
@@ -29,6 +34,12 @@ const builds: Build[] = [
     output: SERVE_BUNDLE,
     sources: [...shared, 'vite.main.config.ts', 'src-main/**/*', 'resources/**/*'],
     args: ['--config', 'vite.main.config.ts'],
+  },
+  {
+    name: 'the window',
+    output: join(ROOT, 'out', 'preload', 'preload.cjs'),
+    sources: [...shared, 'vite.preload.config.ts', 'src-main/electron/**/*'],
+    args: ['--config', 'vite.preload.config.ts'],
   },
 ];
 
@@ -72,15 +83,64 @@ function findElectron(): string | null {
   return existsSync(binary) ? binary : null;
 }
 
+/**
+ * Fetches Electron's binary with its own installer, which checks its hash. Gives up when nothing arrives for a
+ * while, so that a machine without a way out is not kept waiting.
+ */
+async function fetchElectron(): Promise<void> {
+  tell('Fetching Electron, once, from its release page …');
+  // The installer's download lands here, so its growth shows that it goes on.
+  const scratch = mkdtempSync(join(tmpdir(), 'leeward-electron-'));
+  const installer = spawn(process.execPath, [join(ELECTRON, 'install.js')], {
+    cwd: ROOT,
+    stdio: 'ignore',
+    env: { ...process.env, TMPDIR: scratch, TEMP: scratch, TMP: scratch },
+  });
+  let size = 0;
+  let grewAtMs = performance.now();
+  const watch = setInterval(() => {
+    const now = sizeOf(scratch) + sizeOf(join(ELECTRON, 'dist'));
+    if (now !== size) grewAtMs = performance.now();
+    size = now;
+    if (performance.now() - grewAtMs > FETCH_STALL_MS) installer.kill('SIGKILL');
+  }, FETCH_CHECK_MS);
+  await new Promise<void>((resolve) => {
+    installer.once('exit', () => resolve());
+    installer.once('error', () => resolve());
+  });
+  clearInterval(watch);
+  rmSync(scratch, { recursive: true, force: true });
+}
+
+function sizeOf(dir: string): number {
+  if (!existsSync(dir)) return 0;
+  let bytes = 0;
+  for (const entry of readdirSync(dir, { recursive: true, withFileTypes: true })) {
+    const stats = statSync(join(entry.parentPath, entry.name), { throwIfNoEntry: false });
+    if (stats?.isFile()) bytes += stats.size;
+  }
+  return bytes;
+}
+
 async function launch(args: string[]): Promise<void> {
-  const mode = args[0] === 'serve' ? 'serve' : 'start';
+  const mode: 'start' | 'serve' = args[0] === 'serve' ? 'serve' : 'start';
   const rest = mode === 'serve' ? args.slice(1) : args;
   await buildIfNeeded();
-  const electronBinary = findElectron();
-  const choice = chooseHost({ electronBinary, desktopBundle: existsSync(DESKTOP_BUNDLE), mode });
+  const facts = () => ({
+    electronBinary: findElectron(),
+    desktopBundle: existsSync(DESKTOP_BUNDLE),
+    windowProblem: windowProblem(process.platform, process.env, process.getuid?.() ?? null),
+    mode,
+  });
+  if (wantsElectron(facts()) && existsSync(join(ELECTRON, 'install.js'))) await fetchElectron();
+  const found = facts();
+  const choice = chooseHost(found);
   tell(choice.why);
-  if (choice.host === 'desktop' && electronBinary !== null) {
-    process.exitCode = await run(electronBinary, [DESKTOP_BUNDLE, ...rest]);
+  if (choice.host === 'desktop' && found.electronBinary !== null) {
+    // The folder, not the file: Electron reads the app's name and version from its package.json.
+    process.exitCode = await run(found.electronBinary, [ROOT, ...rest]);
+    if (process.exitCode !== 0)
+      tell('The window ended with an error. "npm run serve" runs Leeward in your browser.');
     return;
   }
   // In this process, so that a signal and the exit code are the host's own.

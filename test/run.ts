@@ -29,6 +29,7 @@ const checks: [label: string, tool: string, args: string[]][] = [
   ['lint', 'eslint', ['.', '--max-warnings', '0']],
   ['types: contract', 'tsc', ['-p', 'src-main/contract']],
   ['types: core', 'tsc', ['-p', 'src-main']],
+  ['types: preload', 'tsc', ['-p', 'src-main/electron']],
   ['types: tests', 'tsc', ['-p', 'test']],
   [
     'types: renderer',
@@ -37,6 +38,7 @@ const checks: [label: string, tool: string, args: string[]][] = [
   ],
   ['build: renderer', 'vite', ['build', '--logLevel', 'warn']],
   ['build: core', 'vite', ['build', '--config', 'vite.main.config.ts', '--logLevel', 'warn']],
+  ['build: preload', 'vite', ['build', '--config', 'vite.preload.config.ts', '--logLevel', 'warn']],
 ];
 
 let passed = 0;

@@ -1,20 +1,55 @@
 import { describe, expect, it } from 'vitest';
-import { chooseHost, needsBuild, nodeProblem } from '../../src-main/launch-plan.ts';
+import {
+  chooseHost,
+  needsBuild,
+  nodeProblem,
+  wantsElectron,
+  windowProblem,
+} from '../../src-main/launch-plan.ts';
+
+const binary = '/app/node_modules/electron/dist/electron';
+const able = { mode: 'start', electronBinary: binary, desktopBundle: true, windowProblem: null } as const;
 
 describe('chooseHost', () => {
-  const binary = '/app/node_modules/electron/dist/electron';
   it.each([
-    [{ mode: 'start', electronBinary: binary, desktopBundle: true }, 'desktop', 'Electron is installed'],
-    [{ mode: 'start', electronBinary: null, desktopBundle: true }, 'browser', 'Electron is not installed'],
-    [{ mode: 'start', electronBinary: binary, desktopBundle: false }, 'browser', 'no desktop window'],
-    [{ mode: 'start', electronBinary: null, desktopBundle: false }, 'browser', 'no desktop window'],
-    [{ mode: 'serve', electronBinary: binary, desktopBundle: true }, 'browser', 'as asked'],
-    [{ mode: 'serve', electronBinary: null, desktopBundle: false }, 'browser', 'as asked'],
+    [able, 'desktop', 'its own window'],
+    [{ ...able, electronBinary: null }, 'browser', 'Electron is not installed'],
+    [{ ...able, desktopBundle: false }, 'browser', 'not built'],
+    [{ ...able, windowProblem: 'there is no display here.' }, 'browser', 'no display'],
+    [{ ...able, mode: 'serve' }, 'browser', 'as asked'],
+    [{ ...able, mode: 'serve', electronBinary: null }, 'browser', 'as asked'],
   ] as const)('%j gives %s', (facts, host, why) => {
     const choice = chooseHost(facts);
     expect(choice.host).toBe(host);
     expect(choice.why).toContain(why);
     expect(choice.why).not.toContain('\n');
+  });
+});
+
+describe('wantsElectron', () => {
+  it.each([
+    [able, false],
+    [{ ...able, electronBinary: null }, true],
+    [{ ...able, electronBinary: null, mode: 'serve' }, false],
+    [{ ...able, electronBinary: null, windowProblem: 'there is no display here.' }, false],
+  ] as const)('%j: %s', (facts, wanted) => {
+    expect(wantsElectron(facts)).toBe(wanted);
+  });
+});
+
+describe('windowProblem', () => {
+  it.each([
+    ['linux', {}, 1000, 'no display'],
+    ['linux', { DISPLAY: '' }, 1000, 'no display'],
+    ['linux', { DISPLAY: ':0' }, 0, 'not root'],
+    ['linux', { DISPLAY: ':0' }, 1000, null],
+    ['linux', { WAYLAND_DISPLAY: 'wayland-0' }, 1000, null],
+    ['darwin', {}, 501, null],
+    ['win32', {}, null, null],
+  ] as const)('%s %j as %s: %s', (platform, env, userId, problem) => {
+    const found = windowProblem(platform, env, userId);
+    if (problem === null) expect(found).toBeNull();
+    else expect(found).toContain(problem);
   });
 });
 

@@ -1,5 +1,7 @@
 import { fork, type ChildProcess } from 'node:child_process';
+import { statSync } from 'node:fs';
 
+import { basename } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { BrowserContext, CDPSession, Page, Route } from 'playwright-core';
 import { type FrameFacts, Link, type Message } from './link.ts';
@@ -42,6 +44,8 @@ export class DesktopProcess {
   answerBox: (options: object) => number = () => 1;
   readonly exited: Promise<number | null>;
   stderr = '';
+  /** Messages that main has sent to frames. */
+  posted = 0;
   readonly #loads: { load: Load; done: () => void }[] = [];
   readonly #waiters: (() => void)[] = [];
   readonly #pages = new Map<number, WindowPage>();
@@ -83,9 +87,10 @@ export class DesktopProcess {
         }),
     );
     link.handle('window.close', ({ id }: { id: number }) => this.#pages.get(id)?.close() ?? true);
-    link.handle('frame.post', ({ windowId, ...value }: { windowId: number }) =>
-      this.#pages.get(windowId)?.tell('post', value),
-    );
+    link.handle('frame.post', ({ windowId, ...value }: { windowId: number }) => {
+      this.posted += 1;
+      this.#pages.get(windowId)?.tell('post', value);
+    });
     for (const [type, name] of [
       ['port.message', 'portMessage'],
       ['port.close', 'portClose'],
@@ -129,6 +134,41 @@ export class DesktopProcess {
   /** The message that a frame of a window sends to main. */
   sendFrom(windowId: number, frame: FrameFacts | null, channel: string, message: unknown = null): void {
     this.link.notify('ipc.message', { windowId, frame, channel, message });
+  }
+
+  /** From now on a file of this name and size in the page is the one at `path`, as after a drop from outside. */
+  async backFile(path: string): Promise<void> {
+    const entry = JSON.stringify([`${basename(path)}:${statSync(path).size}`, path]);
+    for (const page of this.#pages.values()) await page.evaluate(`__standIn.paths.set(...${entry})`);
+  }
+
+  /**
+   * Calls the core from inside the page, on a port of its own.
+   * The page's port is replaced by it and asked for again by the page.
+   */
+  async callFromPage(page: Page, path: readonly string[], input: unknown): Promise<unknown> {
+    const frame = JSON.stringify({ i: '1', p: { u: `/${path.join('/')}`, b: { json: input } } });
+    const answer = await page.evaluate(
+      ({ call, hello }) =>
+        new Promise<string>((resolve) => {
+          const take = (event: MessageEvent) => {
+            const [port] = event.ports;
+            if (event.data !== 'leeward:port' || !port) return;
+            event.stopImmediatePropagation();
+            window.removeEventListener('message', take, true);
+            port.onmessage = ({ data }) => {
+              const text = String(data);
+              if (text.includes('"ready"')) port.postMessage(call);
+              else resolve(text);
+            };
+            port.postMessage(hello);
+          };
+          window.addEventListener('message', take, true);
+          void window.leeward?.();
+        }),
+      { call: frame, hello: JSON.stringify({ leeward: 'hello', protocol: 1 }) },
+    );
+    return (JSON.parse(answer) as { p: { b?: { json?: unknown } } }).p.b?.json;
   }
 
   /** Quits as the menu does. */
@@ -302,3 +342,9 @@ type PreloadMessage =
   | { type: 'ipc.invoke'; value: { id: number; channel: string; message: unknown } }
   | { type: 'ipc.message'; value: { channel: string; message: unknown } }
   | { type: 'port.message' | 'port.closed'; value: { id: number } };
+
+declare global {
+  interface Window {
+    readonly leeward?: (files?: readonly File[]) => Promise<string[]>;
+  }
+}

@@ -21,6 +21,7 @@ import { servePorts, type Ports } from './electron/ports.ts';
 import { serveAssets } from './electron/protocol.ts';
 import { followTheme, installMenu, watchAnswers, watchPower } from './electron/system.ts';
 import { createWindow, showWindow } from './electron/window.ts';
+import { createOpened } from './opened.ts';
 import type { Platform } from './platform.ts';
 import { openModelFolders } from './server/platform.ts';
 
@@ -44,26 +45,11 @@ let ports: Ports | null = null;
 let show = () => {};
 /** Files that came before there was an app to take them. */
 const early = modelFilesIn(ownArguments(), process.cwd());
-/** Everything that was opened, in order; closed in reverse, whatever fails. */
-const opened: (() => unknown)[] = [];
-let closing: Promise<void> | null = null;
-
-async function closeOpened(): Promise<void> {
-  const errors: unknown[] = [];
-  for (const close of opened.splice(0).reverse()) {
-    try {
-      await close();
-    } catch (error) {
-      errors.push(error);
-    }
-  }
-  if (errors.length > 0) throw errors[0];
-}
-const closeAll = () => (closing ??= closeOpened());
+const opened = createOpened();
 
 function openFiles(paths: string[]): void {
   if (app === null) early.push(...paths);
-  else if (paths.length > 0) void app.models.open(paths);
+  else if (paths.length > 0) app.models.open(paths).catch(() => {});
 }
 
 function openWindow(core: App, log: Platform['log']): void {
@@ -74,7 +60,7 @@ function openWindow(core: App, log: Platform['log']): void {
       allowFiles: async (paths) => (await core.models.allow(paths)).map(({ fileId }) => fileId),
       log,
     });
-    closeWithSession(created, closeAll);
+    closeWithSession(created, opened.closeAll);
     created.on('closed', () => (window = null));
   });
 }
@@ -83,12 +69,12 @@ async function start(): Promise<void> {
   const session = await whenReady();
   const assets = loadAssets(RENDERER_LIST, RENDERER_DIR);
   const folder = acquireDataFolder(options.dataDir, { address: null });
-  opened.push(() => folder.release());
+  opened.add(() => folder.release());
   const platform = createDesktopPlatform(options.dataDir, openModelFolders(options));
   const log = platform.log.bind(platform);
   const core = await createApp(platform);
-  opened.push(core.close);
-  opened.push(() => Promise.race([ports?.closed(), setTimeout(LAST_WORDS_MS, undefined, { ref: false })]));
+  opened.add(core.close);
+  opened.add(() => Promise.race([ports?.closed(), setTimeout(LAST_WORDS_MS, undefined, { ref: false })]));
   app = core;
   guardAllContents(log);
   guardSession(session, log);
@@ -103,14 +89,21 @@ async function start(): Promise<void> {
   log('desktop.ready');
 }
 
+async function fail(error: unknown): Promise<void> {
+  showStartFailure(error, options.dataDir);
+  await opened.closeAll().catch(() => {});
+  exit(1);
+}
+
 listenForOpen({ onShow: () => show(), onFiles: openFiles });
-if (prepare(options)) {
-  closeBeforeQuit(closeAll);
-  start().catch(async (error: unknown) => {
-    showStartFailure(error, options.dataDir);
-    await closeAll().catch(() => {});
-    exit(1);
-  });
-} else {
-  exit(0);
+try {
+  // All of this before Electron is ready: in the first task, without waiting for anything.
+  if (prepare(options)) {
+    closeBeforeQuit(opened.closeAll);
+    start().catch(fail);
+  } else {
+    exit(0);
+  }
+} catch (error) {
+  void fail(error);
 }

@@ -54,12 +54,18 @@ export function showStartFailure(error: unknown, dataDir: string): void {
   dialog.showErrorBox(texts.failure.title, startFailureText(error, dataDir));
 }
 
+/** What making or opening a folder fails with. */
+const FOLDER_CODES = new Set(['EACCES', 'EEXIST', 'ENOTDIR', 'EPERM', 'EROFS']);
+
 function startFailureText(error: unknown, dataDir: string): string {
   const code = isAppError(error) ? error.code : null;
   if (code === 'data_folder_in_use') return texts.failure.inUse(dataDir);
   if (code === 'store_newer') return texts.failure.newer(dataDir);
   if (code === 'store_damaged') return texts.failure.damaged(dataDir);
-  return code === 'store_failed' ? texts.failure.folder(dataDir) : texts.failure.other;
+  const isFolder =
+    code === 'store_failed' ||
+    (error instanceof Error && 'code' in error && FOLDER_CODES.has(String(error.code)));
+  return isFolder ? texts.failure.folder(dataDir) : texts.failure.other;
 }
 
 /** Tells that the settings could not be read and where the file is now. */

@@ -1,4 +1,5 @@
-import { join, resolve } from 'node:path';
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
 import { app, type BrowserWindow, session, type Session } from 'electron';
 import type { DesktopOptions } from './arguments.ts';
 import { modelFilesIn } from './arguments.ts';
@@ -15,12 +16,16 @@ export function ownArguments(argv: readonly string[] = process.argv): string[] {
 /**
  * Everything that Electron takes before it is ready only. Chromium's own files go into the data folder, so
  * that one folder holds all there is and two data folders are two apps.
+ * @throws NodeJS.ErrnoException when the data folder cannot be made
  * @returns false when another process runs this data folder: it has been told, and this one must end
  */
 export function prepare({ dataDir }: DesktopOptions): boolean {
   app.enableSandbox();
   registerAppScheme();
-  app.setPath('userData', join(resolve(dataDir), 'window'));
+  const profile = join(dataDir, 'window');
+  // Electron takes no folder that is not there.
+  mkdirSync(profile, { recursive: true, mode: 0o700 });
+  app.setPath('userData', profile);
   return app.requestSingleInstanceLock();
 }
 

@@ -4,6 +4,7 @@ import type { Browser, BrowserContext, BrowserContextOptions, Page } from 'playw
 import { afterAll, beforeAll, expect, test as base, vi } from 'vitest';
 import type { AppClient, Model } from '../../src-main/contract/index.ts';
 import { appFolders, startApp, type AppProcess } from '../support/app-process.ts';
+import { startDesktopApp, type DesktopApp } from '../support/desktop-process.ts';
 import { launchBrowser } from '../support/browser.ts';
 import {
   plainScript,
@@ -15,6 +16,9 @@ import { connectSocket } from '../support/socket-client.ts';
 import { AppPage } from './app-page.ts';
 
 // Browser specs against the build in out/ (`npm run build` first): the app as it ships, a real engine, scripted models.
+
+/** Which host the specs run on: the browser host, or the desktop's built main through the Electron stand-in. */
+export const HOST = process.env['LEEWARD_E2E_HOST'] === 'desktop' ? 'desktop' : 'browser';
 
 const RESULTS = 'test-results';
 /** Two cores carry an engine, a browser and the test: a state may take this long to show, ms. */
@@ -42,14 +46,16 @@ export interface Ready {
 export class Stage {
   readonly folders = appFolders();
   readonly #browser: Browser;
+  readonly #skip: (reason: string) => void;
   readonly #apps: AppProcess[] = [];
   readonly #contexts: BrowserContext[] = [];
   readonly #cleanups: (() => void)[] = [];
   readonly #problems: string[] = [];
   readonly #allowed: RegExp[] = [];
 
-  constructor(browser: Browser) {
+  constructor(browser: Browser, skip: (reason: string) => void) {
     this.#browser = browser;
+    this.#skip = skip;
   }
 
   /** Writes a scripted model into the allowed folder. */
@@ -59,13 +65,15 @@ export class Stage {
 
   /** Starts the app on this test's folders; a second call after a stop finds the first one's data. */
   async start(args: string[] = []): Promise<AppProcess> {
-    const app = await startApp(this.folders, { args });
+    const app =
+      HOST === 'desktop' ? await startDesktopApp(this.folders, args) : await startApp(this.folders, { args });
     this.#apps.push(app);
     return app;
   }
 
   /** A client on the wire, beside the page. */
   async connect(app: AppProcess): Promise<AppClient> {
+    if (isDesktop(app)) return app.desktop.side.client;
     const { client, close } = await connectSocket(app.url);
     this.#cleanups.push(close);
     return client;
@@ -103,7 +111,7 @@ export class Stage {
     context.setDefaultTimeout(PATIENCE_MS);
     await context.tracing.start({ snapshots: true, screenshots: false });
     await this.#watch(context);
-    return this.openTab(context, app);
+    return isDesktop(app) ? new AppPage(await app.desktop.open(context)) : this.openTab(context, app);
   }
 
   /** A page of somebody else in the same browser: nothing that it does is forbidden to it. */
@@ -118,6 +126,7 @@ export class Stage {
 
   /** One more tab of a profile. */
   async openTab(context: BrowserContext, app: AppProcess): Promise<AppPage> {
+    if (HOST === 'desktop') this.#skip('the desktop has one window: no second tab');
     const page = await context.newPage();
     await page.goto(app.url);
     return new AppPage(page);
@@ -184,6 +193,8 @@ export class Stage {
   }
 }
 
+const isDesktop = (app: AppProcess): app is DesktopApp => 'desktop' in app;
+
 /** Adds a file of the allowed folder to the library, over the contract. */
 export async function addFile(client: AppClient, fileName: string): Promise<Model> {
   const files = await client.models.files();
@@ -223,8 +234,8 @@ afterAll(() => browser.close());
 
 /** `test` with a {@link Stage} for each test. */
 export const test = base.extend<{ stage: Stage }>({
-  stage: async ({ task }, use) => {
-    const stage = new Stage(browser);
+  stage: async ({ task, skip }, use) => {
+    const stage = new Stage(browser, skip);
     await use(stage);
     const name = `${task.file.name}-${task.name}`.replace(/^.*\//, '').replace(/[^a-z0-9]+/gi, '-');
     const problems = await stage.end(name.slice(0, 100), task.result?.state === 'fail');

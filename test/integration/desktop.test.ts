@@ -1,5 +1,5 @@
 import { fork } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Browser, Page } from 'playwright-core';
@@ -461,14 +461,15 @@ describe('the system', () => {
 
   it('asks before it opens an address, shows it whole, and refuses what starts programs', async () => {
     const script = plainScript;
-    const { app, page } = await openWithModel(script);
+    const { app, view } = await openWithModel(script);
+    await view.firstRun.waitFor();
     const boxes: { detail?: string; defaultId?: number }[] = [];
     let answer = 1;
     app.answerBox = (options) => {
       boxes.push(options);
       return answer;
     };
-    const open = (address: string) => app.callFromPage(page, ['system', 'openExternal'], { address });
+    const open = (address: string) => app.side.client.system.openExternal({ address });
     expect(await open('https://example.com/a?b=c#d')).toEqual({ opened: false });
     expect(boxes[0]).toMatchObject({ detail: 'https://example.com/a?b=c#d', defaultId: 1, cancelId: 1 });
     answer = 0;
@@ -482,10 +483,10 @@ describe('the system', () => {
 
   it('native parts follow the theme', async () => {
     const { app } = startDesktop();
-    const { page, view } = await openWindow(app);
+    const { view } = await openWindow(app);
     await view.firstRun.waitFor();
     expect(await app.seen('theme')).toBe('system');
-    await app.callFromPage(page, ['settings', 'update'], { theme: 'dark' });
+    await app.side.client.settings.update({ theme: 'dark' });
     expect(await app.seen('theme', (theme) => theme === 'dark')).toBe('dark');
   });
 
@@ -500,6 +501,14 @@ describe('the system', () => {
       content: expect.stringContaining(folders.dataDir) as string,
     });
     expect(app.windows).toEqual([]);
+
+    const file = join(folders.root, 'a file');
+    writeFileSync(file, '');
+    const other = new DesktopProcess(['--data-dir', file]);
+    expect(await other.exited).toBe(1);
+    expect(other.recorded.find(({ what }) => what === 'errorBox')?.value).toMatchObject({
+      content: expect.stringContaining('cannot be used') as string,
+    });
   });
 
   it('the end of the session and of the system is a quit in order', async () => {

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, watch, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, renameSync, rmSync, watch, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { link } from './process-link.ts';
 import { preventable, strict, StrictEmitter } from './strict.ts';
@@ -72,8 +72,8 @@ class App extends StrictEmitter {
   /** "Overrides the path to a special directory or file associated with name." */
   setPath(name: string, path: string): void {
     if (name !== 'userData') throw new Error(`The Electron stand-in has no path ${name}.`);
-    // "If the path specifies a directory that does not exist, an Error is thrown" was lifted for userData:
-    // Chromium makes it when it starts.
+    // "If the path specifies a directory that does not exist, an Error is thrown."
+    if (!existsSync(path)) throw new Error(`Failed to set path: ${path} does not exist`);
     this.#paths.set(name, path);
   }
 
@@ -89,7 +89,6 @@ class App extends StrictEmitter {
    */
   requestSingleInstanceLock(): boolean {
     const dir = this.getPath('userData');
-    mkdirSync(dir, { recursive: true });
     const lock = join(dir, 'SingletonLock.json');
     const note = join(dir, 'SecondInstance.json');
     try {

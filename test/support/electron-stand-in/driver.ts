@@ -4,7 +4,9 @@ import { statSync } from 'node:fs';
 import { basename } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { BrowserContext, CDPSession, Page, Route } from 'playwright-core';
+import { PORT_CHANNEL } from '../../../src-main/contract/host-channels.ts';
 import { type FrameFacts, Link, type Message } from './link.ts';
+import { SideClient } from './side-client.ts';
 import { BINDING, ISOLATED_WORLD, isolatedWorld, MAIN_WORLD } from './page-world.ts';
 
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
@@ -49,6 +51,12 @@ export class DesktopProcess {
   readonly #loads: { load: Load; done: () => void }[] = [];
   readonly #waiters: (() => void)[] = [];
   readonly #pages = new Map<number, WindowPage>();
+  #askedBySide: ((portId: number) => void) | null = null;
+  /** A client beside the page. */
+  readonly side = new SideClient(
+    (id, data) => this.link.notify('port.message', { id, data }),
+    () => this.#askForPort(),
+  );
 
   constructor(args: readonly string[], env: Record<string, string> = {}) {
     this.child = fork(ROOT, [...args], {
@@ -87,20 +95,45 @@ export class DesktopProcess {
         }),
     );
     link.handle('window.close', ({ id }: { id: number }) => this.#pages.get(id)?.close() ?? true);
-    link.handle('frame.post', ({ windowId, ...value }: { windowId: number }) => {
+    link.handle('frame.post', ({ windowId, ...value }: { windowId: number; ports: number[] }) => {
       this.posted += 1;
-      this.#pages.get(windowId)?.tell('post', value);
+      const [port] = value.ports;
+      if (this.#askedBySide && port !== undefined) this.#askedBySide(port);
+      else this.#pages.get(windowId)?.tell('post', value);
     });
-    for (const [type, name] of [
-      ['port.message', 'portMessage'],
-      ['port.close', 'portClose'],
-    ] as const) {
-      link.handle(type, (value: object) => {
-        for (const page of this.#pages.values()) page.tell(name, value);
-      });
-    }
+    link.handle('port.message', (value: { id: number; data: unknown }) => {
+      if (!this.side.take(value.id, value.data)) this.#tellAll('portMessage', value);
+    });
+    link.handle('port.close', (value: { id: number }) => {
+      this.side.closed(value.id);
+      this.#tellAll('portClose', value);
+    });
     link.handle('dialog.open', (options: object) => this.pickFiles(options));
     link.handle('dialog.box', (options: object) => this.answerBox(options));
+  }
+
+  #tellAll(name: string, value: object): void {
+    for (const page of this.#pages.values()) page.tell(name, value);
+  }
+
+  /** As the page's own preload does, before there is a page. */
+  async #askForPort(): Promise<number> {
+    await this.ready();
+    const id = await new Promise<number>((resolve) => {
+      this.#askedBySide = resolve;
+      this.sendFrom(1, { origin: APP, url: `${APP}/`, isMain: true }, PORT_CHANNEL);
+    });
+    this.#askedBySide = null;
+    return id;
+  }
+
+  /** Main has made its window and loads the page. */
+  async ready(): Promise<void> {
+    while (this.#loads.length === 0 && this.#pages.size === 0) {
+      if (this.child.exitCode !== null)
+        throw new Error(`main ended with ${this.child.exitCode}: ${this.stderr}`);
+      await new Promise<void>((wake) => this.#waiters.push(wake));
+    }
   }
 
   /** Waits until main loads a page, and opens it in a profile of the browser. */
@@ -113,7 +146,7 @@ export class DesktopProcess {
     const next = this.#loads.shift();
     if (!next) throw new Error('another caller opened the window');
     const { load, done } = next;
-    const window = new WindowPage(load.id, this.link, await context.newPage());
+    const window = new WindowPage(load.id, this.link, await context.newPage(), (id) => this.side.closed(id));
     this.#pages.set(load.id, window);
     await window.start(load);
     done();
@@ -142,35 +175,6 @@ export class DesktopProcess {
     for (const page of this.#pages.values()) await page.evaluate(`__standIn.paths.set(...${entry})`);
   }
 
-  /**
-   * Calls the core from inside the page, on a port of its own.
-   * The page's port is replaced by it and asked for again by the page.
-   */
-  async callFromPage(page: Page, path: readonly string[], input: unknown): Promise<unknown> {
-    const frame = JSON.stringify({ i: '1', p: { u: `/${path.join('/')}`, b: { json: input } } });
-    const answer = await page.evaluate(
-      ({ call, hello }) =>
-        new Promise<string>((resolve) => {
-          const take = (event: MessageEvent) => {
-            const [port] = event.ports;
-            if (event.data !== 'leeward:port' || !port) return;
-            event.stopImmediatePropagation();
-            window.removeEventListener('message', take, true);
-            port.onmessage = ({ data }) => {
-              const text = String(data);
-              if (text.includes('"ready"')) port.postMessage(call);
-              else resolve(text);
-            };
-            port.postMessage(hello);
-          };
-          window.addEventListener('message', take, true);
-          void window.leeward?.();
-        }),
-      { call: frame, hello: JSON.stringify({ leeward: 'hello', protocol: 1 }) },
-    );
-    return (JSON.parse(answer) as { p: { b?: { json?: unknown } } }).p.b?.json;
-  }
-
   /** Quits as the menu does. */
   quit(): Promise<number | null> {
     this.link.notify('app.quit');
@@ -195,8 +199,10 @@ class WindowPage {
   #world: number | null = null;
   #portIds = new Set<number>();
   #expected: string | null = null;
+  readonly #onPortGone: (id: number) => void;
 
-  constructor(id: number, link: Link, page: Page) {
+  constructor(id: number, link: Link, page: Page, onPortGone: (id: number) => void) {
+    this.#onPortGone = onPortGone;
     this.#id = id;
     this.#link = link;
     this.page = page;
@@ -281,13 +287,19 @@ class WindowPage {
       return this.tell('answer', answer);
     }
     if (type === 'ipc.message') this.#link.notify(type, { windowId: this.#id, frame, ...value });
-    else this.#link.notify(type, value);
+    else {
+      if (type === 'port.closed') this.#onPortGone(value.id);
+      this.#link.notify(type, value);
+    }
   }
 
   /** "Emitted when the remote end of a MessagePortMain object becomes disconnected": the document is gone. */
   #documentGone(): void {
     this.#world = null;
-    for (const id of this.#portIds) this.#link.notify('port.closed', { id });
+    for (const id of this.#portIds) {
+      this.#onPortGone(id);
+      this.#link.notify('port.closed', { id });
+    }
     this.#portIds.clear();
   }
 

@@ -30,6 +30,24 @@ export const MAIN_WORLD = `(() => {
       }),
     });
   });
+  // "the close event, which is emitted when the other end of the channel is closed": Electron's own addition.
+  const taken = [];
+  window.addEventListener('message', (event) => {
+    if (event.source !== window || event.data === 'stand-in-bridge') return;
+    for (const port of event.ports) {
+      const index = taken.push(port) - 1;
+      const close = port.close.bind(port);
+      port.close = () => {
+        close();
+        document.dispatchEvent(new CustomEvent('stand-in-closed', { detail: String(index) }));
+      };
+    }
+  }, true);
+  document.addEventListener('stand-in-close', (event) => {
+    event.stopImmediatePropagation();
+    // After what was sent before it.
+    setTimeout(() => taken[Number(event.detail)]?.dispatchEvent(new Event('close')));
+  });
   document.addEventListener('stand-in-bridge', (event) => {
     event.stopImmediatePropagation();
     window.postMessage('stand-in-bridge', '/', [port2]);
@@ -42,6 +60,12 @@ export const isolatedWorld = (preload: string) => `(() => {
   const send = (type, value) => globalThis[${JSON.stringify(BINDING)}](JSON.stringify({ type, value }));
   const listeners = new Map();
   const ports = new Map();
+  /** Ids in the order in which their ports were handed over. */
+  const order = [];
+  document.addEventListener('stand-in-closed', (event) => {
+    const id = order[Number(event.detail)];
+    if (ports.delete(id)) send('port.closed', { id });
+  });
   const waiting = new Map();
   const exposed = new Map();
   let lastInvoke = 0;
@@ -91,14 +115,19 @@ export const isolatedWorld = (preload: string) => `(() => {
       const transferred = ids.map((id) => {
         const { port1, port2 } = new MessageChannel();
         port2.onmessage = ({ data }) => send('port.message', { id, data });
-        port2.addEventListener('close', () => { ports.delete(id); send('port.closed', { id }); });
+        order.push(id);
         ports.set(id, port2);
         return port1;
       });
       listeners.get(channel)?.({ ports: transferred }, message);
     },
     portMessage({ id, data }) { ports.get(id)?.postMessage(data); },
-    portClose({ id }) { ports.get(id)?.close(); ports.delete(id); },
+    portClose({ id }) {
+      ports.get(id)?.close();
+      if (ports.delete(id)) {
+        document.dispatchEvent(new CustomEvent('stand-in-close', { detail: String(order.indexOf(id)) }));
+      }
+    },
   };
   window.addEventListener('message', (event) => {
     if (event.source !== window || event.data !== 'stand-in-bridge') return;

@@ -5,3 +5,5 @@ const AsyncFunction = Object.getPrototypeOf(async () => {}).constructor as new (
 ) => (electron: unknown) => Promise<void>;
 await new AsyncFunction('electron', process.argv[2] ?? '')(electron);
 process.exit(0);
+
+export {};

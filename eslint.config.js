@@ -65,7 +65,7 @@ const rawPrimitives = [
   { selector: "CallExpression[callee.property.name='sendBeacon']", message: 'No network outside privacy/.' },
 ];
 
-function zone({ files, owner, patterns = [], extraNames = [], allowGlobals = false, allowRaw = false }) {
+function zone({ files, owner, patterns = [], allowGlobals = false, allowRaw = false }) {
   const owned = [owner].flat();
   const paths = bans
     .filter((ban) => !ban.owners.some((name) => owned.includes(name)))
@@ -79,7 +79,7 @@ function zone({ files, owner, patterns = [], extraNames = [], allowGlobals = fal
   return {
     files,
     rules: {
-      'no-restricted-imports': ['error', { paths: [...paths, ...extraNames], patterns }],
+      'no-restricted-imports': ['error', { paths, patterns }],
       'no-restricted-globals': allowGlobals ? 'off' : ['error', ...networkGlobals],
       'no-restricted-syntax': ['error', lazyImports, ...(allowRaw ? [] : rawPrimitives)],
     },

@@ -2,6 +2,7 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { createApp } from './app.ts';
 import { acquireDataFolder } from './data-folder.ts';
+import { createOpened } from './opened.ts';
 import { parseServeArguments, USAGE, type ServeOptions } from './server/arguments.ts';
 import { exitCodeOf, sentenceOf, textOf } from './server/failures.ts';
 import { startBrowserHost, type BrowserHost } from './server/http-server.ts';
@@ -20,32 +21,20 @@ const RENDERER_DIR = join(
 /** Sentences go to stderr, so that stdout holds one line of JSON and nothing else when that is asked for. */
 const tell = (sentence: string) => console.error(sentence);
 
-/** Everything that was opened, in order; closed in reverse, whatever fails. */
-const opened: (() => unknown)[] = [];
-const closeAll = async () => {
-  const errors: unknown[] = [];
-  for (const close of opened.splice(0).reverse()) {
-    try {
-      await close();
-    } catch (error) {
-      errors.push(error);
-    }
-  }
-  if (errors.length > 0) throw errors[0];
-};
+const opened = createOpened();
 
 async function start(options: ServeOptions): Promise<void> {
   const files = loadStaticFiles(RENDERER_DIR);
   const modelFolders = openModelFolders(options);
   const folder = acquireDataFolder(options.dataDir, { address: null });
-  opened.push(() => folder.release());
+  opened.add(() => folder.release());
   const platform = createBrowserPlatform(options.dataDir, modelFolders, tell);
   const app = await createApp(platform);
-  opened.push(app.close);
+  opened.add(app.close);
   const token = createToken();
   const log = platform.log.bind(platform);
   const host = await startBrowserHost({ ...options, files, token, serve: app.serve, log });
-  opened.push(host.close);
+  opened.add(host.close);
   folder.setAddress(host.origins[0] ?? null);
   log('serve.ready');
   announce(options, host, token);
@@ -74,12 +63,12 @@ if (parsed.kind === 'help') {
   tell(`${parsed.message}\n\n${USAGE}`);
   process.exitCode = 2;
 } else {
-  onStopRequest(closeAll, (error) => tell(`Leeward did not stop clean: ${textOf(error)}`));
+  onStopRequest(opened.closeAll, (error) => tell(`Leeward did not stop clean: ${textOf(error)}`));
   try {
     await start(parsed.options);
   } catch (error) {
     tell(sentenceOf(error, parsed.options));
-    await closeAll().catch(() => {});
+    await opened.closeAll().catch(() => {});
     process.exit(exitCodeOf(error));
   }
 }

@@ -112,7 +112,6 @@ export const chatTexts = catalogue({
     stopped: 'Stopped',
     interrupted: 'The app was closed while this was being answered',
     maxTokens: 'Ended at the limit of tokens for an answer',
-    contextFull: 'Ended because the context is full',
     empty: 'The model ended without writing anything',
   },
   details: {

@@ -82,6 +82,9 @@ class TimedChat {
   }
 }
 
+/** Tokens per second from the first token's arrival to the last one's: what llama-bench's `tg` times too. */
+const decodeRate = ({ wholeMs, firstChunkMs }: Answer) => ((TOKENS - 1) / (wholeMs - firstChunkMs)) * 1000;
+
 interface Prepared {
   /** Answers the same question again, greedily or with the default sampler. */
   sample(temperature: number): Promise<Answer>;
@@ -123,6 +126,8 @@ function figuresOf(measured: Round[]): Figure[] {
     { name: 'app, default sampler, contract call to last chunk', ...rate('sampled') },
     { name: 'app, greedy, as its message footer says', ...rate('greedyStats') },
     { name: 'app, contract call to first chunk', unit: 'ms', ...summarise(arm(measured, 'firstChunkMs')) },
+    { name: 'greedy, first to last chunk / llama-bench', ...ratio('greedyDecode') },
+    { name: 'default sampler, first to last chunk / llama-bench', ...ratio('sampledDecode') },
     { name: 'greedy app / llama-bench', ...ratio('greedy'), target: { atLeast: 0.97 } },
     { name: 'default sampler app / llama-bench', ...ratio('sampled'), target: { atLeast: 0.93 } },
   ];
@@ -162,6 +167,8 @@ export const row: BenchRow = {
           llamaBench: bench,
           greedy: (TOKENS / greedy.wholeMs) * 1000,
           sampled: (TOKENS / sampled.wholeMs) * 1000,
+          greedyDecode: decodeRate(greedy),
+          sampledDecode: decodeRate(sampled),
           greedyStats: greedy.stats.tokensPerSecond ?? Number.NaN,
           firstChunkMs: greedy.firstChunkMs,
         };

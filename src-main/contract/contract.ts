@@ -24,6 +24,18 @@ import {
 } from './entities.ts';
 import { errorMap } from './errors.ts';
 import { AppEvent } from './events.ts';
+import {
+  CatalogueEntry,
+  Download,
+  Fit,
+  HubModel,
+  HubModelSummary,
+  HubPath,
+  HubRepo,
+  HubRevision,
+  HubSort,
+  Provenance,
+} from './hub.ts';
 
 /** Longer addresses are data, not places. */
 const MAX_ADDRESS_LENGTH = 2_048;
@@ -107,6 +119,11 @@ const conversations = {
   /** Shows the branch that ends below `messageId` (its newest leaf). */
   showBranch: base.input(v.object({ conversationId: Id, messageId: Id })).output(nothing),
   updateSettings: base.input(v.object({ id: Id, settings: v.partial(ConversationSettings) })).output(nothing),
+  /**
+   * The chat that the system asked the app to show since the last call (a notice, the tray).
+   * `conversation.requested` tells of a new one.
+   */
+  takeRequested: base.output(v.object({ conversationId: v.nullable(Id) })),
   saveDraft: base.input(v.object({ id: Id, draft: text })).output(nothing),
   /**
    * Tokens that the next send would put into the context, counted by the loaded model on the rendered
@@ -143,6 +160,98 @@ const models = {
   cancelLoad: base.output(nothing),
   unload: base.output(nothing),
   updateSettings: base.input(v.object({ id: Id, settings: v.partial(ModelSettings) })).output(nothing),
+  /** null for a file that the app did not download. */
+  provenance: base.input(v.object({ id: Id })).output(v.nullable(Provenance)),
+  /**
+   * Hashes a downloaded model again, as an entry of `downloads` with its progress; pieces that changed on this
+   * disk are fetched again when the user resumes it.
+   */
+  verify: base.input(v.object({ id: Id })).output(Download),
+};
+
+const FitOptions = v.object({
+  /** null: what the app would choose. */
+  contextSize: v.nullable(Count),
+  gpuLayers: v.nullable(Count),
+});
+
+const fit = {
+  /** Of a model in the library, from its header. */
+  ofModel: base.input(v.object({ id: Id, ...FitOptions.entries })).output(Fit),
+  /**
+   * Of a file on the hub, from its header: a few hundred KB by ranges, kept for this run.
+   * @throws offline, network_failed, hub_gated, and the header's errors
+   */
+  ofHubFile: base
+    .input(v.object({ repo: HubRepo, revision: HubRevision, path: HubPath, ...FitOptions.entries }))
+    .output(Fit),
+  /** Whether this computer's memory and compute speed are known; measured in the background once. */
+  speed: base.output(
+    v.object({
+      state: v.picklist(['not_measured', 'measuring', 'measured']),
+      /** Bytes a second that one token's weights are read with. */
+      memoryBytesPerSecond: v.nullable(v.number()),
+      measuredAt: v.nullable(TimeMs),
+    }),
+  ),
+};
+
+const hub = {
+  /** Without a request: suggestions that came with the app. */
+  catalogue: base.output(v.array(CatalogueEntry)),
+  /**
+   * GGUF models. `cursor` is that of the page before.
+   * @throws offline, network_failed, hub_rate_limited
+   */
+  search: base
+    .input(
+      v.object({
+        query: v.pipe(v.string(), v.trim(), v.maxLength(200)),
+        author: v.optional(v.nullable(v.pipe(v.string(), v.maxLength(100))), null),
+        licence: v.optional(v.nullable(v.pipe(v.string(), v.maxLength(100))), null),
+        /** Largest parameter count; models that do not state theirs are left out then. */
+        maxParameters: v.optional(v.nullable(Count), null),
+        sort: v.optional(HubSort, 'downloads'),
+        cursor: v.optional(v.nullable(v.pipe(v.string(), v.maxLength(4_096))), null),
+      }),
+    )
+    .output(v.object({ models: v.array(HubModelSummary), cursor: v.nullable(v.string()) })),
+  /**
+   * A model's page by `owner/name`, its web address or `hf:owner/name[:quant]`.
+   * @throws invalid_input for another text, not_found, hub_gated, offline, network_failed, hub_rate_limited
+   */
+  model: base
+    .input(v.object({ address: v.pipe(v.string(), v.trim(), v.maxLength(MAX_ADDRESS_LENGTH)) }))
+    .output(HubModel),
+};
+
+const downloads = {
+  /** Oldest first; those done stay until cleared. */
+  list: base.output(v.array(Download)),
+  /**
+   * Queues a file with all its parts; the same one twice is the first. `allowOnce` lets this one download
+   * through while offline is on.
+   * @throws offline, disk_full with `needBytes` and `freeBytes`, hub_gated, not_found, network_failed
+   */
+  start: base
+    .input(
+      v.object({
+        repo: HubRepo,
+        revision: HubRevision,
+        path: HubPath,
+        allowOnce: v.optional(v.boolean(), false),
+      }),
+    )
+    .output(Download),
+  pause: base.input(v.object({ id: Id })).output(nothing),
+  /** Goes on after a pause or a failure. */
+  resume: base.input(v.object({ id: Id, allowOnce: v.optional(v.boolean(), false) })).output(nothing),
+  /** Ends it. `keep`: what is here stays, and a later start of the same file goes on with it. */
+  cancel: base.input(v.object({ id: Id, keep: v.boolean() })).output(nothing),
+  /** Looks for the part that arrived wrong; may fetch up to the whole file. */
+  search: base.input(v.object({ id: Id })).output(nothing),
+  /** Takes a finished one off the list. */
+  clear: base.input(v.object({ id: Id })).output(nothing),
 };
 
 const engine = {
@@ -178,7 +287,7 @@ const settings = {
 };
 
 /** Every call and event between the core and any client. The single source of truth. */
-export const contract = { system, conversations, models, engine, privacy, settings };
+export const contract = { system, conversations, models, fit, hub, downloads, engine, privacy, settings };
 
 /** The client that every transport gives, derived from the contract. */
 export type AppClient = ContractRouterClient<typeof contract>;

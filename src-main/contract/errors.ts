@@ -29,6 +29,11 @@ const definitions = {
   host_not_allowed: [403, 'The host is not on the list of the purpose.', false],
   network_failed: [502, 'The connection failed.', true],
 
+  hub_gated: [403, 'The model is gated: its terms must be accepted and a token given.', false],
+  hub_rate_limited: [429, 'The hub asks to wait before the next request.', true],
+  checksum_mismatch: [422, 'The file does not match its published hash.', false],
+  file_changed: [409, 'The file on the hub is no longer the one that was begun.', false],
+
   model_not_gguf: [422, 'The file is not a GGUF model.', false],
   model_truncated: [422, 'The model file is shorter than its header says.', false],
   model_malformed: [422, 'The header of the model file is damaged or beyond the limits.', false],

@@ -1,5 +1,6 @@
 import * as v from 'valibot';
 import { Count, EngineState, Id, PrivacyState, Settings } from './entities.ts';
+import { Download } from './hub.ts';
 
 /** What native menus offer and the page carries out. */
 export const HostCommand = v.picklist(['newChat', 'openModel', 'chat', 'models', 'settings', 'shortcuts']);
@@ -36,6 +37,10 @@ export const AppEvent = v.variant('type', [
   }),
   v.object({ type: v.literal('generation.settled'), conversationId: Id, messageId: Id }),
   v.object({ type: v.literal('models.changed') }),
+  /** All of them, at most four times a second. */
+  v.object({ type: v.literal('downloads.changed'), downloads: v.array(Download) }),
+  /** This computer's speed is known, or a measured answer changed what is predicted. */
+  v.object({ type: v.literal('fit.changed') }),
   /** The system asked to open model files: `models.takeOpened` has them. */
   v.object({ type: v.literal('models.opened') }),
   /** A native menu of the host was used. */

@@ -8,6 +8,7 @@ import { entries } from './entries.ts';
 import { createEventBus, type EventBus } from './events.ts';
 import { guardChannel, type RawChannel } from './contract/transport.ts';
 import { createModels, type Models } from './models/models.ts';
+import { openModelSources } from './models/model-sources.ts';
 import type { Platform } from './platform.ts';
 import { createPrivacy } from './privacy/privacy.ts';
 import { createHandler } from './router.ts';
@@ -44,14 +45,16 @@ export async function createApp(platform: Platform): Promise<App> {
   const bus = createEventBus(runId);
   const settings = createSettings({ file: platform.settingsFile, bus, log });
   const store = await openStore({ workerPath: entries.storeWorker, dataDir: platform.paths.dataDir, log });
-  await tidy(store, runId).catch(async (error: unknown) => {
-    await store.close();
-    throw error;
-  });
+  const sources = await tidy(store, runId)
+    .then(() => openModelSources(store, platform))
+    .catch(async (error: unknown) => {
+      await store.close();
+      throw error;
+    });
   const engine = createEngine({ sidecarPath: entries.sidecar, nodeBinary: platform.nodeBinary, log });
   engine.configure({ backend: settings.get().backend });
   const privacy = createPrivacy({ store, settings, bus, sessionId: runId, log });
-  const models = createModels({ store, engine, platform, bus, settings, log });
+  const models = createModels({ store, engine, platform, sources, bus, settings, log });
   const conversations = createConversations({ store, engine, models, settings, bus });
   const handler = createHandler({
     platform,

@@ -23,6 +23,7 @@ import { followTheme, installMenu, watchAnswers, watchPower } from './electron/s
 import { createWindow, showWindow } from './electron/window.ts';
 import { createOpened } from './opened.ts';
 import type { Platform } from './platform.ts';
+import { findOtherApps } from './models/other-apps.ts';
 import { openModelFolders } from './server/platform.ts';
 
 // This file runs from the build only: the page, its list and the preload lie beside it.
@@ -70,7 +71,9 @@ async function start(): Promise<void> {
   const assets = loadAssets(RENDERER_LIST, RENDERER_DIR);
   const folder = acquireDataFolder(options.dataDir, { address: null });
   opened.add(() => folder.release());
-  const platform = createDesktopPlatform(options.dataDir, openModelFolders(options));
+  const modelFolders = openModelFolders(options);
+  const otherApps = await findOtherApps({ env: process.env, home: homedir() });
+  const platform = createDesktopPlatform(options.dataDir, { modelFolders, otherApps });
   const log = platform.log.bind(platform);
   const core = await createApp(platform);
   opened.add(core.close);

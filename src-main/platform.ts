@@ -1,4 +1,5 @@
 import type { Capabilities } from './contract/index.ts';
+import type { OtherAppFolder } from './models/other-apps.ts';
 
 /** A file or folder that the host allowed the core to use, resolved to a real path. */
 export interface AllowedFolder {
@@ -26,12 +27,16 @@ export interface Platform {
     readonly dataDirLabel: string;
     /** Folders whose model files may be used. */
     readonly modelFolders: readonly AllowedFolder[];
+    /** Where other apps keep their models: looked at for their names, used when the user says so. */
+    readonly otherApps: readonly OtherAppFolder[];
   };
   readonly settingsFile: SettingsFile;
   /** Absolute path of the plain Node binary that runs the sidecar. */
   readonly nodeBinary: string;
   /** Opens the host's dialog for GGUF files; paths are real and may be used from now on. */
   pickModelFiles?(): Promise<string[]>;
+  /** Opens the host's dialog for a folder; null when it was cancelled. */
+  pickModelFolder?(): Promise<string | null>;
   /**
    * Shows the whole address and, when the person agrees, opens it in the system's browser.
    * Resolves with whether it was opened; an address that no one may open is refused without a question.

@@ -2,6 +2,7 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { createApp } from './app.ts';
 import { acquireDataFolder } from './data-folder.ts';
+import { findOtherApps } from './models/other-apps.ts';
 import { createOpened } from './opened.ts';
 import { parseServeArguments, USAGE, type ServeOptions } from './server/arguments.ts';
 import { exitCodeOf, sentenceOf, textOf } from './server/failures.ts';
@@ -28,7 +29,8 @@ async function start(options: ServeOptions): Promise<void> {
   const modelFolders = openModelFolders(options);
   const folder = acquireDataFolder(options.dataDir, { address: null });
   opened.add(() => folder.release());
-  const platform = createBrowserPlatform(options.dataDir, modelFolders, tell);
+  const otherApps = await findOtherApps({ env: process.env, home: homedir() });
+  const platform = createBrowserPlatform(options.dataDir, { modelFolders, otherApps }, tell);
   const app = await createApp(platform);
   opened.add(app.close);
   const token = createToken();

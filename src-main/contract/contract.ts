@@ -17,6 +17,8 @@ import {
   ModelFile,
   ModelFolder,
   ModelSettings,
+  OtherApp,
+  OtherAppModels,
   PrivacyState,
   Settings,
   StorageItem,
@@ -119,11 +121,6 @@ const conversations = {
   /** Shows the branch that ends below `messageId` (its newest leaf). */
   showBranch: base.input(v.object({ conversationId: Id, messageId: Id })).output(nothing),
   updateSettings: base.input(v.object({ id: Id, settings: v.partial(ConversationSettings) })).output(nothing),
-  /**
-   * The chat that the system asked the app to show since the last call (a notice, the tray).
-   * `conversation.requested` tells of a new one.
-   */
-  takeRequested: base.output(v.object({ conversationId: v.nullable(Id) })),
   saveDraft: base.input(v.object({ id: Id, draft: text })).output(nothing),
   /**
    * Tokens that the next send would put into the context, counted by the loaded model on the rendered
@@ -141,6 +138,22 @@ const models = {
   folders: base.output(v.array(ModelFolder)),
   /** GGUF files in the allowed folders, split files as one. */
   files: base.output(v.array(ModelFile)),
+  /**
+   * Opens the host's dialog for a folder; its models come into the library, and those that come later. Null when
+   * it was cancelled. Needs `canPickFile`.
+   */
+  pickFolder: base.output(v.nullable(ModelFolder)),
+  /** Takes a folder off that the user let in, and its models off the list; nothing on disk changes. */
+  removeFolder: base.input(v.object({ id: v.string() })).output(nothing),
+  /** Models of LM Studio, Ollama and the Hugging Face cache, looked for now. */
+  otherApps: base.output(v.array(OtherAppModels)),
+  /**
+   * Uses the models of exactly these apps where they lie: their files come into the library, nothing is copied.
+   * Models of an app that is no longer named leave the list. `refused`: files that are no models.
+   */
+  useOtherApps: base
+    .input(v.object({ apps: v.array(OtherApp) }))
+    .output(v.object({ added: Count, refused: Count })),
   /** Opens the host's file dialog; an empty list when it was cancelled. Needs `canPickFile`. */
   pickFiles: base.output(v.array(ModelFile)),
   /**
@@ -217,11 +230,17 @@ const hub = {
     )
     .output(v.object({ models: v.array(HubModelSummary), cursor: v.nullable(v.string()) })),
   /**
-   * A model's page by `owner/name`, its web address or `hf:owner/name[:quant]`.
+   * A model's page by `owner/name`, its web address or `hf:owner/name[:quant]`. `allowOnce` reads it while
+   * offline is on, for a download that the user allowed.
    * @throws invalid_input for another text, not_found, hub_gated, offline, network_failed, hub_rate_limited
    */
   model: base
-    .input(v.object({ address: v.pipe(v.string(), v.trim(), v.maxLength(MAX_ADDRESS_LENGTH)) }))
+    .input(
+      v.object({
+        address: v.pipe(v.string(), v.trim(), v.maxLength(MAX_ADDRESS_LENGTH)),
+        allowOnce: v.optional(v.boolean(), false),
+      }),
+    )
     .output(HubModel),
 };
 

@@ -194,12 +194,32 @@ export const ModelFile = v.object({
 });
 export type ModelFile = v.InferOutput<typeof ModelFile>;
 
+/** Other programs whose model files can be used where they lie. */
+export const OtherApp = v.picklist(['lm_studio', 'ollama', 'hugging_face']);
+export type OtherApp = v.InferOutput<typeof OtherApp>;
+
+/** Models of another app that were found on this computer. */
+export const OtherAppModels = v.object({
+  app: OtherApp,
+  /** For a person: home shortened to `~`. */
+  path: v.string(),
+  modelCount: Count,
+  sizeBytes: Bytes,
+  /** Its models are in the library. */
+  inUse: v.boolean(),
+});
+export type OtherAppModels = v.InferOutput<typeof OtherAppModels>;
+
 export const ModelFolder = v.object({
   id: v.string(),
   label: v.string(),
   /** For a person: home shortened to `~`. */
   path: v.string(),
   available: v.boolean(),
+  /** Whose folder it is; null for one that the user let in. */
+  app: v.nullable(OtherApp),
+  /** The user let it in and may take it off; the others come from the host. */
+  removable: v.boolean(),
 });
 export type ModelFolder = v.InferOutput<typeof ModelFolder>;
 
@@ -291,6 +311,24 @@ export const PrivacyState = v.object({
 });
 export type PrivacyState = v.InferOutput<typeof PrivacyState>;
 
+/** Where models are looked for: an https origin, or a mirror on this computer. Kept without the last slash. */
+export const HubEndpoint = v.pipe(
+  v.string(),
+  v.trim(),
+  v.maxLength(200),
+  v.regex(/^(?:https:\/\/[\w.-]+|http:\/\/(?:127\.0\.0\.1|\[::1\]|localhost))(?::\d{1,5})?\/?$/iu),
+  v.transform((address) => address.replace(/\/$/u, '').toLowerCase()),
+);
+
+/** A web proxy as `http://host:port`, without a name and password; empty for none. */
+export const ProxyAddress = v.pipe(
+  v.string(),
+  v.trim(),
+  v.maxLength(200),
+  v.regex(/^(?:https?:\/\/(?:[\w.-]+|\[[\da-f:]+\])(?::\d{1,5})?\/?)?$/iu),
+  v.transform((address) => address.replace(/\/$/u, '').toLowerCase()),
+);
+
 /** All settings that a user can change, the same in every host. */
 export const Settings = v.object({
   theme: v.picklist(['system', 'light', 'dark']),
@@ -314,6 +352,8 @@ export const Settings = v.object({
   offline: v.boolean(),
   offlineSince: v.nullable(TimeMs),
   firstRunDone: v.boolean(),
+  hubEndpoint: HubEndpoint,
+  proxyAddress: ProxyAddress,
   sidebarOpen: v.boolean(),
 });
 export type Settings = v.InferOutput<typeof Settings>;

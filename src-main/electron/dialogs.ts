@@ -22,6 +22,21 @@ export async function pickModelFiles(): Promise<string[]> {
   return canceled ? [] : filePaths;
 }
 
+/** The system's dialog for a folder. Null when it was cancelled. */
+export async function pickModelFolder(): Promise<string | null> {
+  const { title, button } = texts.pickFolder;
+  const options: Electron.OpenDialogOptions = {
+    title,
+    buttonLabel: button,
+    properties: ['openDirectory', 'dontAddToRecent'],
+  };
+  const [window] = BrowserWindow.getAllWindows();
+  const { canceled, filePaths } = window
+    ? await dialog.showOpenDialog(window, options)
+    : await dialog.showOpenDialog(options);
+  return canceled ? null : (filePaths[0] ?? null);
+}
+
 /** Shows the whole address and opens it in the system's browser once the person agrees. */
 export async function openExternal(raw: string): Promise<boolean> {
   const address = externalAddress(raw);

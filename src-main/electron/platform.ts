@@ -1,9 +1,9 @@
 import { join } from 'node:path';
 import { app } from 'electron';
 import { shortPath } from '../models/short-path.ts';
-import type { AllowedFolder, Platform } from '../platform.ts';
+import type { Platform } from '../platform.ts';
 import { createLogger } from '../server/logger.ts';
-import { openExternal, pickModelFiles, showSettingsBroken } from './dialogs.ts';
+import { openExternal, pickModelFiles, pickModelFolder, showSettingsBroken } from './dialogs.ts';
 import { nodeBinaryPath } from './node-binary.ts';
 import { openDesktopSettingsFile } from './settings-file.ts';
 
@@ -11,7 +11,10 @@ import { openDesktopSettingsFile } from './settings-file.ts';
  * What the desktop host provides.
  * @param dataDir exists and is held by this process
  */
-export function createDesktopPlatform(dataDir: string, modelFolders: readonly AllowedFolder[]): Platform {
+export function createDesktopPlatform(
+  dataDir: string,
+  folders: Pick<Platform['paths'], 'modelFolders' | 'otherApps'>,
+): Platform {
   const log = createLogger(join(dataDir, 'logs'));
   return {
     host: 'desktop',
@@ -21,7 +24,7 @@ export function createDesktopPlatform(dataDir: string, modelFolders: readonly Al
       canKeepSecrets: false,
       canOpenExternal: true,
     },
-    paths: { dataDir, dataDirLabel: shortPath(dataDir), modelFolders },
+    paths: { dataDir, dataDirLabel: shortPath(dataDir), ...folders },
     settingsFile: openDesktopSettingsFile(dataDir, (keptAs) => {
       log('settings.broken');
       showSettingsBroken(keptAs);
@@ -34,6 +37,7 @@ export function createDesktopPlatform(dataDir: string, modelFolders: readonly Al
       arch: process.arch,
     }),
     pickModelFiles,
+    pickModelFolder,
     openExternal,
     log,
   };

@@ -3,6 +3,7 @@ import { opendir, realpath, stat } from 'node:fs/promises';
 import { basename, dirname, isAbsolute, join, relative, sep } from 'node:path';
 import { appError, type ModelFolder } from '../contract/index.ts';
 import type { AllowedFolder } from '../platform.ts';
+import { readOllamaStore } from './ollama.ts';
 import { shortPath } from './short-path.ts';
 
 /** Deep enough for every known layout (shared caches nest five deep), and the end of every loop. */
@@ -14,6 +15,14 @@ const PART_NAME = /^(?<stem>.+)-(?<part>\d{5})-of-(?<count>\d{5})\.gguf$/iu;
 /** Projectors for images: no model of their own. */
 const PROJECTOR = /mmproj/iu;
 const MAX_PARTS = 1_000;
+
+/** A place with model files. */
+export interface ModelSource extends AllowedFolder {
+  /** Instead of the folder's own name. */
+  readonly label?: string;
+  /** `ollama`: files have hashes for names, and manifests tell which is which. */
+  readonly layout?: 'folders' | 'ollama';
+}
 
 /** One model on disk: a file, or all parts of a split one. */
 export interface FoundModel {
@@ -27,9 +36,15 @@ export interface FoundModel {
 }
 
 export interface ModelFiles {
-  folders(): Promise<ModelFolder[]>;
-  /** GGUF files in the allowed folders and those that a host dialog gave, split files as one. */
-  list(): Promise<{ fileId: string; found: FoundModel }[]>;
+  folders(): Promise<Pick<ModelFolder, 'id' | 'label' | 'path' | 'available'>[]>;
+  /**
+   * GGUF files in the allowed folders and those that a host dialog gave, split files as one, the same file in two
+   * places once.
+   * @param within ids of the only folders to look into
+   */
+  list(within?: ReadonlySet<string>): Promise<{ fileId: string; found: FoundModel }[]>;
+  /** The name for a person: another app's when the file's own is a hash. */
+  nameOf(path: string): Promise<string>;
   /** Lets files that the user chose in a host dialog or dropped be added; returns their ids in order. */
   allow(paths: readonly string[]): Promise<string[]>;
   /**
@@ -43,13 +58,17 @@ export interface ModelFiles {
   location(path: string): string;
 }
 
-/** Finds model files. Paths go in here and ids come out: a client never names a path. */
-export function createModelFiles(allowed: readonly AllowedFolder[]): ModelFiles {
+/**
+ * Finds model files. Paths go in here and ids come out: a client never names a path.
+ * @param sources asked at each call: the user may allow more while the app runs
+ */
+export function createModelFiles(sources: () => readonly ModelSource[]): ModelFiles {
   // Random for each run, so that an id tells nothing about its path.
   const key = randomBytes(32);
   const pathById = new Map<string, string>();
   const chosenPaths = new Set<string>();
-  const labels = folderLabels(allowed);
+  /** Of files whose own name is a hash. */
+  const nameByPath = new Map<string, string>();
 
   const idOf = (path: string) => {
     const id = createHmac('sha256', key).update(path).digest('base64url').slice(0, 22);
@@ -57,31 +76,51 @@ export function createModelFiles(allowed: readonly AllowedFolder[]): ModelFiles 
     return id;
   };
 
+  const readNamed = async (root: string): Promise<FoundModel[]> =>
+    (await readOllamaStore(root)).map(({ name, path, sizeBytes }) => {
+      nameByPath.set(path, name);
+      return { path, fileName: name, partPaths: [path], sizeBytes };
+    });
+
   const mayUse = async (path: string) => {
     if (chosenPaths.has(path)) return true;
     const real = await realPathOf(path);
     return (
       real !== null &&
-      (await Promise.all(allowed.map((folder) => realPathOf(folder.path)))).some(
+      (await Promise.all(sources().map((folder) => realPathOf(folder.path)))).some(
         (folder) => folder !== null && isInside(folder, real),
       )
     );
   };
 
   return {
-    folders: () =>
-      Promise.all(
-        allowed.map(async ({ id, path }, index) => ({
+    folders: async () => {
+      const folders = sources();
+      const labels = folderLabels(folders);
+      return Promise.all(
+        folders.map(async ({ id, path }, index) => ({
           id,
           label: labels[index] ?? basename(path),
           path: shortPath(path),
           available: (await statOf(path))?.isDirectory() ?? false,
         })),
-      ),
-    async list() {
-      const scanned = await Promise.all(allowed.map(({ path }) => scanFolder(path)));
-      const models = await groupParts([...scanned.flat(), ...chosenPaths]);
-      return models.map((found) => ({ fileId: idOf(found.path), found }));
+      );
+    },
+    async list(within) {
+      const folders = sources().filter(({ id }) => within === undefined || within.has(id));
+      const named = folders.filter(({ layout }) => layout === 'ollama');
+      const plain = folders.filter(({ layout }) => layout !== 'ollama');
+      const scanned = await Promise.all(plain.map(({ path }) => scanFolder(path)));
+      const models = await groupParts([...scanned.flat(), ...(within === undefined ? chosenPaths : [])]);
+      for (const { path } of named) models.push(...(await readNamed(path)));
+      return (await withoutTwins(models)).map((found) => ({ fileId: idOf(found.path), found }));
+    },
+    async nameOf(path) {
+      if (!isGguf(path) && !nameByPath.has(path)) {
+        const source = sources().find((folder) => isInside(folder.path, path));
+        if (source?.layout === 'ollama') await readNamed(source.path);
+      }
+      return nameByPath.get(path) ?? basename(path);
     },
     async allow(paths) {
       const ids: string[] = [];
@@ -101,13 +140,16 @@ export function createModelFiles(allowed: readonly AllowedFolder[]): ModelFiles 
       for (const part of found.partPaths) {
         if (!(await mayUse(part))) throw appError('model_file_forbidden', { fileName: basename(part) });
       }
-      return found;
+      return { ...found, fileName: nameByPath.get(found.path) ?? found.fileName };
     },
     parts: findParts,
     location(path) {
-      const index = allowed.findIndex((folder) => isInside(folder.path, path));
-      const folder = allowed[index];
+      const folders = sources();
+      const labels = folderLabels(folders);
+      const index = folders.findIndex((folder) => isInside(folder.path, path));
+      const folder = folders[index];
       if (!folder) return basename(dirname(path)) || sep;
+      if (folder.layout === 'ollama') return labels[index] ?? basename(folder.path);
       const below = relative(folder.path, dirname(path));
       return [labels[index] ?? basename(folder.path), ...below.split(sep).filter(Boolean)].join(' / ');
     },
@@ -121,8 +163,9 @@ export function isInside(folder: string, path: string): boolean {
 }
 
 /** Last path segments that tell the folders apart. */
-function folderLabels(folders: readonly AllowedFolder[]): string[] {
-  return folders.map(({ path }) => {
+function folderLabels(folders: readonly ModelSource[]): string[] {
+  return folders.map(({ path, label }) => {
+    if (label !== undefined) return label;
     const twins = folders.filter((other) => basename(other.path) === basename(path));
     return twins.length > 1 ? join(basename(dirname(path)), basename(path)) : basename(path) || path;
   });
@@ -203,6 +246,22 @@ async function groupParts(paths: readonly string[]): Promise<FoundModel[]> {
     models.set(first, { path: first, fileName: basename(first), partPaths, sizeBytes });
   }
   return [...models.values()];
+}
+
+/** The same for every name of one file. Where the system gives a file no number, its path tells it apart. */
+export async function fileKey(path: string): Promise<string> {
+  const stats = await statOf(path);
+  return stats && stats.ino !== 0 ? `${stats.dev}:${stats.ino}` : path;
+}
+
+/** Keeps the first of files that are one file under several names (hard links, links of a cache). */
+async function withoutTwins(models: readonly FoundModel[]): Promise<FoundModel[]> {
+  const kept = new Map<string, FoundModel>();
+  for (const model of models) {
+    const key = await fileKey(model.path);
+    if (!kept.has(key)) kept.set(key, model);
+  }
+  return [...kept.values()];
 }
 
 /** All parts that a file's name speaks of; the file alone when it names no part. */

@@ -1,6 +1,5 @@
 import { randomUUID } from 'node:crypto';
 import { stat } from 'node:fs/promises';
-import { basename } from 'node:path';
 import {
   appError,
   errorCodeOf,
@@ -9,6 +8,8 @@ import {
   type ModelFile,
   type ModelFolder,
   type ModelSettings,
+  type OtherApp,
+  type OtherAppModels,
 } from '../contract/index.ts';
 import type { Engine, LoadRequest } from '../engine/api.ts';
 import { entries } from '../entries.ts';
@@ -16,8 +17,11 @@ import type { EventBus } from '../events.ts';
 import type { Platform } from '../platform.ts';
 import type { SettingsService } from '../settings/settings.ts';
 import type { StoreClient, StoredModel } from '../store/api.ts';
+import { createFolderLibrary } from './folder-library.ts';
 import { createHeaderReader } from './gguf-header.ts';
 import { createModelFiles, type FoundModel } from './model-files.ts';
+import type { ModelSources } from './model-sources.ts';
+import { watchFolders } from './watch-folders.ts';
 import { readerOfFiles, type ModelHeader, type ReadHeader } from './model-header.ts';
 import { createModelLoader } from './model-loader.ts';
 import { modelName } from './model-text.ts';
@@ -31,6 +35,13 @@ export interface Models {
   files(): Promise<ModelFile[]>;
   /** @throws invalid_input when the host has no file dialog */
   pickFiles(): Promise<ModelFile[]>;
+  /** @throws invalid_input when the host has no folder dialog */
+  pickFolder(): Promise<ModelFolder | null>;
+  /** @throws not_found for a folder that the user did not let in */
+  removeFolder(id: string): Promise<void>;
+  otherApps(): Promise<OtherAppModels[]>;
+  /** Brings the models of exactly these apps into the library, where they lie. */
+  useOtherApps(apps: readonly OtherApp[]): Promise<{ added: number; refused: number }>;
   /** Files that a host lets in by a drop; the renderer gets their ids. */
   allow(paths: readonly string[]): Promise<ModelFile[]>;
   /** Files that the system asks the app to open: let in, and kept until the page takes them. */
@@ -67,9 +78,10 @@ export interface Models {
 }
 
 interface ModelsOptions {
-  store: Pick<StoreClient, 'models'>;
+  store: Pick<StoreClient, 'models' | 'modelFolders'>;
   engine: Pick<Engine, 'state' | 'onState' | 'load' | 'unload'>;
-  platform: Pick<Platform, 'paths' | 'pickModelFiles'>;
+  platform: Pick<Platform, 'pickModelFiles' | 'pickModelFolder'>;
+  sources: ModelSources;
   bus: EventBus;
   settings: SettingsService;
   log: Platform['log'];
@@ -84,8 +96,8 @@ const KEPT_HEADERS = 8;
 const FILE_CLOCK_MS = 2_000;
 
 export function createModels(options: ModelsOptions): Models {
-  const { store, engine, platform, bus, settings, log } = options;
-  const files = createModelFiles(platform.paths.modelFolders);
+  const { store, engine, platform, sources, bus, settings, log } = options;
+  const files = createModelFiles(() => sources.list());
   const worker = createHeaderReader(entries.ggufWorker);
   const headers = createCheckedHeaders(options.readHeader ?? readerOfFiles(worker));
   const changed = () => bus.emit({ type: 'models.changed' });
@@ -97,7 +109,13 @@ export function createModels(options: ModelsOptions): Models {
       () => false,
     );
     const lastLoadCrashed = row.lastLoadCrashed && loader.loadingId() !== row.id;
-    return { ...facts, lastLoadCrashed, fileName: basename(path), location: files.location(path), available };
+    return {
+      ...facts,
+      lastLoadCrashed,
+      fileName: await files.nameOf(path),
+      location: files.location(path),
+      available,
+    };
   };
 
   const toFiles = async (wanted?: ReadonlySet<string>): Promise<ModelFile[]> => {
@@ -116,6 +134,52 @@ export function createModels(options: ModelsOptions): Models {
   const allow = async (paths: readonly string[]) => toFiles(new Set(await files.allow(paths)));
 
   const opened: ModelFile[] = [];
+
+  const addFound = async (found: FoundModel): Promise<Model> => {
+    const header = await headers.of(found);
+    const row = await store.models.upsert(newRow(found, header));
+    changed();
+    if (settings.get().defaultModelId === null) settings.update({ defaultModelId: row.id });
+    return toModel(row);
+  };
+
+  const remove = async (id: string) => {
+    await store.models.get({ id });
+    // Its load may still wait for an answer of another model.
+    if (loader.loadingId() === id) await loader.cancel();
+    if (engine.state.modelId === id) await engine.unload();
+    await store.models.remove({ id });
+    changed();
+    if (settings.get().defaultModelId === id) settings.update({ defaultModelId: null });
+  };
+
+  const folders = async (): Promise<ModelFolder[]> =>
+    (await files.folders()).map((folder) => ({
+      ...folder,
+      app: sources.appOf(folder.id),
+      removable: sources.isRemovable(folder.id),
+    }));
+
+  const whole = createFolderLibrary(
+    sources,
+    {
+      rows: () => store.models.list(undefined),
+      hidden: () => store.modelFolders.hidden(undefined),
+      add: addFound,
+      remove,
+    },
+    log,
+  );
+  const refresh = () =>
+    void whole.refresh().catch((error: unknown) => log('models.not_refreshed', { code: errorCodeOf(error) }));
+  const watch = watchFolders(() => {
+    changed();
+    refresh();
+  });
+  const watched = () => watch.set(sources.list().map(({ path }) => path));
+  watched();
+  // What came while the app was closed.
+  refresh();
 
   const loader = createModelLoader(engine, {
     async prepare(id, { retryAfterCrash }) {
@@ -155,7 +219,7 @@ export function createModels(options: ModelsOptions): Models {
       const header = await headers.of(await files.parts(row.path));
       return { model: await toModel(row), ...detailsOf(header) };
     },
-    folders: () => files.folders(),
+    folders,
     files: () => toFiles(),
     allow,
     async open(paths) {
@@ -163,26 +227,40 @@ export function createModels(options: ModelsOptions): Models {
       if (opened.length > 0) bus.emit({ type: 'models.opened' });
     },
     takeOpened: () => opened.splice(0),
+    async pickFolder() {
+      if (!platform.pickModelFolder) throw appError('invalid_input');
+      const path = await platform.pickModelFolder();
+      if (path === null) return null;
+      const { id } = await whole.addFolder(path);
+      watched();
+      changed();
+      return (await folders()).find((folder) => folder.id === id) ?? null;
+    },
+    async removeFolder(id) {
+      await whole.removeFolder(id);
+      watched();
+      changed();
+    },
+    otherApps: () => whole.list(),
+    async useOtherApps(apps) {
+      const result = await whole.use(apps);
+      watched();
+      changed();
+      return result;
+    },
     async pickFiles() {
       if (!platform.pickModelFiles) throw appError('invalid_input');
       return allow(await platform.pickModelFiles());
     },
     async add(fileId) {
       const found = await files.resolve(fileId);
-      const header = await headers.of(found);
-      const row = await store.models.upsert(newRow(found, header));
-      changed();
-      if (settings.get().defaultModelId === null) settings.update({ defaultModelId: row.id });
-      return toModel(row);
+      await store.modelFolders.unhide({ path: found.path });
+      return addFound(found);
     },
     async remove(id) {
-      await store.models.get({ id });
-      // Its load may still wait for an answer of another model.
-      if (loader.loadingId() === id) await loader.cancel();
-      if (engine.state.modelId === id) await engine.unload();
-      await store.models.remove({ id });
-      changed();
-      if (settings.get().defaultModelId === id) settings.update({ defaultModelId: null });
+      const { path } = await store.models.get({ id });
+      await remove(id);
+      await store.modelFolders.hide({ path });
     },
     async load(id, { retryAfterCrash } = {}) {
       await loader.load(id, { retryAfterCrash, supersede: true });
@@ -208,6 +286,8 @@ export function createModels(options: ModelsOptions): Models {
     },
     async close() {
       stopListening();
+      watch.close();
+      await whole.close();
       await loader.close();
       await worker.close();
     },

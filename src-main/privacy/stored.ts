@@ -27,7 +27,7 @@ export async function storedItems({
       return { kind: kindOf(name), path: name, sizeBytes };
     });
   const models = modelFolders.map(async (folder): Promise<StorageItem> => {
-    const found = await createModelFiles([folder]).list();
+    const found = await createModelFiles(() => [folder]).list();
     const sizeBytes = found.reduce((sum, model) => sum + model.found.sizeBytes, 0);
     return { kind: 'models', path: shortPath(folder.path), sizeBytes };
   });

@@ -39,7 +39,7 @@ function folderId(path: string): string {
  */
 export function createBrowserPlatform(
   dataDir: string,
-  modelFolders: readonly AllowedFolder[],
+  folders: Pick<Platform['paths'], 'modelFolders' | 'otherApps'>,
   tell: (sentence: string) => void,
 ): Platform {
   const log = createLogger(join(dataDir, 'logs'));
@@ -51,7 +51,7 @@ export function createBrowserPlatform(
       canKeepSecrets: false,
       canOpenExternal: false,
     },
-    paths: { dataDir, dataDirLabel: shortPath(dataDir), modelFolders },
+    paths: { dataDir, dataDirLabel: shortPath(dataDir), ...folders },
     settingsFile: openSettingsFile(dataDir, (keptAs) => {
       log('settings.broken');
       tell(`The settings file could not be read. It is kept as ${keptAs}, and the defaults are used.`);

@@ -9,6 +9,7 @@ import type {
   Message,
   MessageStatus,
   ModelSettings,
+  OtherApp,
 } from '../contract/index.ts';
 
 /** A row of the model library: what the header said when the file was added, and where the file is. */
@@ -28,6 +29,14 @@ export interface StoredModel {
   lastUsedAt: number | null;
   lastLoadCrashed: boolean;
   settings: ModelSettings;
+}
+
+/** A folder that the user let in. */
+export interface StoredModelFolder {
+  path: string;
+  /** Whose folder it is; null for one that the user picked. */
+  app: OtherApp | null;
+  addedAt: number;
 }
 
 export interface NewMessages {
@@ -109,6 +118,17 @@ export interface StoreApi {
     remove(input: { id: string }): void;
     setLoadOutcome(input: { id: string; crashed: boolean; usedAt: number | null }): void;
     updateSettings(input: { id: string; settings: Partial<ModelSettings> }): void;
+  };
+  modelFolders: {
+    /** Oldest first. */
+    list(input: undefined): StoredModelFolder[];
+    /** The same path twice is one. */
+    add(input: StoredModelFolder): void;
+    remove(input: { path: string }): void;
+    /** Files that the user took off the list: they do not come back by themselves. */
+    hidden(input: undefined): string[];
+    hide(input: { path: string }): void;
+    unhide(input: { path: string }): void;
   };
   ledger: {
     open(input: {

@@ -86,11 +86,12 @@ export async function openStore(options: { workerPath: string; dataDir: string; 
   log('store.opened', { ...report, openMs: Math.round(report.openMs) });
 
   let closing: Promise<void> | null = null;
-  const { conversations, messages, models, ledger } = client;
+  const { conversations, messages, models, modelFolders, ledger } = client;
   return {
     conversations,
     messages,
     models,
+    modelFolders,
     ledger,
     close: () => (closing ??= client.lifecycle.close(undefined).finally(end)),
   };

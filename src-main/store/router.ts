@@ -7,10 +7,17 @@ import type { Migration } from './migrate.ts';
 import { conversations } from './queries/conversations.ts';
 import { ledger } from './queries/ledger.ts';
 import { messages } from './queries/messages.ts';
+import { modelFolders } from './queries/model-folders.ts';
 import { models } from './queries/models.ts';
 import type { Db, Queries } from './sql.ts';
 
-const queries: { [E in keyof StoreApi]: Queries<StoreApi[E]> } = { conversations, messages, models, ledger };
+const queries: { [E in keyof StoreApi]: Queries<StoreApi[E]> } = {
+  conversations,
+  messages,
+  models,
+  modelFolders,
+  ledger,
+};
 
 /** Opening and closing, called by `openStore` only. */
 type Lifecycle = {
@@ -77,6 +84,7 @@ export function createStoreRouter(migrations: readonly Migration[]) {
     conversations: entity(holder, queries.conversations),
     messages: entity(holder, queries.messages),
     models: entity(holder, queries.models),
+    modelFolders: entity(holder, queries.modelFolders),
     ledger: entity(holder, queries.ledger),
     lifecycle: {
       open: os

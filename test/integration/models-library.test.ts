@@ -27,6 +27,7 @@ import type { Engine, LoadRequest } from '../../src-main/engine/api.ts';
 import { INITIAL_STATE } from '../../src-main/engine/state.ts';
 import { entries } from '../../src-main/entries.ts';
 import { createEventBus } from '../../src-main/events.ts';
+import { openModelSources, type ModelSources } from '../../src-main/models/model-sources.ts';
 import { createModels, type Models } from '../../src-main/models/models.ts';
 import { storedItems } from '../../src-main/privacy/stored.ts';
 import { createSettings } from '../../src-main/settings/settings.ts';
@@ -40,6 +41,7 @@ let root: string;
 let modelsDir: string;
 let dataDir: string;
 let store: Store;
+let sources: ModelSources;
 let running: Models[];
 beforeEach(async () => {
   root = await realpath(await mkdtemp(join(tmpdir(), 'leeward-models-')));
@@ -47,6 +49,10 @@ beforeEach(async () => {
   dataDir = join(root, 'data');
   await Promise.all([mkdir(modelsDir), mkdir(dataDir)]);
   store = await openStore({ workerPath: entries.storeWorker, dataDir, log: () => {} });
+  const modelFolders = [{ id: 'folder', path: modelsDir }];
+  sources = await openModelSources(store, {
+    paths: { dataDir, dataDirLabel: 'data', modelFolders, otherApps: [] },
+  });
   running = [];
 });
 afterEach(async () => {
@@ -110,10 +116,8 @@ function startApp(pickModelFiles?: () => Promise<string[]>) {
   const models = createModels({
     store,
     engine,
-    platform: {
-      paths: { dataDir, dataDirLabel: 'data', modelFolders: [{ id: 'folder', path: modelsDir }] },
-      ...(pickModelFiles ? { pickModelFiles } : {}),
-    },
+    platform: pickModelFiles ? { pickModelFiles } : {},
+    sources,
     bus,
     settings,
     log: () => {},

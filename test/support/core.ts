@@ -36,7 +36,10 @@ export function memoryClient(app: App): { client: AppClient; close: () => void }
 }
 
 /** Starts the real core (store worker, sidecar) on folders of its own; `reuse` starts on an earlier one's. */
-export async function startCore(reuse?: { dataDir: string; modelsDir: string }): Promise<TestCore> {
+export async function startCore(
+  reuse?: { dataDir: string; modelsDir: string },
+  { otherApps = [] }: { otherApps?: Platform['paths']['otherApps'] } = {},
+): Promise<TestCore> {
   const root = reuse ? null : mkdtempSync(join(tmpdir(), 'leeward-core-'));
   const dataDir = reuse?.dataDir ?? join(root ?? '', 'data');
   const modelsDir = reuse?.modelsDir ?? join(root ?? '', 'models');
@@ -52,7 +55,7 @@ export async function startCore(reuse?: { dataDir: string; modelsDir: string }):
       canKeepSecrets: false,
       canOpenExternal: false,
     },
-    paths: { dataDir, dataDirLabel: 'data', modelFolders: [{ id: 'models', path: modelsDir }] },
+    paths: { dataDir, dataDirLabel: 'data', modelFolders: [{ id: 'models', path: modelsDir }], otherApps },
     settingsFile: { read: () => stored, write: (value) => void (stored = value) },
     nodeBinary: process.execPath,
     log: (event, fields) => void logLines.push(`${event} ${JSON.stringify(fields ?? {})}`),

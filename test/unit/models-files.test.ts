@@ -22,7 +22,9 @@ async function put(path: string, sizeBytes = 10): Promise<string> {
 }
 
 const filesOf = (...folders: string[]) =>
-  createModelFiles((folders.length ? folders : [models]).map((path, index) => ({ id: `f${index}`, path })));
+  createModelFiles(() =>
+    (folders.length ? folders : [models]).map((path, index) => ({ id: `f${index}`, path })),
+  );
 const namesOf = async (files = filesOf()) => (await files.list()).map(({ found }) => found.fileName).sort();
 
 async function failureOf(promise: Promise<unknown>) {
@@ -69,7 +71,7 @@ test('split files are one, with their sizes summed, from whichever part they are
   expect(list).toHaveLength(1);
   expect(list[0]?.found).toEqual({ path: paths[0], fileName: parts[0], partPaths: paths, sizeBytes: 600 });
 
-  const chosen = createModelFiles([]);
+  const chosen = createModelFiles(() => []);
   const [id] = await chosen.allow([paths[2] ?? '']);
   expect((await chosen.resolve(id ?? '')).path).toBe(paths[0]);
   expect(await namesOf(chosen)).toEqual([parts[0]]);
@@ -128,7 +130,7 @@ test('a dialog lets in the file it gave and nothing beside it', async () => {
   const path = await put('a.gguf');
   await put('b.gguf');
   const text = await put('c.txt');
-  const files = createModelFiles([]);
+  const files = createModelFiles(() => []);
   const ids = await files.allow([path, text, join(models, 'missing.gguf')]);
   expect(ids).toHaveLength(1);
   expect(await namesOf(files)).toEqual(['a.gguf']);

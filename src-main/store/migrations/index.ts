@@ -1,5 +1,6 @@
 import type { Migration } from '../migrate.ts';
 import { initial } from './0010-initial.ts';
+import { modelFolders } from './0030-model-folders.ts';
 
 /** Every schema change, oldest first. Append only, in steps of ten; a released migration is never edited. */
-export const migrations: readonly Migration[] = [initial];
+export const migrations: readonly Migration[] = [initial, modelFolders];

@@ -35,6 +35,8 @@ export interface Platform {
   readonly nodeBinary: string;
   /** Opens the host's dialog for GGUF files; paths are real and may be used from now on. */
   pickModelFiles?(): Promise<string[]>;
+  /** Moves a file to the system's trash. Rejects when that fails; the file is where it was then. */
+  trashFile?(path: string): Promise<void>;
   /** Opens the host's dialog for a folder; null when it was cancelled. */
   pickModelFolder?(): Promise<string | null>;
   /**

@@ -119,6 +119,8 @@ function modelRoutes(models: Models) {
     takeOpened: os.models.takeOpened.handler(() => models.takeOpened()),
     add: os.models.add.handler(({ input }) => models.add(input.fileId)),
     remove: os.models.remove.handler(({ input }) => models.remove(input.id)),
+    deleteFiles: os.models.deleteFiles.handler(({ input }) => models.deleteFiles(input.id)),
+    saveNotes: os.models.saveNotes.handler(({ input }) => models.saveNotes(input.id, input.notes)),
     load: os.models.load.handler(({ input }) =>
       models.load(input.id, { retryAfterCrash: input.retryAfterCrash }),
     ),

@@ -1,6 +1,7 @@
 import { eventIterator, oc, type ContractRouterClient } from '@orpc/contract';
 import * as v from 'valibot';
 import {
+  Bytes,
   Capabilities,
   Conversation,
   ConversationSettings,
@@ -11,6 +12,7 @@ import {
   LedgerEntry,
   Machine,
   MAX_MESSAGE_LENGTH,
+  MAX_NOTES_LENGTH,
   MAX_TITLE_LENGTH,
   Model,
   ModelDetails,
@@ -165,6 +167,15 @@ const models = {
   add: base.input(v.object({ fileId: v.string() })).output(Model),
   /** Takes the model off the list (unloads it first); the file stays. */
   remove: base.input(v.object({ id: Id })).output(nothing),
+  /**
+   * Takes the model off the list and moves its files to the system's trash, or deletes them where there is none
+   * (`canTrashFiles`).
+   * @throws conflict for files of another app, model_file_missing; the model stays listed then
+   */
+  deleteFiles: base.input(v.object({ id: Id })).output(v.object({ freedBytes: Bytes })),
+  saveNotes: base
+    .input(v.object({ id: Id, notes: v.pipe(v.string(), v.maxLength(MAX_NOTES_LENGTH)) }))
+    .output(nothing),
   /**
    * Loads a model; the call ends when it is ready. Progress comes as `engine.changed`.
    * @throws model_load_crashed without trying when the last load crashed and `retryAfterCrash` is not set

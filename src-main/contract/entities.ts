@@ -13,6 +13,7 @@ export const ErrorCodeSchema = v.picklist(errorCodes);
 /** Longest message text that is accepted, in UTF-16 units: about 500 pages, far above any context. */
 export const MAX_MESSAGE_LENGTH = 2_000_000;
 export const MAX_TITLE_LENGTH = 200;
+export const MAX_NOTES_LENGTH = 20_000;
 
 // Sampling -----------------------------------------------------------------------------------------------
 
@@ -139,6 +140,10 @@ export type Conversation = v.InferOutput<typeof Conversation>;
 export const ModelSettings = v.object({
   contextSize: v.nullable(v.pipe(v.number(), v.integer(), v.minValue(256), v.maxValue(1_048_576))),
   gpuLayers: v.nullable(v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(1_000))),
+  threads: v.nullable(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(256))),
+  flashAttention: v.nullable(v.picklist(['auto', 'off'])),
+  /** For chats without their own. */
+  sampling: v.nullable(Sampling),
 });
 export type ModelSettings = v.InferOutput<typeof ModelSettings>;
 
@@ -165,6 +170,10 @@ export const Model = v.object({
   /** The last load ended with a crash of the engine; a load needs the user's word. */
   lastLoadCrashed: v.boolean(),
   settings: ModelSettings,
+  /** The user's own words about it. */
+  notes: v.string(),
+  /** The files may be deleted from here: they are no other app's. */
+  canDelete: v.boolean(),
 });
 export type Model = v.InferOutput<typeof Model>;
 
@@ -372,5 +381,7 @@ export const Capabilities = v.object({
   canRevealInFolder: v.boolean(),
   canKeepSecrets: v.boolean(),
   canOpenExternal: v.boolean(),
+  /** Deleted files go to the system's trash. */
+  canTrashFiles: v.boolean(),
 });
 export type Capabilities = v.InferOutput<typeof Capabilities>;

@@ -54,6 +54,7 @@ export const HubBaseModel = v.object({
   repo: v.string(),
   relation: v.nullable(v.picklist(['quantized', 'finetune', 'adapter', 'merge'])),
 });
+export type HubBaseModel = v.InferOutput<typeof HubBaseModel>;
 
 /** A model's page. */
 export const HubModel = v.object({

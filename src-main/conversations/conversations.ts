@@ -1,7 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import {
   appError,
-  DEFAULT_SAMPLING,
   errorCodeOf,
   isAppError,
   type AppEvent,
@@ -135,7 +134,7 @@ export function createConversations({ store, engine, models, settings, bus }: Co
         modelId,
         systemPrompt: chosen.systemPrompt,
         turns: path.map(turnOf),
-        sampling: chosen.sampling ?? DEFAULT_SAMPLING,
+        sampling: chosen.sampling ?? (await models.samplingOf(modelId)),
       },
       { signal, onEvent },
     );

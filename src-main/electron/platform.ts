@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { app } from 'electron';
+import { app, shell } from 'electron';
 import { shortPath } from '../models/short-path.ts';
 import type { Platform } from '../platform.ts';
 import { createLogger } from '../server/logger.ts';
@@ -23,6 +23,7 @@ export function createDesktopPlatform(
       canRevealInFolder: false,
       canKeepSecrets: false,
       canOpenExternal: true,
+      canTrashFiles: true,
     },
     paths: { dataDir, dataDirLabel: shortPath(dataDir), ...folders },
     settingsFile: openDesktopSettingsFile(dataDir, (keptAs) => {
@@ -38,6 +39,7 @@ export function createDesktopPlatform(
     }),
     pickModelFiles,
     pickModelFolder,
+    trashFile: (path) => shell.trashItem(path),
     openExternal,
     log,
   };

@@ -1,5 +1,6 @@
 import { GGMLFileQuantizationType, type GGUFParseOutput, type MetadataValue } from '@huggingface/gguf';
 import { malformed, truncated } from './gguf-errors.ts';
+import { shapeFacts, sumWeights, type ShapeFacts, type Weights } from './gguf-shape.ts';
 import { alignUp, sumTensors } from './gguf-tensors.ts';
 import { cleanText, shorten } from './model-text.ts';
 
@@ -23,7 +24,12 @@ export interface GgufHeader {
   kvHeadCount: number | null;
   embeddingLength: number | null;
   vocabularySize: number | null;
+  /** Pairs that the tokenizer merges; 0 where it has none. */
+  mergeCount: number;
   tokenizer: string | null;
+  /** What memory and speed follow from. */
+  shape: ShapeFacts;
+  weights: Weights;
   /** Every key with its value, shortened. */
   metadata: { key: string; value: string }[];
   /** `split.no` (from 0) and `split.count` of a part. */
@@ -86,7 +92,10 @@ export function summariseHeader(
     kvHeadCount: shapeNumber(metadata, architecture, 'attention.head_count_kv') ?? heads,
     embeddingLength: shapeNumber(metadata, architecture, 'embedding_length'),
     vocabularySize: vocabularyOf(metadata, architecture),
+    mergeCount: mergesOf(metadata),
     tokenizer: tokenizerOf(metadata),
+    shape: shapeFacts(metadata, architecture),
+    weights: sumWeights(parsed.tensorInfos),
     metadata: listed(metadata),
     split: splitOf(metadata),
     dataEndOffset,
@@ -156,6 +165,11 @@ function templateOf(metadata: Metadata): string | null {
 function vocabularyOf(metadata: Metadata, architecture: string | null): number | null {
   const tokens = metadata['tokenizer.ggml.tokens'];
   return Array.isArray(tokens) ? tokens.length : shapeNumber(metadata, architecture, 'vocab_size');
+}
+
+function mergesOf(metadata: Metadata): number {
+  const merges = metadata['tokenizer.ggml.merges'];
+  return Array.isArray(merges) ? merges.length : 0;
 }
 
 function tokenizerOf(metadata: Metadata): string | null {

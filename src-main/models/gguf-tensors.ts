@@ -95,6 +95,19 @@ export function sumTensors(tensors: readonly GGUFTensorInfo[], alignment: number
   };
 }
 
+/** `Q4_K` and the like; null for a type that is not known here. */
+export function tensorTypeName(dtype: number): string | null {
+  return TENSOR_TYPES.get(dtype)?.[0] ?? null;
+}
+
+/**
+ * Bytes of a tensor's data, null when its type is not known here.
+ * @throws model_malformed
+ */
+export function tensorBytes(tensor: GGUFTensorInfo): number | null {
+  return bytesOf(tensor, elementsOf(tensor));
+}
+
 /** The next multiple of `alignment`; both below 2^53. */
 export function alignUp(offset: number, alignment: number): number {
   return Math.ceil(offset / alignment) * alignment;

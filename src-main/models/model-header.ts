@@ -2,6 +2,7 @@ import { appError } from '../contract/index.ts';
 import { openFileSource, type FileSource } from './byte-source.ts';
 import { malformed } from './gguf-errors.ts';
 import type { HeaderReader } from './gguf-header.ts';
+import { joinWeights } from './gguf-shape.ts';
 import type { GgufHeader } from './gguf-summary.ts';
 import type { FoundModel } from './model-files.ts';
 
@@ -35,21 +36,29 @@ export function readerOfFiles(headers: HeaderReader): ReadHeader {
   return async ({ partPaths }) => {
     const parts: GgufHeader[] = [];
     for (const path of partPaths) parts.push(await readPart(path));
-    const [first] = parts;
-    if (!first || first.architecture === null) throw malformed('architecture');
-    if (first.kind !== null && OTHER_KINDS.has(first.kind)) {
-      throw appError('model_unsupported_architecture', { architecture: first.kind });
-    }
-    for (const [index, { split }] of parts.entries()) {
-      const fits =
-        split === null ? parts.length === 1 : split.index === index && split.count === parts.length;
-      if (!fits) throw malformed('parts');
-    }
-    const tensorCount = parts.reduce((sum, part) => sum + part.tensorCount, 0);
-    if (tensorCount === 0) throw malformed('no tensors');
-    const parameterCount = parts.reduce((sum, part) => sum + part.parameterCount, 0);
-    return { ...first, architecture: first.architecture, parameterCount, tensorCount };
+    return joinHeaders(parts);
   };
+}
+
+/**
+ * The header of a whole model from those of its parts, in order.
+ * @throws model_malformed; model_unsupported_architecture for adapters and image projectors
+ */
+export function joinHeaders(parts: readonly GgufHeader[]): ModelHeader {
+  const [first] = parts;
+  if (!first || first.architecture === null) throw malformed('architecture');
+  if (first.kind !== null && OTHER_KINDS.has(first.kind)) {
+    throw appError('model_unsupported_architecture', { architecture: first.kind });
+  }
+  for (const [index, { split }] of parts.entries()) {
+    const fits = split === null ? parts.length === 1 : split.index === index && split.count === parts.length;
+    if (!fits) throw malformed('parts');
+  }
+  const tensorCount = parts.reduce((sum, part) => sum + part.tensorCount, 0);
+  if (tensorCount === 0) throw malformed('no tensors');
+  const parameterCount = parts.reduce((sum, part) => sum + part.parameterCount, 0);
+  const weights = joinWeights(parts.map((part) => part.weights));
+  return { ...first, architecture: first.architecture, parameterCount, tensorCount, weights };
 }
 
 /** A file that cannot be opened is missing for the user; errors of the contract pass. */

@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
-import { stat } from 'node:fs/promises';
+import { stat, unlink } from 'node:fs/promises';
 import {
   appError,
+  DEFAULT_SAMPLING,
   errorCodeOf,
   type Model,
   type ModelDetails,
@@ -10,6 +11,7 @@ import {
   type ModelSettings,
   type OtherApp,
   type OtherAppModels,
+  type Sampling,
 } from '../contract/index.ts';
 import type { Engine, LoadRequest } from '../engine/api.ts';
 import { entries } from '../entries.ts';
@@ -19,7 +21,7 @@ import type { SettingsService } from '../settings/settings.ts';
 import type { StoreClient, StoredModel } from '../store/api.ts';
 import { createFolderLibrary } from './folder-library.ts';
 import { createHeaderReader } from './gguf-header.ts';
-import { createModelFiles, type FoundModel } from './model-files.ts';
+import { createModelFiles, isInside, type FoundModel } from './model-files.ts';
 import type { ModelSources } from './model-sources.ts';
 import { watchFolders } from './watch-folders.ts';
 import { readerOfFiles, type ModelHeader, type ReadHeader } from './model-header.ts';
@@ -52,8 +54,20 @@ export interface Models {
    * @throws not_found, model_file_missing, model_file_forbidden and the header's errors
    */
   add(fileId: string): Promise<Model>;
+  /** The same for a verified download, by the absolute path of its only or first part. */
+  addDownloaded(path: string): Promise<Model>;
+  /** Absolute paths of a model's parts, in order. @throws not_found, model_file_missing */
+  partPathsOf(id: string): Promise<readonly string[]>;
   /** Unloads the model and takes it off the list; the file stays. */
   remove(id: string): Promise<void>;
+  /**
+   * Takes the model off the list and its files to the trash, or off the disk where the host has none.
+   * @throws conflict for files of another app, model_file_missing
+   */
+  deleteFiles(id: string): Promise<{ freedBytes: number }>;
+  saveNotes(id: string, notes: string): Promise<void>;
+  /** What chats without their own sampling use with this model. */
+  samplingOf(id: string): Promise<Sampling>;
   /**
    * The user's word: another load that is going on is cancelled for it.
    * @throws model_load_crashed without trying when the last load crashed and `retryAfterCrash` is not set
@@ -80,7 +94,7 @@ export interface Models {
 interface ModelsOptions {
   store: Pick<StoreClient, 'models' | 'modelFolders'>;
   engine: Pick<Engine, 'state' | 'onState' | 'load' | 'unload'>;
-  platform: Pick<Platform, 'pickModelFiles' | 'pickModelFolder'>;
+  platform: Pick<Platform, 'pickModelFiles' | 'pickModelFolder' | 'trashFile'>;
   sources: ModelSources;
   bus: EventBus;
   settings: SettingsService;
@@ -102,6 +116,10 @@ export function createModels(options: ModelsOptions): Models {
   const headers = createCheckedHeaders(options.readHeader ?? readerOfFiles(worker));
   const changed = () => bus.emit({ type: 'models.changed' });
 
+  /** Another app's files are that app's to delete: it may use them under other names. */
+  const mayDelete = (path: string) =>
+    !sources.list().some((source) => sources.appOf(source.id) !== null && isInside(source.path, path));
+
   const toModel = async (row: StoredModel): Promise<Model> => {
     const { path, ...facts } = row;
     const available = await files.parts(path).then(
@@ -115,6 +133,7 @@ export function createModels(options: ModelsOptions): Models {
       fileName: await files.nameOf(path),
       location: files.location(path),
       available,
+      canDelete: mayDelete(path),
     };
   };
 
@@ -143,11 +162,15 @@ export function createModels(options: ModelsOptions): Models {
     return toModel(row);
   };
 
-  const remove = async (id: string) => {
+  const letGo = async (id: string) => {
     await store.models.get({ id });
     // Its load may still wait for an answer of another model.
     if (loader.loadingId() === id) await loader.cancel();
     if (engine.state.modelId === id) await engine.unload();
+  };
+
+  const remove = async (id: string) => {
+    await letGo(id);
     await store.models.remove({ id });
     changed();
     if (settings.get().defaultModelId === id) settings.update({ defaultModelId: null });
@@ -257,11 +280,30 @@ export function createModels(options: ModelsOptions): Models {
       await store.modelFolders.unhide({ path: found.path });
       return addFound(found);
     },
+    async addDownloaded(path) {
+      await store.modelFolders.unhide({ path });
+      return addFound(await files.parts(path));
+    },
+    partPathsOf: async (id) => (await files.parts((await store.models.get({ id })).path)).partPaths,
     async remove(id) {
       const { path } = await store.models.get({ id });
       await remove(id);
       await store.modelFolders.hide({ path });
     },
+    async deleteFiles(id) {
+      const row = await store.models.get({ id });
+      if (!mayDelete(row.path)) throw appError('conflict', { reason: 'other_app' });
+      const { partPaths, sizeBytes } = await files.parts(row.path);
+      await letGo(id);
+      for (const part of partPaths) await (platform.trashFile ?? unlink)(part);
+      await remove(id);
+      return { freedBytes: sizeBytes };
+    },
+    async saveNotes(id, notes) {
+      await store.models.saveNotes({ id, notes });
+      changed();
+    },
+    samplingOf: async (id) => (await store.models.get({ id })).settings.sampling ?? DEFAULT_SAMPLING,
     async load(id, { retryAfterCrash } = {}) {
       await loader.load(id, { retryAfterCrash, supersede: true });
     },
@@ -362,7 +404,8 @@ function newRow(found: FoundModel, header: ModelHeader): StoredModel {
     addedAt: Date.now(),
     lastUsedAt: null,
     lastLoadCrashed: false,
-    settings: { contextSize: null, gpuLayers: null },
+    settings: { contextSize: null, gpuLayers: null, threads: null, flashAttention: null, sampling: null },
+    notes: '',
   };
 }
 
@@ -387,23 +430,20 @@ function loadRequest(
   fileState: string,
   settings: SettingsService,
 ): LoadRequest {
-  const { contextSize, threads, flashAttention } = settings.get();
+  const general = settings.get();
   return {
     modelId: row.id,
     path: found.path,
     sizeBytes: found.sizeBytes,
     fileState,
-    contextSize: row.settings.contextSize ?? contextSize,
+    contextSize: row.settings.contextSize ?? general.contextSize,
     gpuLayers: row.settings.gpuLayers,
-    threads,
-    flashAttention,
+    threads: row.settings.threads ?? general.threads,
+    flashAttention: row.settings.flashAttention ?? general.flashAttention,
   };
 }
 
 function withoutUndefined(patch: { [K in keyof ModelSettings]?: ModelSettings[K] | undefined }) {
-  const { contextSize, gpuLayers } = patch;
-  return {
-    ...(contextSize === undefined ? {} : { contextSize }),
-    ...(gpuLayers === undefined ? {} : { gpuLayers }),
-  };
+  const set = Object.entries(patch).filter(([, value]) => value !== undefined);
+  return Object.fromEntries(set) as Partial<ModelSettings>;
 }

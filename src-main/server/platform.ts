@@ -50,6 +50,7 @@ export function createBrowserPlatform(
       canRevealInFolder: false,
       canKeepSecrets: false,
       canOpenExternal: false,
+      canTrashFiles: false,
     },
     paths: { dataDir, dataDirLabel: shortPath(dataDir), ...folders },
     settingsFile: openSettingsFile(dataDir, (keptAs) => {

@@ -5,6 +5,7 @@ import type {
   ErrorCode,
   ErrorData,
   GenerationStats,
+  HubBaseModel,
   LedgerEntry,
   Message,
   MessageStatus,
@@ -29,6 +30,7 @@ export interface StoredModel {
   lastUsedAt: number | null;
   lastLoadCrashed: boolean;
   settings: ModelSettings;
+  notes: string;
 }
 
 /** A folder that the user let in. */
@@ -65,6 +67,32 @@ export interface FinishedMessage {
   errorDetails: NonNullable<ErrorData['details']> | null;
   stats: GenerationStats | null;
   at: number;
+}
+
+export interface StoredProvenanceFile {
+  /** On the Hub. */
+  path: string;
+  sizeBytes: number;
+  sha256: string;
+  pieceBytes: number;
+  /** SHA-256 of each piece as it was received, in order. */
+  pieces: string[];
+}
+
+/** Where a downloaded model came from; `files` in the order of its parts. */
+export interface StoredProvenance {
+  modelId: string;
+  repo: string;
+  revision: string;
+  /** Of the only or the first part. */
+  path: string;
+  quant: string | null;
+  licence: string | null;
+  baseModels: HubBaseModel[];
+  files: StoredProvenanceFile[];
+  downloadedAt: number;
+  verifiedAt: number | null;
+  verifyMs: number | null;
 }
 
 type Row<T> = Omit<T, 'answering' | 'chunkSeq'>;
@@ -118,6 +146,7 @@ export interface StoreApi {
     remove(input: { id: string }): void;
     setLoadOutcome(input: { id: string; crashed: boolean; usedAt: number | null }): void;
     updateSettings(input: { id: string; settings: Partial<ModelSettings> }): void;
+    saveNotes(input: { id: string; notes: string }): void;
   };
   modelFolders: {
     /** Oldest first. */
@@ -129,6 +158,15 @@ export interface StoreApi {
     hidden(input: undefined): string[];
     hide(input: { path: string }): void;
     unhide(input: { path: string }): void;
+  };
+  /** Gone with its model. */
+  provenance: {
+    /** Replaces what there was of the model. @throws not_found without such a model */
+    put(input: StoredProvenance): void;
+    get(input: { modelId: string }): StoredProvenance | null;
+    setVerified(input: { modelId: string; at: number; verifyMs: number }): void;
+    /** The model whose only or first file has this SHA-256; null when none was downloaded. */
+    modelOfHash(input: { sha256: string }): string | null;
   };
   ledger: {
     open(input: {

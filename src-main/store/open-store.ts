@@ -86,12 +86,13 @@ export async function openStore(options: { workerPath: string; dataDir: string; 
   log('store.opened', { ...report, openMs: Math.round(report.openMs) });
 
   let closing: Promise<void> | null = null;
-  const { conversations, messages, models, modelFolders, ledger } = client;
+  const { conversations, messages, models, modelFolders, provenance, ledger } = client;
   return {
     conversations,
     messages,
     models,
     modelFolders,
+    provenance,
     ledger,
     close: () => (closing ??= client.lifecycle.close(undefined).finally(end)),
   };

@@ -9,6 +9,7 @@ import { ledger } from './queries/ledger.ts';
 import { messages } from './queries/messages.ts';
 import { modelFolders } from './queries/model-folders.ts';
 import { models } from './queries/models.ts';
+import { provenance } from './queries/provenance.ts';
 import type { Db, Queries } from './sql.ts';
 
 const queries: { [E in keyof StoreApi]: Queries<StoreApi[E]> } = {
@@ -16,6 +17,7 @@ const queries: { [E in keyof StoreApi]: Queries<StoreApi[E]> } = {
   messages,
   models,
   modelFolders,
+  provenance,
   ledger,
 };
 
@@ -85,6 +87,7 @@ export function createStoreRouter(migrations: readonly Migration[]) {
     messages: entity(holder, queries.messages),
     models: entity(holder, queries.models),
     modelFolders: entity(holder, queries.modelFolders),
+    provenance: entity(holder, queries.provenance),
     ledger: entity(holder, queries.ledger),
     lifecycle: {
       open: os

@@ -78,6 +78,17 @@ export class ModelsStore {
     return this.#client.models.pickFiles();
   }
 
+  /** Opens the host's folder dialog; needs `canPickFile`. Its models come onto the list. */
+  async pickFolder(): Promise<void> {
+    if ((await this.#client.models.pickFolder()) !== null) await this.refreshFiles();
+  }
+
+  /** Takes a folder off that the user let in, and its models off the list. */
+  async removeFolder(id: string): Promise<void> {
+    await this.#client.models.removeFolder({ id });
+    await this.refreshFiles();
+  }
+
   details(id: string): Promise<ModelDetails> {
     return this.#client.models.details({ id });
   }

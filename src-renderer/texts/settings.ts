@@ -75,14 +75,16 @@ export const settingsTexts = catalogue({
 
   models: {
     folders: 'Allowed folders',
-    foldersHint: 'GGUF files below these folders can be added. No other folder is searched for models.',
+    foldersHint:
+      'GGUF files below these folders can be used. Beside them only the folders of the apps below are looked at, for their names and sizes.',
     noFolders: 'No folder is allowed yet.',
     howTo: 'Allow another folder',
     howToText:
       'For safety a folder is never allowed from this page. Stop the app and start it again with the folder:',
     howToCommand: 'npm run serve -- --models-dir ~/models',
     howToNote: 'The flag can be given more than once.',
-    howToPick: 'Use Open GGUF on the Models page. The file you choose there is the only one that is read.',
+    howToPick:
+      'Choose a folder, and its models come onto the list, with those that it gets later. For a single file use Open GGUF on the Models page.',
     library: 'On the list',
     libraryLine: (count: number, size: string) => `${count === 1 ? '1 model' : `${count} models`}, ${size}`,
     libraryEmpty: 'No model is on the list yet.',

@@ -16,6 +16,7 @@ import * as v from 'valibot';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import {
   appError,
+  DEFAULT_SAMPLING,
   errorCodeOf,
   Model,
   ModelDetails,
@@ -103,7 +104,7 @@ beforeEach(() => {
   settingsContent.value = {};
 });
 
-function startApp(pickModelFiles?: () => Promise<string[]>) {
+function startApp(pickModelFiles?: () => Promise<string[]>, trashFile?: (path: string) => Promise<void>) {
   const bus = createEventBus('run');
   const events: AppEvent[] = [];
   bus.on((event) => events.push(event));
@@ -116,7 +117,7 @@ function startApp(pickModelFiles?: () => Promise<string[]>) {
   const models = createModels({
     store,
     engine,
-    platform: pickModelFiles ? { pickModelFiles } : {},
+    platform: { ...(pickModelFiles ? { pickModelFiles } : {}), ...(trashFile ? { trashFile } : {}) },
     sources,
     bus,
     settings,
@@ -185,7 +186,7 @@ test('adding a file again refreshes its row and keeps id, settings and date', as
   await scripted('scripted.gguf', 'Renamed');
   const second = await addFirst(models);
   expect(second).toMatchObject({ id: first.id, addedAt: first.addedAt, name: 'Renamed' });
-  expect(second.settings).toEqual({ contextSize: 2048, gpuLayers: null });
+  expect(second.settings).toMatchObject({ contextSize: 2048, gpuLayers: null });
   expect(await models.list()).toHaveLength(1);
 });
 
@@ -366,6 +367,29 @@ test('removing a model whose load waits behind an answer of another cancels the 
   await queued.promise;
   await models.remove(id);
   expect(await load).toBe('aborted');
+});
+
+test('its own settings, notes and sampling are kept; a file is deleted for good only where it is ours', async () => {
+  await scripted();
+  const trashed: string[] = [];
+  const { models, engine } = startApp(undefined, async (path) => void trashed.push(path));
+  const { id, canDelete, sizeBytes } = await addFirst(models);
+  expect(canDelete).toBe(true);
+  const sampling = { ...DEFAULT_SAMPLING, temperature: 0.1 };
+  await models.updateSettings(id, { threads: 1, flashAttention: 'off', sampling });
+  await models.saveNotes(id, 'Good at letters');
+  const [model] = await models.list();
+  expect(model).toMatchObject({
+    notes: 'Good at letters',
+    settings: { contextSize: null, threads: 1, flashAttention: 'off', sampling },
+  });
+  expect(await models.samplingOf(id)).toEqual(sampling);
+  await models.load(id);
+  expect(engine.requests.at(-1)).toMatchObject({ threads: 1, flashAttention: 'off' });
+  expect(await models.deleteFiles(id)).toEqual({ freedBytes: sizeBytes });
+  expect(engine.state.status).toBe('idle');
+  expect(trashed).toEqual([join(modelsDir, 'scripted.gguf')]);
+  expect(await models.list()).toEqual([]);
 });
 
 test('removing the loaded model unloads it, keeps the file, and clears the default', async () => {

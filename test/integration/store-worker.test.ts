@@ -5,6 +5,8 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { errorCodeOf, isAppError } from '../../src-main/contract/index.ts';
 import { entries } from '../../src-main/entries.ts';
 import type { Store } from '../../src-main/store/api.ts';
+import { latestVersion } from '../../src-main/store/migrate.ts';
+import { migrations } from '../../src-main/store/migrations/index.ts';
 import { openStore } from '../../src-main/store/open-store.ts';
 import { finished, fullStats, newModel, newSend, temporaryFolder } from '../support/store/fixtures.ts';
 
@@ -57,8 +59,8 @@ describe('the store in its worker', () => {
     ]);
     expect(messages[1]?.stats).toEqual(fullStats);
     expect(logged.filter(({ event }) => event === 'store.opened').at(-1)?.fields).toMatchObject({
-      fromVersion: 10,
-      toVersion: 10,
+      fromVersion: latestVersion(migrations),
+      toVersion: latestVersion(migrations),
       backedUp: false,
       endedHard: false,
     });

@@ -54,6 +54,7 @@ export async function startCore(
       canRevealInFolder: false,
       canKeepSecrets: false,
       canOpenExternal: false,
+      canTrashFiles: false,
     },
     paths: { dataDir, dataDirLabel: 'data', modelFolders: [{ id: 'models', path: modelsDir }], otherApps },
     settingsFile: { read: () => stored, write: (value) => void (stored = value) },

@@ -29,7 +29,9 @@ function model(part: Partial<Model>): Model {
     lastUsedAt: null,
     available: true,
     lastLoadCrashed: false,
-    settings: { contextSize: null, gpuLayers: null },
+    settings: { contextSize: null, gpuLayers: null, threads: null, flashAttention: null, sampling: null },
+    notes: '',
+    canDelete: true,
     ...part,
   };
 }

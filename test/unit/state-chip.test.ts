@@ -20,7 +20,9 @@ const model: Model = {
   lastUsedAt: null,
   available: true,
   lastLoadCrashed: false,
-  settings: { contextSize: null, gpuLayers: null },
+  settings: { contextSize: null, gpuLayers: null, threads: null, flashAttention: null, sampling: null },
+  notes: '',
+  canDelete: true,
 };
 const engine: EngineState = {
   status: 'idle',

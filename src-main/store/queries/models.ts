@@ -1,4 +1,5 @@
-import type { ModelSettings } from '../../contract/index.ts';
+import * as v from 'valibot';
+import { Sampling, type ModelSettings } from '../../contract/index.ts';
 import type { StoreApi, StoredModel } from '../api.ts';
 import { all, assignments, change, insertInto, one, patched, run, selectList } from '../sql.ts';
 import type { Columns, Db, Queries } from '../sql.ts';
@@ -6,9 +7,12 @@ import type { Columns, Db, Queries } from '../sql.ts';
 type Flags = 'hasChatTemplate' | 'lastLoadCrashed';
 type HeaderFields = Omit<
   StoredModel,
-  'id' | 'path' | 'addedAt' | 'lastUsedAt' | 'lastLoadCrashed' | 'settings'
+  'id' | 'path' | 'addedAt' | 'lastUsedAt' | 'lastLoadCrashed' | 'settings' | 'notes'
 >;
-type ModelRow = Omit<StoredModel, Flags | 'settings'> & Record<Flags, 0 | 1> & ModelSettings;
+type SettingsRow = Omit<ModelSettings, 'sampling'> & {
+  /** JSON of a whole {@link Sampling}. */ sampling: string | null;
+};
+type ModelRow = Omit<StoredModel, Flags | 'settings'> & Record<Flags, 0 | 1> & SettingsRow;
 
 /** What a second look at the file refreshes; everything else is the library's own and stays. */
 const headerColumns: Columns<HeaderFields> = {
@@ -23,7 +27,13 @@ const headerColumns: Columns<HeaderFields> = {
   parts: 'parts',
 };
 
-const settingsColumns: Columns<ModelSettings> = { contextSize: 'context_size', gpuLayers: 'gpu_layers' };
+const settingsColumns: Columns<SettingsRow> = {
+  contextSize: 'context_size',
+  gpuLayers: 'gpu_layers',
+  threads: 'threads',
+  flashAttention: 'flash_attention',
+  sampling: 'sampling',
+};
 
 const columns: Columns<ModelRow> = {
   id: 'id',
@@ -32,6 +42,7 @@ const columns: Columns<ModelRow> = {
   addedAt: 'added_at',
   lastUsedAt: 'last_used_at',
   lastLoadCrashed: 'last_load_crashed',
+  notes: 'notes',
   ...settingsColumns,
 };
 
@@ -41,6 +52,9 @@ const UPSERT = `${insertInto('models', columns)} ON CONFLICT (path) DO UPDATE SE
 function modelOf({
   contextSize,
   gpuLayers,
+  threads,
+  flashAttention,
+  sampling,
   hasChatTemplate,
   lastLoadCrashed,
   ...row
@@ -49,18 +63,27 @@ function modelOf({
     ...row,
     hasChatTemplate: hasChatTemplate === 1,
     lastLoadCrashed: lastLoadCrashed === 1,
-    settings: { contextSize, gpuLayers },
+    settings: {
+      contextSize,
+      gpuLayers,
+      threads,
+      flashAttention,
+      sampling: sampling === null ? null : v.parse(Sampling, JSON.parse(sampling)),
+    },
   };
 }
 
+/** Sampling is stored whole: no query looks into it. */
+function settingsRowOf({ sampling, ...settings }: ModelSettings): SettingsRow {
+  return { ...settings, sampling: sampling === null ? null : JSON.stringify(sampling) };
+}
+
 function rowOf({ settings, hasChatTemplate, lastLoadCrashed, ...model }: StoredModel): ModelRow {
-  const { contextSize, gpuLayers } = settings;
   return {
     ...model,
     hasChatTemplate: hasChatTemplate ? 1 : 0,
     lastLoadCrashed: lastLoadCrashed ? 1 : 0,
-    contextSize,
-    gpuLayers,
+    ...settingsRowOf(settings),
   };
 }
 
@@ -92,6 +115,12 @@ export const models: Queries<StoreApi['models']> = {
 
   updateSettings(db, { id, settings }) {
     const merged = patched(modelWithId(db, id).settings, settings);
-    change(db, `UPDATE models SET ${assignments(settingsColumns)} WHERE id = @id`, { id, ...merged });
+    change(db, `UPDATE models SET ${assignments(settingsColumns)} WHERE id = @id`, {
+      id,
+      ...settingsRowOf(merged),
+    });
   },
+
+  saveNotes: (db, { id, notes }) =>
+    change(db, 'UPDATE models SET notes = @notes WHERE id = @id', { id, notes }),
 };

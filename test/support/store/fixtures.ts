@@ -126,7 +126,8 @@ export function newModel(over: Partial<StoredModel> = {}): StoredModel {
     addedAt: 500,
     lastUsedAt: null,
     lastLoadCrashed: false,
-    settings: { contextSize: null, gpuLayers: null },
+    settings: { contextSize: null, gpuLayers: null, threads: null, flashAttention: null, sampling: null },
+    notes: '',
     ...over,
   };
 }

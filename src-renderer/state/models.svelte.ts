@@ -78,6 +78,17 @@ export class ModelsStore {
     return this.#client.models.pickFiles();
   }
 
+  async saveNotes(id: string, notes: string): Promise<void> {
+    await this.#client.models.saveNotes({ id, notes });
+    await this.refresh();
+  }
+
+  /** Moves the files to the system's trash, or deletes them where there is none. */
+  async deleteFiles(id: string): Promise<void> {
+    await this.#client.models.deleteFiles({ id });
+    await this.refresh();
+  }
+
   /** Opens the host's folder dialog; needs `canPickFile`. Its models come onto the list. */
   async pickFolder(): Promise<void> {
     if ((await this.#client.models.pickFolder()) !== null) await this.refreshFiles();

@@ -1,0 +1,33 @@
+import { catalogue } from './catalogue.ts';
+
+/** What one model has of its own: how it is run, how it answers by default, notes, its files. */
+export const modelSettingsTexts = catalogue({
+  threads: 'Processor threads',
+  threadsHint: 'Automatic takes the number of the engine settings.',
+  threadsNumber: 'Number of threads for this model',
+  flash: 'Flash attention',
+  flashHint: 'Switch it off when a model answers nonsense or stops the engine.',
+  flashOptions: { default: 'As in Settings', auto: 'Automatic', off: 'Off' },
+  sampling: 'Sampling',
+  samplingHint: 'For chats that have none of their own.',
+  samplingOptions: { default: 'Standard', own: 'Own' },
+  temperature: 'Temperature',
+  topK: 'Top-k',
+  topP: 'Top-p',
+  minP: 'Min-p',
+  repeatPenalty: 'Repeat penalty',
+  reset: 'Reset to recommended',
+  notes: 'Notes',
+  notesHint: 'Only for you. They stay on this computer.',
+  notesSaved: 'Saved',
+  deleteFile: (size: string) => `Delete, free ${size}`,
+  deleteOther: 'Another app keeps this file. Delete it there.',
+  deleteTitle: (name: string) => `Delete ${name}?`,
+  deleteToTrash: (size: string) =>
+    `The file of ${size} goes to the system’s trash, and the model leaves the list. Your chats stay.`,
+  deleteForGood: (size: string) =>
+    `The file of ${size} is deleted from this computer and cannot be brought back, and the model leaves the list. Your chats stay.`,
+  keep: 'Keep',
+  confirmTrash: 'Move to trash',
+  confirmDelete: 'Delete file',
+});

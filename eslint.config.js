@@ -35,9 +35,9 @@ const bans = [
     why: 'Only the engine supervises child processes.',
   },
   {
-    owners: ['store', 'models', 'sidecar'],
+    owners: ['store', 'models', 'downloads', 'sidecar'],
     names: ['worker_threads', 'node:worker_threads'],
-    why: 'Only the store, the header parser and the sidecar (which watches its parent) run worker threads.',
+    why: 'Only the store, the header parser, the file hasher and the sidecar (which watches its parent) run worker threads.',
   },
 ];
 
@@ -181,6 +181,7 @@ export default ts.config(
   }),
   zone({ files: ['src-main/store/**/*.ts'], owner: 'store', patterns: [noTest, noRenderer] }),
   zone({ files: ['src-main/models/**/*.ts'], owner: 'models', patterns: [noTest, noRenderer] }),
+  zone({ files: ['src-main/downloads/**/*.ts'], owner: 'downloads', patterns: [noTest, noRenderer] }),
   zone({ files: ['src-main/privacy/**/*.ts'], owner: 'privacy', patterns: [noTest, noRenderer] }),
   zone({
     files: ['src-main/server/**/*.ts', 'src-main/serve.ts'],

@@ -23,6 +23,7 @@ export default defineConfig({
         serve: 'src-main/serve.ts',
         sidecar: 'src-main/engine/sidecar/main.ts',
         'store-worker': 'src-main/store/worker.ts',
+        'hash-worker': 'src-main/downloads/hash-worker.ts',
         'gguf-worker': 'src-main/models/gguf-worker.ts',
       },
       external,

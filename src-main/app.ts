@@ -3,10 +3,14 @@ import { setTimeout as delay } from 'node:timers/promises';
 import packageJson from '../package.json' with { type: 'json' };
 import { errorCodeOf, type HostCommand } from './contract/index.ts';
 import { createConversations } from './conversations/conversations.ts';
+import { createDownloads } from './downloads/downloads.ts';
 import { createEngine } from './engine/engine.ts';
 import { entries } from './entries.ts';
 import { createEventBus, type EventBus } from './events.ts';
+import { createHub } from './hub/hub.ts';
 import { guardChannel, type RawChannel } from './contract/transport.ts';
+import { createFit } from './models/fit/fit.ts';
+import { createHeaderReader } from './models/gguf-header.ts';
 import { createModels, type Models } from './models/models.ts';
 import { openModelSources } from './models/model-sources.ts';
 import type { Platform } from './platform.ts';
@@ -55,6 +59,37 @@ export async function createApp(platform: Platform): Promise<App> {
   engine.configure({ backend: settings.get().backend });
   const privacy = createPrivacy({ store, settings, bus, sessionId: runId, log });
   const models = createModels({ store, engine, platform, sources, bus, settings, log });
+  const hubToken = async () => null;
+  const hub = createHub({
+    privacy,
+    settings,
+    hubToken,
+    headers: createHeaderReader(entries.ggufWorker),
+    fitOf: (file) => fit.ofHubFile(file, { contextSize: null, gpuLayers: null }),
+    modelIdOf: (sha256s) => store.provenance.modelOfHashes({ sha256s }),
+  });
+  const fit = createFit({
+    engine,
+    models,
+    remoteHeader: (file) => hub.headerOf(file),
+    store,
+    settings,
+    bus,
+    platform,
+  });
+  const downloads = createDownloads({
+    network: privacy,
+    hub,
+    store,
+    models,
+    bus,
+    log,
+    dataDir: platform.paths.dataDir,
+    folder: platform.paths.modelFolders[0]?.path ?? null,
+    endpoint: () => settings.get().hubEndpoint,
+    isOffline: () => privacy.state().offline,
+    hubToken,
+  });
   const conversations = createConversations({ store, engine, models, settings, bus });
   const handler = createHandler({
     platform,
@@ -62,6 +97,9 @@ export async function createApp(platform: Platform): Promise<App> {
     engine,
     models,
     conversations,
+    fit,
+    hub,
+    downloads,
     privacy,
     settings,
     appVersion: packageJson.version,
@@ -86,7 +124,7 @@ export async function createApp(platform: Platform): Promise<App> {
     serve: (channel) => handler.upgrade(guardChannel(channel, { side: 'server' })),
     close: () =>
       (closed ??= (async () => {
-        const ended = Promise.all([conversations.close(), models.close()]);
+        const ended = Promise.all([conversations.close(), fit.close(), downloads.close().then(() => models.close())]);
         const patience = new AbortController();
         await Promise.race([
           ended,
@@ -96,6 +134,7 @@ export async function createApp(platform: Platform): Promise<App> {
         for (const dispose of disposers) dispose();
         await engine.dispose();
         await ended;
+        await hub.close();
         await privacy.close();
         await store.close();
       })()),

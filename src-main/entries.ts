@@ -10,5 +10,6 @@ const entry = (source: string, bundled: string) =>
 export const entries = {
   sidecar: entry('./engine/sidecar/main.ts', './sidecar.js'),
   storeWorker: entry('./store/worker.ts', './store-worker.js'),
+  hashWorker: entry('./downloads/hash-worker.ts', './hash-worker.js'),
   ggufWorker: entry('./models/gguf-worker.ts', './gguf-worker.js'),
 };

@@ -2,8 +2,11 @@ import { implement } from '@orpc/server';
 import { RPCHandler } from '@orpc/server/message-port';
 import { appError, contract } from './contract/index.ts';
 import type { Conversations } from './conversations/conversations.ts';
+import type { Downloads } from './downloads/api.ts';
 import type { Engine } from './engine/api.ts';
 import type { EventBus } from './events.ts';
+import type { Hub } from './hub/api.ts';
+import type { FitService } from './models/fit/fit.ts';
 import { readMachine } from './models/machine.ts';
 import type { Models } from './models/models.ts';
 import type { Platform } from './platform.ts';
@@ -18,6 +21,9 @@ export interface Services {
   engine: Engine;
   models: Models;
   conversations: Conversations;
+  fit: FitService;
+  hub: Hub;
+  downloads: Downloads;
   privacy: Privacy;
   settings: SettingsService;
   appVersion: string;
@@ -36,7 +42,10 @@ export function createRouter(services: Services) {
   return os.router({
     system: systemRoutes(services),
     conversations: conversationRoutes(services.conversations),
-    models: modelRoutes(services.models),
+    models: modelRoutes(services.models, services.downloads),
+    fit: fitRoutes(services.fit),
+    hub: hubRoutes(services.hub),
+    downloads: downloadRoutes(services.downloads),
     engine: {
       state: os.engine.state.handler(() => services.engine.state),
       restart: os.engine.restart.handler(() => services.engine.restart()),
@@ -105,7 +114,7 @@ function conversationRoutes(conversations: Conversations) {
   };
 }
 
-function modelRoutes(models: Models) {
+function modelRoutes(models: Models, downloads: Downloads) {
   return {
     list: os.models.list.handler(() => models.list()),
     details: os.models.details.handler(({ input }) => models.details(input.id)),
@@ -121,6 +130,8 @@ function modelRoutes(models: Models) {
     remove: os.models.remove.handler(({ input }) => models.remove(input.id)),
     deleteFiles: os.models.deleteFiles.handler(({ input }) => models.deleteFiles(input.id)),
     saveNotes: os.models.saveNotes.handler(({ input }) => models.saveNotes(input.id, input.notes)),
+    provenance: os.models.provenance.handler(({ input }) => downloads.provenance(input.id)),
+    verify: os.models.verify.handler(({ input }) => downloads.verify(input.id)),
     load: os.models.load.handler(({ input }) =>
       models.load(input.id, { retryAfterCrash: input.retryAfterCrash }),
     ),
@@ -129,6 +140,38 @@ function modelRoutes(models: Models) {
     updateSettings: os.models.updateSettings.handler(({ input }) =>
       models.updateSettings(input.id, defined(input.settings)),
     ),
+  };
+}
+
+function fitRoutes(fit: FitService) {
+  return {
+    ofModel: os.fit.ofModel.handler(({ input: { id, ...choice } }) => fit.ofModel(id, choice)),
+    ofHubFile: os.fit.ofHubFile.handler(({ input: { repo, revision, path, ...choice } }) =>
+      fit.ofHubFile({ repo, revision, path }, choice),
+    ),
+    speed: os.fit.speed.handler(() => fit.speed()),
+  };
+}
+
+function hubRoutes(hub: Hub) {
+  return {
+    catalogue: os.hub.catalogue.handler(() => hub.catalogue()),
+    search: os.hub.search.handler(({ input, signal }) => hub.search(input, { signal })),
+    model: os.hub.model.handler(({ input, signal }) =>
+      hub.model(input.address, { signal, mayPassOffline: input.allowOnce }),
+    ),
+  };
+}
+
+function downloadRoutes(downloads: Downloads) {
+  return {
+    list: os.downloads.list.handler(() => downloads.list()),
+    start: os.downloads.start.handler(({ input }) => downloads.start(input)),
+    pause: os.downloads.pause.handler(({ input }) => downloads.pause(input.id)),
+    resume: os.downloads.resume.handler(({ input }) => downloads.resume(input.id, input)),
+    cancel: os.downloads.cancel.handler(({ input }) => downloads.cancel(input.id, input)),
+    search: os.downloads.search.handler(({ input }) => downloads.search(input.id)),
+    clear: os.downloads.clear.handler(({ input }) => downloads.clear(input.id)),
   };
 }
 

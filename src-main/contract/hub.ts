@@ -1,14 +1,15 @@
 import * as v from 'valibot';
 import { Bytes, Count, ErrorCodeSchema, Id, TimeMs } from './entities.ts';
 
-/** `owner/name` of a model on the hub. */
-export const HubRepo = v.pipe(v.string(), v.maxLength(200), v.regex(/^[\w.-]+\/[\w.-]+$/u));
+/** `owner/name` of a model on the hub; neither part can be read as a step upwards. */
+export const HubRepo = v.pipe(v.string(), v.maxLength(200), v.regex(/^\w[\w.-]*\/\w[\w.-]*$/u));
 /** Commit of a repository: what a figure, a hash or a download belongs to. */
 export const HubRevision = v.pipe(v.string(), v.regex(/^[0-9a-f]{40}$/u));
-/** Path of a file inside its repository, with `/`; never absolute, never upwards. */
+/** Path of a file inside its repository, with `/`; never absolute, never upwards, no unreadable characters. */
 export const HubPath = v.pipe(
   v.string(),
   v.maxLength(500),
+  v.regex(/^[^\p{C}\\]+$/u),
   v.check((path) => path.split('/').every((step) => step !== '' && step !== '.' && step !== '..'), 'path'),
 );
 export const Sha256 = v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/u));
@@ -111,7 +112,13 @@ export const Fit = v.object({
   buffersBytes: Bytes,
   /** Each total counts what would be free after unloading what is loaded. Null without a graphics card. */
   vram: v.nullable(v.object({ neededBytes: Bytes, freeBytes: Bytes })),
-  ram: v.object({ neededBytes: Bytes, freeBytes: Bytes }),
+  ram: v.object({
+    /** Cannot be given back while the model is loaded. */
+    neededBytes: Bytes,
+    /** Pages of the file: cached, given back when others need them. */
+    mappedBytes: Bytes,
+    freeBytes: Bytes,
+  }),
   /** `fits`: all on the graphics card, or in memory without one. `partly`: layers are split. */
   verdict: v.picklist(['fits', 'tight', 'partly', 'does_not_fit']),
   /** Decode; null until this computer's speed was measured, or where the shape is unknown. */

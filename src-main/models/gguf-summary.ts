@@ -34,6 +34,8 @@ export interface GgufHeader {
   metadata: { key: string; value: string }[];
   /** `split.no` (from 0) and `split.count` of a part. */
   split: { index: number; count: number } | null;
+  /** Where the last tensor's description ends, in bytes. */
+  headerEndOffset: number;
   /** Where the tensor data end; the file has at least this many bytes. */
   dataEndOffset: number;
 }
@@ -98,6 +100,7 @@ export function summariseHeader(
     weights: sumWeights(parsed.tensorInfos),
     metadata: listed(metadata),
     split: splitOf(metadata),
+    headerEndOffset,
     dataEndOffset,
   };
 }

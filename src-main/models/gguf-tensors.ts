@@ -101,6 +101,16 @@ export function tensorTypeName(dtype: number): string | null {
 }
 
 /**
+ * Number, and elements and bytes of one block, of a type by its name.
+ * @throws RangeError for a name that is not in the table
+ */
+export function tensorTypeOf(name: string): { id: number; elements: number; bytes: number } {
+  for (const [id, [known, elements, bytes]] of TENSOR_TYPES)
+    if (known === name) return { id, elements, bytes };
+  throw new RangeError(`no tensor type ${name}`);
+}
+
+/**
  * Bytes of a tensor's data, null when its type is not known here.
  * @throws model_malformed
  */

@@ -33,6 +33,11 @@ export interface Models {
   list(): Promise<Model[]>;
   /** @throws not_found, model_file_missing and the header's errors */
   details(id: string): Promise<ModelDetails>;
+  /**
+   * The checked header with what a load would use.
+   * @throws not_found, model_file_missing and the header's errors
+   */
+  headerOf(id: string): Promise<{ header: ModelHeader; sizeBytes: number; settings: ModelSettings }>;
   folders(): Promise<ModelFolder[]>;
   files(): Promise<ModelFile[]>;
   /** @throws invalid_input when the host has no file dialog */
@@ -241,6 +246,11 @@ export function createModels(options: ModelsOptions): Models {
       const row = await store.models.get({ id });
       const header = await headers.of(await files.parts(row.path));
       return { model: await toModel(row), ...detailsOf(header) };
+    },
+    async headerOf(id) {
+      const row = await store.models.get({ id });
+      const found = await files.parts(row.path);
+      return { header: await headers.of(found), sizeBytes: found.sizeBytes, settings: row.settings };
     },
     folders,
     files: () => toFiles(),

@@ -14,21 +14,35 @@ export interface DestinationRules {
   hosts: HostTable;
   /** Plain HTTP to this computer, for tests against a local server. */
   allowLoopback: boolean;
+  /** Origin of the hub that the user chose, reached beside the table's hosts; null for none. */
+  endpoint?: string | null;
 }
 
 const LOOPBACK = new Set(['127.0.0.1', '[::1]', 'localhost']);
 
-/** True when the purpose may connect to the URL: https on its own port, to a host of the table. */
-export function isDestinationAllowed(
-  url: URL,
-  purpose: Purpose,
-  { hosts, allowLoopback }: DestinationRules,
-): boolean {
-  const isLoopback = allowLoopback && LOOPBACK.has(url.hostname);
-  if (!isLoopback && (url.protocol !== 'https:' || url.port !== '')) return false;
-  if (isLoopback && url.protocol !== 'http:' && url.protocol !== 'https:') return false;
+/** True for an address of this computer. */
+export const isLoopback = (url: URL): boolean => LOOPBACK.has(url.hostname);
+
+/** What may go to an endpoint of the user's choice, besides the table. */
+const ENDPOINT_PURPOSES: ReadonlySet<Purpose> = new Set(['models.search', 'models.download']);
+
+/**
+ * True when the purpose may connect to the URL: https on its own port, to a host of the table; or the very
+ * origin that the user chose, which may be plain HTTP on this computer only.
+ */
+export function isDestinationAllowed(url: URL, purpose: Purpose, rules: DestinationRules): boolean {
+  const { hosts, allowLoopback, endpoint = null } = rules;
+  if (endpoint !== null && ENDPOINT_PURPOSES.has(purpose) && isEndpoint(url, endpoint)) return true;
+  const isLocal = allowLoopback && isLoopback(url);
+  if (!isLocal && (url.protocol !== 'https:' || url.port !== '')) return false;
+  if (isLocal && url.protocol !== 'http:' && url.protocol !== 'https:') return false;
   if (url.username !== '' || url.password !== '') return false;
   return hosts[purpose].some((pattern) => matchesHost(url.hostname, pattern));
+}
+
+function isEndpoint(url: URL, endpoint: string): boolean {
+  const isSafe = url.protocol === 'https:' || (url.protocol === 'http:' && isLoopback(url));
+  return isSafe && url.origin === endpoint && url.username === '' && url.password === '';
 }
 
 function matchesHost(hostname: string, pattern: string): boolean {

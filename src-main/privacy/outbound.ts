@@ -1,6 +1,13 @@
 import { buildConnector, Client, type Dispatcher } from 'undici';
 import { appError, errorCodeOf, isAppError, type AppError } from '../contract/index.ts';
-import { isDestinationAllowed, PURPOSES, type DestinationRules, type Purpose } from './destinations.ts';
+import {
+  isDestinationAllowed,
+  isLoopback,
+  PURPOSES,
+  type DestinationRules,
+  type Purpose,
+} from './destinations.ts';
+import { tunnelThrough, type Tunnel } from './proxy.ts';
 
 const CONNECT_TIMEOUT_MS = 15_000;
 /** Until the answer begins, and between two pieces of it: long enough for a slow mobile link. */
@@ -14,9 +21,13 @@ const PRIVATE_HEADERS = new Set(['authorization', 'cookie']);
 export interface OutboundRequest {
   url: string;
   purpose: Purpose;
-  method?: 'GET' | 'HEAD';
+  method?: 'GET' | 'HEAD' | 'POST';
   /** Names in lower case. */
   headers?: Readonly<Record<string, string>>;
+  /** Sent with POST; a redirect is not followed then. */
+  body?: string;
+  /** Goes out although offline is on: the user allowed this very thing. Switching offline on ends it still. */
+  mayPassOffline?: boolean;
   signal?: AbortSignal | undefined;
   /** A longer body ends with `network_failed`. */
   maxBytes?: number;
@@ -28,6 +39,8 @@ export interface OutboundResponse {
   headers: Readonly<Record<string, string | string[] | undefined>>;
   /** Where the redirects ended. */
   url: string;
+  /** The redirects on the way, in order: the first hop's headers say what a file is. */
+  hops: readonly { url: string; status: number; headers: OutboundResponse['headers'] }[];
   /** Ends the connection at its end, on a break and on an error. */
   body: AsyncIterable<Uint8Array>;
   /** Ends the connection without reading the body. */
@@ -42,6 +55,10 @@ export interface OpenConnection {
 /** What the outbound client tells and asks. */
 export interface OutboundHost {
   isOffline(): boolean;
+  /** Origin of the hub that the user chose. */
+  endpoint(): string | null;
+  /** Address of the proxy that carries everything but connections to this computer; null for none. */
+  proxy(): string | null;
   /** Written before anything connects. When it fails, nothing does. */
   recordOpen(connection: OpenConnection): Promise<number>;
   recordRefusal(connection: OpenConnection): Promise<void>;
@@ -51,7 +68,7 @@ export interface OutboundHost {
   changed(open: readonly OpenConnection[]): void;
 }
 
-export interface OutboundOptions extends Partial<DestinationRules> {
+export interface OutboundOptions extends Partial<Omit<DestinationRules, 'endpoint'>> {
   /** Certificate authorities, for tests with a server of their own. */
   ca?: string;
 }
@@ -81,12 +98,13 @@ interface Connection extends OpenConnection {
   end(outcome: 'done' | 'failed'): Promise<void>;
 }
 
-/** Makes the app's only client to the outside. It uses no proxy of the environment. */
+/** Makes the app's only client to the outside. It uses no proxy of the environment, only the user's. */
 export function createOutbound(host: OutboundHost, options: OutboundOptions = {}): Outbound {
-  const rules: DestinationRules = {
+  const rules = (): DestinationRules => ({
     hosts: options.hosts ?? PURPOSES,
     allowLoopback: options.allowLoopback ?? false,
-  };
+    endpoint: host.endpoint(),
+  });
   const open = new Set<Connection>();
   const ends = new Set<Promise<void>>();
   const connect = buildConnector({
@@ -103,14 +121,14 @@ export function createOutbound(host: OutboundHost, options: OutboundOptions = {}
 
   const begin = async (
     target: OpenConnection,
-    client: Client,
+    close: () => Promise<void>,
     sockets: ByteCounter[],
   ): Promise<Connection> => {
     const abort = new AbortController();
     const recorded = host.recordOpen(target);
     let ended: Promise<void> | undefined;
     const finish = async (outcome: 'done' | 'failed') => {
-      await client.destroy();
+      await close();
       open.delete(connection);
       host.changed([...open]);
       const sent = sockets.reduce((sum, socket) => sum + socket.bytesWritten, 0);
@@ -145,27 +163,36 @@ export function createOutbound(host: OutboundHost, options: OutboundOptions = {}
   /** One request, redirects not followed. */
   const hop = async (url: URL, request: OutboundRequest, headers: Record<string, string>) => {
     const target = { host: url.hostname, purpose: request.purpose };
-    if (!isDestinationAllowed(url, request.purpose, rules)) throw await refuse('host_not_allowed', target);
-    if (host.isOffline()) throw await refuse('offline', target);
+    const isOffline = () => host.isOffline() && request.mayPassOffline !== true;
+    if (!isDestinationAllowed(url, request.purpose, rules())) throw await refuse('host_not_allowed', target);
+    if (isOffline()) throw await refuse('offline', target);
     if (request.signal?.aborted) throw appError('aborted');
 
     const sockets: ByteCounter[] = [];
+    const proxy = proxyFor(url, host.proxy());
+    let tunnel: Tunnel | undefined;
     const client = new Client(url.origin, {
       headersTimeout: SILENCE_TIMEOUT_MS,
       bodyTimeout: SILENCE_TIMEOUT_MS,
       connect: (wanted, callback) => {
         // The last door: whatever the client wants, only the host that was checked is reached.
-        if (host.isOffline() || `${wanted.protocol}//${wanted.host}` !== url.origin) {
+        if (isOffline() || `${wanted.protocol}//${wanted.host}` !== url.origin) {
           callback(new Error('connection refused by the app'), null);
           return;
         }
-        connect(wanted, (...result) => {
+        const connected: typeof callback = (...result) => {
           if (result[1]) sockets.push(result[1]);
           callback(...result);
-        });
+        };
+        if (proxy === null) connect(wanted, connected);
+        else tunnel = tunnelThrough(proxy, wanted, connect, connected);
       },
     });
-    const connection = await begin(target, client, sockets);
+    const close = async () => {
+      await client.destroy();
+      await tunnel?.end();
+    };
+    const connection = await begin(target, close, sockets);
     const onAbort = () => connection.abort.abort(appError('aborted'));
     request.signal?.addEventListener('abort', onAbort, { once: true });
     const end = async (outcome: 'done' | 'failed') => {
@@ -178,6 +205,7 @@ export function createOutbound(host: OutboundHost, options: OutboundOptions = {}
         method: request.method ?? 'GET',
         path: `${url.pathname}${url.search}`,
         headers: { 'user-agent': 'Leeward', 'accept-encoding': 'identity', ...headers },
+        body: request.method === 'POST' ? (request.body ?? '') : null,
         signal: connection.abort.signal,
         reset: true,
       });
@@ -192,12 +220,15 @@ export function createOutbound(host: OutboundHost, options: OutboundOptions = {}
     async request(request) {
       let url = parseUrl(request.url);
       let headers = { ...request.headers };
-      for (let redirects = 0; redirects <= MAX_REDIRECTS; redirects += 1) {
+      const hops: OutboundResponse['hops'][number][] = [];
+      while (hops.length <= MAX_REDIRECTS) {
         const { response, connection, end } = await hop(url, request, headers);
         const location = response.headers.location;
-        if (!REDIRECT_STATUS.has(response.statusCode) || typeof location !== 'string') {
-          return responseOf(url, response, connection, end, request.maxBytes ?? Infinity);
+        const isRedirect = REDIRECT_STATUS.has(response.statusCode) && request.method !== 'POST';
+        if (!isRedirect || typeof location !== 'string') {
+          return responseOf(url, hops, response, connection, end, request.maxBytes ?? Infinity);
         }
+        hops.push({ url: url.href, status: response.statusCode, headers: response.headers });
         response.body.on('error', () => {}).destroy();
         await end('done');
         const next = parseUrl(location, url);
@@ -218,6 +249,7 @@ export function createOutbound(host: OutboundHost, options: OutboundOptions = {}
 
 function responseOf(
   url: URL,
+  hops: OutboundResponse['hops'],
   response: Dispatcher.ResponseData,
   connection: Connection,
   end: (outcome: 'done' | 'failed') => Promise<void>,
@@ -227,6 +259,7 @@ function responseOf(
     status: response.statusCode,
     headers: response.headers,
     url: url.href,
+    hops,
     body: readBody(response, connection, end, maxBytes),
     async cancel() {
       response.body.on('error', () => {}).destroy();
@@ -265,6 +298,11 @@ function asNetworkError(error: unknown, { abort, host }: Connection): AppError {
   const code =
     error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : null;
   return appError('network_failed', { host, reason: code }, { cause: error });
+}
+
+/** Connections to this computer need no one in between. */
+function proxyFor(url: URL, proxy: string | null): string | null {
+  return isLoopback(url) ? null : proxy;
 }
 
 function parseUrl(text: string, base?: URL): URL {

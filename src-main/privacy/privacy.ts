@@ -81,6 +81,8 @@ export function createPrivacy({
   const outbound = createOutbound(
     {
       isOffline: () => offline,
+      endpoint: () => settings.get().hubEndpoint,
+      proxy: () => settings.get().proxyAddress || null,
       async recordOpen({ host, purpose }) {
         const id = await store.ledger.open({ sessionId, at: Date.now(), host, purpose, outcome: 'open' });
         connections += 1;

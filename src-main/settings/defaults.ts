@@ -17,5 +17,7 @@ export const DEFAULT_SETTINGS: Settings = {
   offline: false,
   offlineSince: null,
   firstRunDone: false,
+  hubEndpoint: 'https://huggingface.co',
+  proxyAddress: '',
   sidebarOpen: true,
 };

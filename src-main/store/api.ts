@@ -95,6 +95,18 @@ export interface StoredProvenance {
   verifyMs: number | null;
 }
 
+/** How fast one answer was. */
+export interface StoredSpeed {
+  modelId: string;
+  backend: string;
+  /** Of the answer. */
+  tokensPerSecond: number;
+  /** Prompt tokens that were read, and how long that took. */
+  readTokens: number;
+  prefillMs: number;
+  finishedAt: number;
+}
+
 type Row<T> = Omit<T, 'answering' | 'chunkSeq'>;
 export type StoredConversation = Omit<Conversation, 'answering' | 'messages'>;
 export type StoredMessage = Row<Message>;
@@ -138,6 +150,10 @@ export interface StoreApi {
     /** At start: every message still `streaming` becomes `interrupted`. Returns how many. */
     interruptStreaming(input: { at: number }): number;
   };
+  generations: {
+    /** The speeds of the newest answers that are long enough to tell, newest first. */
+    speeds(input: { limit: number }): StoredSpeed[];
+  };
   models: {
     list(input: undefined): StoredModel[];
     get(input: { id: string }): StoredModel;
@@ -165,8 +181,8 @@ export interface StoreApi {
     put(input: StoredProvenance): void;
     get(input: { modelId: string }): StoredProvenance | null;
     setVerified(input: { modelId: string; at: number; verifyMs: number }): void;
-    /** The model whose only or first file has this SHA-256; null when none was downloaded. */
-    modelOfHash(input: { sha256: string }): string | null;
+    /** The model whose files have exactly these SHA-256, in order; null when none was downloaded. */
+    modelOfHashes(input: { sha256s: readonly string[] }): string | null;
   };
   ledger: {
     open(input: {

@@ -86,10 +86,11 @@ export async function openStore(options: { workerPath: string; dataDir: string; 
   log('store.opened', { ...report, openMs: Math.round(report.openMs) });
 
   let closing: Promise<void> | null = null;
-  const { conversations, messages, models, modelFolders, provenance, ledger } = client;
+  const { conversations, messages, generations, models, modelFolders, provenance, ledger } = client;
   return {
     conversations,
     messages,
+    generations,
     models,
     modelFolders,
     provenance,

@@ -5,6 +5,7 @@ import { closeDatabase, openDatabase, type OpenReport } from './database.ts';
 import { storeError } from './errors.ts';
 import type { Migration } from './migrate.ts';
 import { conversations } from './queries/conversations.ts';
+import { generations } from './queries/generations.ts';
 import { ledger } from './queries/ledger.ts';
 import { messages } from './queries/messages.ts';
 import { modelFolders } from './queries/model-folders.ts';
@@ -15,6 +16,7 @@ import type { Db, Queries } from './sql.ts';
 const queries: { [E in keyof StoreApi]: Queries<StoreApi[E]> } = {
   conversations,
   messages,
+  generations,
   models,
   modelFolders,
   provenance,
@@ -85,6 +87,7 @@ export function createStoreRouter(migrations: readonly Migration[]) {
   return {
     conversations: entity(holder, queries.conversations),
     messages: entity(holder, queries.messages),
+    generations: entity(holder, queries.generations),
     models: entity(holder, queries.models),
     modelFolders: entity(holder, queries.modelFolders),
     provenance: entity(holder, queries.provenance),

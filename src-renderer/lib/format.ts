@@ -59,6 +59,45 @@ export function formatFileSize(bytes: number, locale?: string): string {
   return `${fixed(bytes, 0, locale)} B`;
 }
 
+/** A file size that is an estimate: 4.4 GB, 220 MB. */
+export function formatRoughSize(bytes: number, locale?: string): string {
+  const gigabytes = bytes / KILO ** 3;
+  if (gigabytes >= 0.95) return `${fixed(gigabytes, gigabytes < 99.95 ? 1 : 0, locale)} GB`;
+  return `${fixed(Math.round(bytes / KILO ** 2 / 10) * 10, 0, locale)} MB`;
+}
+
+/** `3.21 of 7.48 GB`: the two figures, the unit only once when both have the same. */
+export function formatFileSizes(done: number, all: number, locale?: string): [string, string] {
+  const whole = formatFileSize(all, locale);
+  const part = formatFileSize(done, locale);
+  const [figure = part, unit = ''] = part.split(' ');
+  return [whole.endsWith(` ${unit}`) ? figure : part, whole];
+}
+
+/** Speed of a transfer, decimal units: 38.4 MB/s, 820 kB/s. @param bytesPerSecond bytes a second */
+export function formatRate(bytesPerSecond: number, locale?: string): string {
+  if (bytesPerSecond >= 999.5 * KILO) {
+    const megabytes = bytesPerSecond / KILO ** 2;
+    return `${fixed(megabytes, megabytes < 99.95 ? 1 : 0, locale)} MB/s`;
+  }
+  return `${fixed(bytesPerSecond / KILO, 0, locale)} kB/s`;
+}
+
+/** Memory as a bare figure in GiB with one decimal, for places that name the unit once: 4.1. */
+export function formatGibibytes(bytes: number, locale?: string): string {
+  return fixed(bytes / KIBI ** 3, 1, locale);
+}
+
+/**
+ * The two ends of a predicted speed: 42 and 48; with one decimal where whole numbers would hide the range.
+ * @param low tokens a second
+ * @param high tokens a second
+ */
+export function formatRange(low: number, high: number, locale?: string): [string, string] {
+  const decimals = low < 3 || (low < 10 && Math.round(low) === Math.round(high)) ? 1 : 0;
+  return [fixed(low, decimals, locale), fixed(high, decimals, locale)];
+}
+
 /** Memory, binary units: 5.6 GiB, 340 MiB. */
 export function formatMemory(bytes: number, locale?: string): string {
   const gibibytes = bytes / KIBI ** 3;

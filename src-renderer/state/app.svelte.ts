@@ -4,10 +4,13 @@ import { detectShortcutHost, type ShortcutHost } from '../lib/shortcuts.ts';
 import { Commands } from './commands.ts';
 import type { ConnectionStore } from './connection.svelte.ts';
 import { ConversationsStore } from './conversations.svelte.ts';
+import { DownloadsStore } from './downloads.svelte.ts';
 import { Drafts } from './drafts.svelte.ts';
 import { EngineStore } from './engine.svelte.ts';
 import { failureOf, type Failure } from './failure.ts';
+import { FitsStore } from './fits.svelte.ts';
 import { handleHostRequest, openFiles } from './host-requests.ts';
+import { HubStore } from './hub.svelte.ts';
 import { ModelsStore } from './models.svelte.ts';
 import { PrivacyStore } from './privacy.svelte.ts';
 import { Navigation } from './router.svelte.ts';
@@ -33,6 +36,9 @@ export class AppState {
   readonly navigation: Navigation;
   readonly conversations: ConversationsStore;
   readonly models: ModelsStore;
+  readonly hub: HubStore;
+  readonly downloads: DownloadsStore;
+  readonly fits: FitsStore;
   readonly engine: EngineStore;
   readonly privacy: PrivacyStore;
   readonly settings: SettingsStore;
@@ -41,6 +47,8 @@ export class AppState {
   readonly shortcutHost: ShortcutHost;
   /** Model chosen for the next new chat; null: the default. */
   newChatModelId = $state.raw<string | null>(null);
+  /** The Models screen is to show the files that can be added, as soon as it stands. */
+  openFileWanted = $state(false);
   /** Sidebar of a narrow window, which lies over the chat. */
   sidebarSheetOpen = $state(false);
   /** Since when saving fails for want of space, ms since 1970; null while it works. */
@@ -66,6 +74,9 @@ export class AppState {
       this.drafts.forget(id);
     });
     this.models = new ModelsStore(client);
+    this.downloads = new DownloadsStore(client);
+    this.hub = new HubStore(client, this.downloads);
+    this.fits = new FitsStore(client);
     this.engine = new EngineStore(client, initial.engine);
     this.privacy = new PrivacyStore(client, initial.privacy);
     this.settings = new SettingsStore(client, initial.settings);
@@ -76,6 +87,7 @@ export class AppState {
     const app = new AppState(client, connection, await fetchInitial(client));
     void app.conversations.refresh();
     void app.models.refresh();
+    void app.downloads.refresh();
     // What the system opened the app with came before this page.
     app.attempt(openFiles(app));
     return app;
@@ -87,6 +99,9 @@ export class AppState {
     if (event.type === 'gap') void this.#refreshInfo();
     this.conversations.handle(event);
     this.models.handle(event);
+    this.hub.handle(event);
+    this.downloads.handle(event);
+    this.fits.handle(event);
     this.engine.handle(event);
     this.privacy.handle(event);
     this.settings.handle(event);
@@ -120,6 +135,7 @@ export class AppState {
     void this.drafts.flush();
     this.attempt(this.conversations.resume());
     if (this.models.failure !== null) void this.models.refresh();
+    if (this.downloads.failure !== null) void this.downloads.refresh();
     if (this.models.filesFailure !== null) void this.models.refreshFiles();
   }
 

@@ -14,8 +14,13 @@ export type SettingsSection = (typeof settingsSections)[number];
 const Route = v.variant('screen', [
   /** null: a new chat that is not saved yet. */
   v.object({ screen: v.literal('chat'), conversationId: v.nullable(v.string()) }),
-  /** With a model: its details are open. */
-  v.object({ screen: v.literal('models'), modelId: v.nullable(v.string()) }),
+  /** With a model: its details are open. With an address: a page of the hub is. */
+  v.object({
+    screen: v.literal('models'),
+    modelId: v.nullable(v.string()),
+    tab: v.optional(v.literal('find')),
+    address: v.optional(v.string()),
+  }),
   v.object({ screen: v.literal('settings'), section: v.picklist(settingsSections) }),
 ]);
 export type Route = v.InferOutput<typeof Route>;
@@ -36,6 +41,8 @@ export class Navigation {
   /** Section that Settings opens with from the rail. */
   #lastSection: SettingsSection = 'general';
   #lastConversationId: string | null = null;
+  /** Tab that Models opens with from the rail. */
+  #lastTab: 'find' | undefined;
   readonly #history: History;
 
   constructor(history: History) {
@@ -74,7 +81,7 @@ export class Navigation {
   /** Opens a screen where the user left it. */
   goScreen(screen: Screen): void {
     if (screen === 'chat') this.openChat(this.#lastConversationId);
-    else if (screen === 'models') this.openModels();
+    else if (screen === 'models') this.#openLastTab();
     else this.openSettings(this.#lastSection);
   }
 
@@ -84,6 +91,14 @@ export class Navigation {
 
   openModels(modelId: string | null = null): void {
     this.go({ screen: 'models', modelId });
+  }
+
+  /** Shows where models are looked for; with an address, its page beside it. */
+  openHub(address: string | null = null, options: { replace?: boolean } = {}): void {
+    this.go(
+      { screen: 'models', modelId: null, tab: 'find', ...(address === null ? {} : { address }) },
+      options,
+    );
   }
 
   openSettings(section: SettingsSection = 'general'): void {
@@ -96,8 +111,14 @@ export class Navigation {
     if (this.conversationId === conversationId) this.openChat(null, { replace: true });
   }
 
+  #openLastTab(): void {
+    if (this.#lastTab === 'find') this.openHub();
+    else this.openModels();
+  }
+
   #enter(route: Route): void {
     this.#route = route;
+    if (route.screen === 'models') this.#lastTab = route.tab;
     if (route.screen === 'settings') this.#lastSection = route.section;
     if (route.screen === 'chat') this.#lastConversationId = route.conversationId;
   }

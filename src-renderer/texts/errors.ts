@@ -1,5 +1,5 @@
 import type { ErrorCode } from '../../src-main/contract/index.ts';
-import { formatCount, formatMemory } from '../lib/format.ts';
+import { formatCount, formatMemory, formatWait } from '../lib/format.ts';
 import type { Failure, FailureDetails } from '../state/failure.ts';
 import { catalogue } from './catalogue.ts';
 
@@ -53,6 +53,10 @@ const titles = catalogue({
   offline: 'Offline is on, so nothing was connected',
   host_not_allowed: 'This host is not on the list',
   network_failed: 'The connection failed',
+  hub_gated: 'This model asks you to accept its terms',
+  hub_rate_limited: 'The hub asks to wait',
+  checksum_mismatch: 'The file does not match its checksum',
+  file_changed: 'The file on the hub has changed',
   model_not_gguf: 'This file is not a GGUF model',
   model_truncated: 'The model file is not complete',
   model_malformed: 'The model file is damaged',
@@ -104,6 +108,13 @@ function contextText({ details, partial }: Context): string {
   return `${happened} Start a new chat, or give the model a larger context.`;
 }
 
+function waitText({ details }: Context): string {
+  const wait = details['retryAfterMs'];
+  return typeof wait === 'number' && wait > 0
+    ? `Too many requests came from this connection. Try again in ${formatWait(wait)}.`
+    : 'Too many requests came from this connection. Wait a minute, then try again.';
+}
+
 const texts = catalogue({
   invalid_input: () => 'A value is outside what is allowed. Nothing was changed.',
   malformed_frame: () => 'Load the page again. Your chats are saved.',
@@ -120,6 +131,13 @@ const texts = catalogue({
   offline: () => 'Nothing was sent. You can switch Offline off in Settings, under Privacy.',
   host_not_allowed: () => 'Leeward connects to the hosts it names and to no other. Nothing was sent.',
   network_failed: () => 'Check the connection of this computer, then try again.',
+  hub_gated: () =>
+    'Accept the terms on its page on the hub, then give Leeward your access token in Settings, under Privacy.',
+  hub_rate_limited: waitText,
+  checksum_mismatch: ({ model }: Context) =>
+    `${model} did not arrive as published. It stays off until every byte matches.`,
+  file_changed: ({ model }: Context) =>
+    `${model} is no longer the file that this download began with. Cancel it, open its page again and take the new one.`,
   model_not_gguf: ({ model }: Context) =>
     `${model} does not start like a GGUF file. Look for a file that ends in .gguf.`,
   model_truncated: ({ model }: Context) =>
@@ -166,6 +184,10 @@ const steps: Record<ErrorCode, readonly NextStep[]> = {
   offline: ['open_privacy_settings'],
   host_not_allowed: ['open_privacy_settings'],
   network_failed: ['try_again'],
+  hub_gated: ['open_privacy_settings'],
+  hub_rate_limited: ['try_again'],
+  checksum_mismatch: ['try_again'],
+  file_changed: [],
   model_not_gguf: ['choose_model'],
   model_truncated: ['choose_model', 'open_models'],
   model_malformed: ['choose_model', 'open_models'],

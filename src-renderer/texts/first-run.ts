@@ -55,5 +55,25 @@ export const firstRunTexts = catalogue({
     title: 'Folders that Leeward may look into',
     missing: 'not found',
   },
-  network: 'Nothing is connected. Leeward looks for files on this computer only.',
+  suggestion: {
+    region: 'Models to download',
+    recommended: 'Recommended for this computer',
+    smaller: 'Smaller and faster',
+    larger: 'Larger and slower',
+    fit: 'Fit',
+    speed: 'Speed',
+    licence: 'Licence',
+    unknown: 'Not known yet',
+    someLimits: 'has use limits',
+    workAllowed: 'work use allowed',
+    download: (size: string) => `Download, ${size}`,
+    downloadName: (name: string, size: string) => `Download, ${size}: ${name}`,
+    details: 'Details',
+    detailsName: (name: string) => `Details of ${name}`,
+    quiet: 'Nothing is connected now.',
+    network: (host: string) =>
+      host === 'huggingface.co'
+        ? 'This download connects to huggingface.co and its download hosts (*.hf.co), checks the file against its published SHA-256, then disconnects.'
+        : `This download connects to ${host} and the download hosts it names, checks the file against its published SHA-256, then disconnects.`,
+  },
 });

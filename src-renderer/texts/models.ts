@@ -23,6 +23,7 @@ export const modelsTexts = catalogue({
   title: 'Models',
   /** Beside the title: "27.4 GB in 7 models". */
   summary: (count: number, size: string) => `${size} in ${count === 1 ? '1 model' : `${count} models`}`,
+  summaryFree: (sizes: string, free: string) => `${sizes}, ${free} free`,
   openGguf: 'Open GGUF',
   filterLabel: 'Filter models',
   filterPlaceholder: 'Name, licence or quant',

@@ -92,6 +92,18 @@ export const settingsTexts = catalogue({
     reading: 'Looking at the folders',
   },
 
+  hub: {
+    title: 'Finding and downloading models',
+    endpoint: 'Address of the hub',
+    endpointHint: 'A mirror takes the place of Hugging Face. Only its hosts are connected to then.',
+    endpointError: 'Use an address such as https://mirror.example',
+    standard: 'Use Hugging Face',
+    proxy: 'Web proxy',
+    proxyHint: 'Searches and downloads go through it.',
+    proxyNone: 'None',
+    proxyError: 'Use an address such as http://proxy.example:3128',
+  },
+
   engine: {
     state: 'State',
     statuses: {

@@ -14,6 +14,7 @@ export const shellTexts = catalogue({
   skipToComposer: 'Skip to the message field',
   skipToContent: 'Skip to content',
   nav: 'Main',
+  downloading: 'Downloading',
   screens: { chat: 'Chat', models: 'Models', settings: 'Settings' },
   statusRegion: 'Status',
   toasts: 'Undo',
@@ -24,6 +25,8 @@ export const shellTexts = catalogue({
       `No connections now, ${counted(value, count, 'connection', 'connections')} this session`,
     open: (value: number, count: string, host: string) =>
       value === 1 ? `Online, ${host}` : `Online, ${count} connections, ${host} and others`,
+    downloading: (value: number, count: string, host: string, connections: number, connectionCount: string) =>
+      `Online for ${counted(value, count, 'download', 'downloads')}, ${host}. ${counted(connections, connectionCount, 'connection', 'connections')} this session`,
     offline: (value: number, count: string) =>
       `Offline. ${counted(value, count, 'connection', 'connections')} this session`,
     offlineRefused: (value: number, count: string, refused: string) =>

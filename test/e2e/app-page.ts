@@ -217,6 +217,89 @@ export class AppPage {
     return this.page.getByRole('region', role).or(this.page.getByRole('dialog', role));
   }
 
+  // Finding and downloading models ------------------------------------------------------------------------
+
+  modelsTab(name: 'On this computer' | 'Find models'): Locator {
+    return this.page.getByRole('tab', { name });
+  }
+  /** The recommended model of the first run and its two neighbours. */
+  suggestion(name: string | RegExp): Locator {
+    return this.page.getByRole('region', { name: 'Models to download' }).getByRole('article', { name });
+  }
+  get hubSearch(): Locator {
+    return this.page.getByRole('searchbox', { name: 'Search models' });
+  }
+  /** Types words or an address and sends them. */
+  async searchHub(text: string): Promise<void> {
+    await this.hubSearch.fill(text);
+    await this.hubSearch.press('Enter');
+  }
+  get suggestionTable(): Locator {
+    return this.page.getByRole('table', { name: 'Suggestions' });
+  }
+  get hubResults(): Locator {
+    return this.page.getByRole('table', { name: 'Results' });
+  }
+  hubRow(name: string | RegExp): Locator {
+    return this.hubResults
+      .getByRole('row')
+      .filter({ has: this.page.getByRole('rowheader') })
+      .filter({ hasText: name });
+  }
+  openHubModel(name: string): Locator {
+    return this.hubResults.getByRole('button', { name, exact: true });
+  }
+  async chooseFilter(label: 'Licence' | 'Size' | 'Sort by', option: string): Promise<void> {
+    await this.page
+      .getByRole('search', { name: 'Search on the hub' })
+      .getByRole('combobox', { name: label })
+      .selectOption({ label: option });
+  }
+  get hubAuthor(): Locator {
+    return this.page.getByRole('textbox', { name: 'Author' });
+  }
+  /** The page of a model: a region beside a wide list, a dialog over a narrow one. */
+  get hubPage(): Locator {
+    const role = { name: 'Model page' };
+    return this.page.getByRole('region', role).or(this.page.getByRole('dialog', role));
+  }
+  get quantTable(): Locator {
+    return this.hubPage.getByRole('table', { name: 'Quantisations' });
+  }
+  quantRow(quant: string): Locator {
+    return this.quantTable
+      .getByRole('row')
+      .filter({ has: this.page.getByRole('rowheader', { name: quant }) });
+  }
+  getQuant(quant: string): Locator {
+    return this.hubPage.getByRole('button', { name: `Get ${quant}`, exact: true });
+  }
+  /** The card of a download, in the list or within a suggestion. */
+  downloadCard(name: string | RegExp): Locator {
+    return this.page.getByRole('article', {
+      name: typeof name === 'string' ? `Download of ${name}` : name,
+    });
+  }
+  downloadButton(
+    name: string | RegExp,
+    button: 'Pause' | 'Resume' | 'Chat' | 'Cancel the download' | 'Take off the list' | RegExp,
+  ): Locator {
+    return this.downloadCard(name).getByRole('button', { name: button });
+  }
+  get cancelDialog(): Locator {
+    return this.page.getByRole('alertdialog', { name: /^Cancel the download of/ });
+  }
+  get offlineDialog(): Locator {
+    return this.page.getByRole('dialog', { name: 'Offline is on, so this download did not start' });
+  }
+  /** Where a downloaded model came from, in its details. */
+  get provenance(): Locator {
+    return this.modelDetails.getByRole('region', { name: 'Provenance' });
+  }
+  get memorySection(): Locator {
+    return this.page.getByRole('region', { name: 'Memory', exact: true });
+  }
+
   // Settings ----------------------------------------------------------------------------------------------
 
   async openSettings(page: SettingsPage): Promise<void> {

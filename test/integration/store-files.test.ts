@@ -17,7 +17,7 @@ import { backUp, KEPT_BACKUPS, listBackups } from '../../src-main/store/backup.t
 import { closeDatabase, openDatabase } from '../../src-main/store/database.ts';
 import { storeError } from '../../src-main/store/errors.ts';
 import { APPLICATION_ID, inspectDatabase } from '../../src-main/store/inspect.ts';
-import type { Migration } from '../../src-main/store/migrate.ts';
+import { latestVersion, type Migration } from '../../src-main/store/migrate.ts';
 import { migrations } from '../../src-main/store/migrations/index.ts';
 import { openStore } from '../../src-main/store/open-store.ts';
 import { conversations } from '../../src-main/store/queries/conversations.ts';
@@ -26,6 +26,7 @@ import { finished, newSend, temporaryFolder } from '../support/store/fixtures.ts
 
 let folder: ReturnType<typeof temporaryFolder>;
 let file: string;
+const latest = latestVersion(migrations);
 
 beforeEach(() => {
   folder = temporaryFolder();
@@ -36,7 +37,7 @@ afterEach(() => folder.dispose());
 
 const open = (list: readonly Migration[] = migrations) => openDatabase(folder.path, list);
 const addNotes: Migration = {
-  version: 20,
+  version: 9_010,
   name: 'notes',
   up: (db) =>
     void db.exec(`CREATE TABLE notes (id INTEGER PRIMARY KEY, text TEXT NOT NULL) STRICT;
@@ -140,7 +141,7 @@ describe('migrating', () => {
       INSERT INTO jottings (text) VALUES ('one'), ('two');`);
     old.close();
     const { db, report } = open();
-    expect(report).toMatchObject({ fromVersion: 0, toVersion: 10, backedUp: true });
+    expect(report).toMatchObject({ fromVersion: 0, toVersion: latest, backedUp: true });
     expect(db.prepare('SELECT text FROM jottings').pluck().all()).toEqual(['one', 'two']);
     messages.begin(db, newSend());
     closeDatabase(db);
@@ -173,7 +174,7 @@ describe('migrating', () => {
       join(restored, 'leeward.db'),
     );
     const opened = openDatabase(restored, migrations);
-    expect(opened.report).toMatchObject({ fromVersion: 10, backedUp: false });
+    expect(opened.report).toMatchObject({ fromVersion: latest, backedUp: false });
     expect(conversations.get(opened.db, { id: send.conversationId }).messages).toHaveLength(2);
     closeDatabase(opened.db);
   });
@@ -181,7 +182,7 @@ describe('migrating', () => {
   test('a migration that fails leaves the old version to open', () => {
     const { id } = withOneTurn();
     const failing: Migration = {
-      version: 30,
+      version: 9_020,
       name: 'failing',
       up(db) {
         db.exec('DELETE FROM messages; DROP TABLE ledger;');
@@ -190,7 +191,7 @@ describe('migrating', () => {
     };
     expect(failureOf(() => open([...migrations, addNotes, failing]))).toMatchObject({ code: 'store_failed' });
     const { db, report } = open([...migrations, addNotes]);
-    expect(report.fromVersion).toBe(20);
+    expect(report.fromVersion).toBe(9_010);
     expect(conversations.get(db, { id }).messages).toHaveLength(2);
     closeDatabase(db);
   });
@@ -287,7 +288,7 @@ describe('what must stay untouched', () => {
   test('looking at a sound database changes nothing either', () => {
     withOneTurn();
     const before = fingerprint();
-    expect(inspectDatabase(file, 10)).toEqual({ version: 10, endedHard: false });
+    expect(inspectDatabase(file, latest)).toEqual({ version: latest, endedHard: false });
     expect(fingerprint()).toEqual(before);
   });
 });

@@ -8,7 +8,7 @@ import type { Store } from '../../src-main/store/api.ts';
 import { latestVersion } from '../../src-main/store/migrate.ts';
 import { migrations } from '../../src-main/store/migrations/index.ts';
 import { openStore } from '../../src-main/store/open-store.ts';
-import { finished, fullStats, newModel, newSend, temporaryFolder } from '../support/store/fixtures.ts';
+import { finished, fullStats, newModel, newProvenance, newSend, temporaryFolder } from '../support/store/fixtures.ts';
 
 let folder: ReturnType<typeof temporaryFolder>;
 let store: Store;
@@ -70,6 +70,9 @@ describe('the store in its worker', () => {
     const model = newModel();
     expect(await store.models.upsert(model)).toEqual(model);
     expect(await store.models.list(undefined)).toEqual([model]);
+    const proof = newProvenance(model.id);
+    await store.provenance.put(proof);
+    expect(await store.provenance.get({ modelId: model.id })).toEqual(proof);
     const id = await store.ledger.open({
       sessionId: randomUUID(),
       at: 1,

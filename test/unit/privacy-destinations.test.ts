@@ -51,3 +51,18 @@ test('loopback for tests still needs an entry in the table and a web protocol', 
   expect(may('http://localhost:1234/x')).toBe(false);
   expect(may('ws://127.0.0.1:1234/x')).toBe(false);
 });
+
+test.each([
+  ['http://127.0.0.1:8080/a/b', 'http://127.0.0.1:8080', true],
+  ['https://mirror.example/a/b', 'https://mirror.example', true],
+  ['https://mirror.example:8443/a', 'https://mirror.example:8443', true],
+  ['https://huggingface.co/a', 'https://mirror.example', true],
+  ['http://127.0.0.1:8081/a/b', 'http://127.0.0.1:8080', false],
+  ['https://127.0.0.1:8080/a/b', 'http://127.0.0.1:8080', false],
+  ['http://mirror.example/a', 'http://mirror.example', false],
+  ['https://sub.mirror.example/a', 'https://mirror.example', false],
+  ['https://mirror.example.evil.example/a', 'https://mirror.example', false],
+  ['https://user@mirror.example/a', 'https://mirror.example', false],
+])('with the address %s and the endpoint %s a download may go: %s', (url, endpoint, expected) => {
+  expect(isDestinationAllowed(new URL(url), 'models.download', { ...rules, endpoint })).toBe(expected);
+});

@@ -9,6 +9,7 @@ import { conversations } from '../../src-main/store/queries/conversations.ts';
 import { ledger } from '../../src-main/store/queries/ledger.ts';
 import { messages } from '../../src-main/store/queries/messages.ts';
 import { models } from '../../src-main/store/queries/models.ts';
+import { provenance } from '../../src-main/store/queries/provenance.ts';
 import type { Db } from '../../src-main/store/sql.ts';
 import {
   finished,
@@ -16,6 +17,7 @@ import {
   fullStats,
   newAnswer,
   newModel,
+  newProvenance,
   newSend,
   noSettings,
 } from '../support/store/fixtures.ts';
@@ -488,6 +490,64 @@ describe('models', () => {
     expect(models.list(db, undefined)).toEqual([]);
     expect(conversations.get(db, { id }).conversation.settings.modelId).toBeNull();
     expect(messages.get(db, { id: assistant }).modelId).toBe(modelId);
+  });
+});
+
+describe('provenance', () => {
+  test('is kept with its files and pieces, replaced as a whole, and null for other models', () => {
+    const model = newModel();
+    models.upsert(db, model);
+    const proof = newProvenance(model.id);
+    provenance.put(db, proof);
+    expect(provenance.get(db, { modelId: model.id })).toEqual(proof);
+    const shorter = newProvenance(model.id, { licence: null, baseModels: [], files: proof.files.slice(0, 1) });
+    provenance.put(db, shorter);
+    expect(provenance.get(db, { modelId: model.id })).toEqual(shorter);
+    expect(provenance.get(db, { modelId: randomUUID() })).toBeNull();
+  });
+
+  test('needs a model, and goes with it', () => {
+    expect(codeOf(() => provenance.put(db, newProvenance(randomUUID())))).toBe('not_found');
+    const model = newModel();
+    models.upsert(db, model);
+    provenance.put(db, newProvenance(model.id));
+    models.remove(db, { id: model.id });
+    expect(provenance.get(db, { modelId: model.id })).toBeNull();
+    expect(count('model_provenance_files')).toBe(0);
+  });
+
+  test('a look that matched is noted', () => {
+    const model = newModel();
+    models.upsert(db, model);
+    provenance.put(db, newProvenance(model.id));
+    provenance.setVerified(db, { modelId: model.id, at: 9_000, verifyMs: 12.25 });
+    expect(provenance.get(db, { modelId: model.id })).toMatchObject({ verifiedAt: 9_000, verifyMs: 12.25 });
+    const unknown = () => provenance.setVerified(db, { modelId: randomUUID(), at: 1, verifyMs: 1 });
+    expect(codeOf(unknown)).toBe('not_found');
+  });
+
+  test('a model is known by the hashes of all its files', () => {
+    const model = newModel();
+    models.upsert(db, model);
+    const proof = newProvenance(model.id);
+    provenance.put(db, proof);
+    const hashes = proof.files.map(({ sha256 }) => sha256);
+    expect(provenance.modelOfHashes(db, { sha256s: hashes })).toBe(model.id);
+    for (const sha256s of [hashes.slice(0, 1), hashes.toReversed(), [], ['f'.repeat(64)]]) {
+      expect(provenance.modelOfHashes(db, { sha256s })).toBeNull();
+    }
+  });
+
+  test('a hash too short or a piece too many is refused', () => {
+    const model = newModel();
+    models.upsert(db, model);
+    const [first] = newProvenance(model.id).files;
+    if (!first) throw new Error('no file');
+    const put = (file: Partial<typeof first>) => () =>
+      provenance.put(db, newProvenance(model.id, { files: [{ ...first, ...file }] }));
+    for (const file of [{ sha256: 'abc' }, { pieces: first.pieces.slice(1) }, { sizeBytes: 0 }]) {
+      expect(codeOf(put(file))).toBe('store_failed');
+    }
   });
 });
 

@@ -7,9 +7,11 @@ import { LIST } from '../../src-main/store/queries/conversations.ts';
 import { LISTS } from '../../src-main/store/queries/ledger.ts';
 import { OF_CONVERSATION } from '../../src-main/store/queries/message-rows.ts';
 import { GET, NEWEST_LEAF, PATH } from '../../src-main/store/queries/messages.ts';
+import { OF_HASH } from '../../src-main/store/queries/provenance.ts';
 import type { Db } from '../../src-main/store/sql.ts';
 
 let db: Db;
+const latest = latestVersion(migrations);
 
 beforeEach(() => {
   db = new Database(':memory:');
@@ -62,6 +64,12 @@ describe('query plans', () => {
     expect(plan(LISTS.refused)).toEqual(['SCAN l USING INDEX ledger_refused']);
   });
 
+  test('models are found by the hash of their file in its index', () => {
+    expect(plan(OF_HASH)).toEqual([
+      'SEARCH f USING COVERING INDEX model_provenance_files_by_hash (sha256=?)',
+    ]);
+  });
+
   test('finding what streams and repeated requests use their indices', () => {
     expect(plan(`UPDATE messages SET status = 'interrupted' WHERE status = 'streaming'`)).toEqual([
       'SEARCH messages USING INDEX messages_streaming (status=?)',
@@ -82,8 +90,12 @@ describe('the schema', () => {
     expect(tables.map(({ name }) => name).sort()).toEqual([
       'conversations',
       'generations',
+      'hidden_model_files',
       'ledger',
       'messages',
+      'model_folders',
+      'model_provenance',
+      'model_provenance_files',
       'models',
     ]);
     expect(tables.every(({ strict }) => strict === 1)).toBe(true);
@@ -125,7 +137,7 @@ describe('the schema', () => {
 
 describe('migrate', () => {
   const failing: Migration = {
-    version: 20,
+    version: 9_010,
     name: 'failing',
     up(database) {
       database.exec('CREATE TABLE extra (id INTEGER PRIMARY KEY) STRICT');
@@ -144,21 +156,21 @@ describe('migrate', () => {
 
   test('one that fails leaves version and schema as they were', () => {
     const before = schemaOf(db);
-    expect(() => migrate(db, [...migrations, failing], 10)).toThrow('half way');
+    expect(() => migrate(db, [...migrations, failing], latest)).toThrow('half way');
     expect(schemaOf(db)).toEqual(before);
-    expect(db.pragma('user_version', { simple: true })).toBe(10);
+    expect(db.pragma('user_version', { simple: true })).toBe(latest);
     expect(db.pragma('foreign_keys', { simple: true })).toBe(1);
   });
 
   test('one that breaks a reference is refused', () => {
     const breaking: Migration = {
-      version: 20,
+      version: 9_010,
       name: 'breaking',
       up: (database) =>
         void database.exec(`INSERT INTO messages (id, conversation_id, role, text, status, created_at)
           VALUES ('m', 'nobody', 'user', '', 'complete', 1)`),
     };
-    expect(() => migrate(db, [...migrations, breaking], 10)).toThrow(
+    expect(() => migrate(db, [...migrations, breaking], latest)).toThrow(
       expect.objectContaining({ code: 'store_failed' }),
     );
     expect(db.prepare('SELECT count(*) FROM messages').pluck().get()).toBe(0);
@@ -168,7 +180,7 @@ describe('migrate', () => {
     db.exec(`INSERT INTO conversations (id, title, title_source, created_at, updated_at) VALUES ('c', '', 'auto', 1, 1);
       INSERT INTO messages (id, conversation_id, role, text, status, created_at) VALUES ('m', 'c', 'user', '', 'complete', 1);`);
     const rebuild: Migration = {
-      version: 20,
+      version: 9_010,
       name: 'rebuild',
       up(database) {
         const sql = database
@@ -182,7 +194,7 @@ describe('migrate', () => {
           ALTER TABLE rebuilt RENAME TO conversations;`);
       },
     };
-    expect(migrate(db, [...migrations, rebuild], 10)).toEqual([20]);
+    expect(migrate(db, [...migrations, rebuild], latest)).toEqual([9_010]);
     expect(db.prepare('SELECT conversation_id FROM messages').pluck().all()).toEqual(['c']);
   });
 });

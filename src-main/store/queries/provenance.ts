@@ -41,7 +41,7 @@ function hashesOf(pieces: string): string[] {
 }
 
 export const OF_HASH = `SELECT f.model_id AS modelId FROM model_provenance_files f
-  WHERE f.sha256 = @sha256 AND f.part = 0 ORDER BY f.model_id LIMIT 1`;
+  WHERE f.sha256 = @sha256 AND f.part = 0 ORDER BY f.model_id`;
 
 function filesOf(db: Db, modelId: string): StoredProvenanceFile[] {
   const sql = `SELECT ${selectList('f', fileColumns)} FROM model_provenance_files f
@@ -78,5 +78,13 @@ export const provenance: Queries<StoreApi['provenance']> = {
       { modelId, at, verifyMs },
     ),
 
-  modelOfHash: (db, { sha256 }) => first<{ modelId: string }>(db, OF_HASH, { sha256 })?.modelId ?? null,
+  modelOfHashes(db, { sha256s }) {
+    const candidates = all<{ modelId: string }>(db, OF_HASH, { sha256: sha256s[0] ?? '' });
+    const wanted = sha256s.join();
+    const isSame = ({ modelId }: { modelId: string }) =>
+      filesOf(db, modelId)
+        .map(({ sha256 }) => sha256)
+        .join() === wanted;
+    return candidates.find(isSame)?.modelId ?? null;
+  },
 };

@@ -37,6 +37,15 @@ export class ModelsPage {
     const { route } = this.#app.navigation;
     return route.screen === 'models' ? this.#app.models.byId(route.modelId) : undefined;
   });
+  /** Page of the hub that is open beside the list. */
+  readonly address = $derived.by(() => {
+    const { route } = this.#app.navigation;
+    return route.screen === 'models' ? (route.address ?? null) : null;
+  });
+  readonly tab = $derived.by((): 'library' | 'find' => {
+    const { route } = this.#app.navigation;
+    return route.screen === 'models' && route.tab === 'find' ? 'find' : 'library';
+  });
   readonly details = $derived.by(() => this.#headerOfSelected()?.details ?? null);
   readonly detailsFailure = $derived.by(() => this.#headerOfSelected()?.failure ?? null);
   readonly failure = $derived.by(() => (this.selected ? this.#failureOf(this.selected) : null));
@@ -50,6 +59,23 @@ export class ModelsPage {
     const { navigation } = this.#app;
     const wasOpen = navigation.route.screen === 'models' && navigation.route.modelId !== null;
     navigation.go({ screen: 'models', modelId }, { replace: wasOpen });
+  }
+
+  showTab(tab: 'library' | 'find'): void {
+    if (tab === 'find') this.#app.navigation.openHub();
+    else this.#app.navigation.openModels();
+  }
+
+  /** Shows a page of the hub and reads it: the user asked for it. */
+  openAddress(address: string): void {
+    this.#app.navigation.openHub(address, { replace: this.address !== null });
+    void this.#app.hub.open(address);
+  }
+
+  /** Closes what is open beside the list, on whichever tab. */
+  closePanel(): void {
+    if (this.tab === 'find') this.#app.navigation.openHub(null, { replace: true });
+    else this.select(null);
   }
 
   /** Reads the header of the selected model. */

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { ConversationSettings, GenerationStats } from '../../../src-main/contract/index.ts';
-import type { FinishedMessage, NewMessages, StoredModel } from '../../../src-main/store/api.ts';
+import type { FinishedMessage, NewMessages, StoredModel, StoredProvenance } from '../../../src-main/store/api.ts';
 
 /** A folder of its own for one test; removed by `dispose`. */
 export function temporaryFolder(): { path: string; dispose(): void } {
@@ -128,6 +128,40 @@ export function newModel(over: Partial<StoredModel> = {}): StoredModel {
     lastLoadCrashed: false,
     settings: { contextSize: null, gpuLayers: null, threads: null, flashAttention: null, sampling: null },
     notes: '',
+    ...over,
+  };
+}
+
+/** Where a model of two parts came from; every value differs from every other. */
+export function newProvenance(modelId: string, over: Partial<StoredProvenance> = {}): StoredProvenance {
+  const hash = (letter: string) => letter.repeat(64);
+  return {
+    modelId,
+    repo: 'owner/name',
+    revision: '0123456789abcdef0123456789abcdef01234567',
+    path: 'Q4/model-00001-of-00002.gguf',
+    quant: 'Q4_K_M',
+    licence: 'mit',
+    baseModels: [{ repo: 'owner/base', relation: 'quantized' }],
+    files: [
+      {
+        path: 'Q4/model-00001-of-00002.gguf',
+        sizeBytes: 150,
+        sha256: hash('a'),
+        pieceBytes: 100,
+        pieces: [hash('b'), hash('c')],
+      },
+      {
+        path: 'Q4/model-00002-of-00002.gguf',
+        sizeBytes: 100,
+        sha256: hash('d'),
+        pieceBytes: 100,
+        pieces: [hash('e')],
+      },
+    ],
+    downloadedAt: 1_000,
+    verifiedAt: 2_000,
+    verifyMs: 30.5,
     ...over,
   };
 }

@@ -1,0 +1,459 @@
+import { existsSync, statSync } from 'node:fs';
+import { mkdir, rename } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { appError, errorCodeOf, type Download, type Provenance } from '../contract/index.ts';
+import { entries as entryFiles } from '../entries.ts';
+import type { EventBus } from '../events.ts';
+import type { Platform } from '../platform.ts';
+import type { StoreClient } from '../store/api.ts';
+import { createAnnouncer } from './announcer.ts';
+import {
+  RUNNING_AT_ONCE,
+  type DownloadLibrary,
+  type DownloadNetwork,
+  type Downloads,
+  type HubSource,
+} from './api.ts';
+import { Entry, type Interruption } from './entry.ts';
+import { createHasher } from './hasher.ts';
+import { Job, piecesOfPart } from './job.ts';
+import { openJournal, type DownloadRecord } from './journal.ts';
+import { deleteFiles, systemDisk, type Disk } from './part-file.ts';
+import { nextToRun } from './queue.ts';
+import { createRangeSource, resolveUrl } from './range-source.ts';
+import { recordOfFile, recordOfModel, receivedOf } from './records.ts';
+import { PARTIAL, targetsOf } from './target-names.ts';
+
+interface DownloadsOptions {
+  network: DownloadNetwork;
+  hub: HubSource;
+  store: Pick<StoreClient, 'provenance'>;
+  models: DownloadLibrary;
+  bus: EventBus;
+  log: Platform['log'];
+  dataDir: string;
+  /** Where models go; null when the host has no folder for them. */
+  folder: string | null;
+  /** Of the Hub or a mirror, without a slash at its end. */
+  endpoint: () => string;
+  isOffline: () => boolean;
+  hubToken: () => Promise<string | null>;
+  /** For tests. */
+  disk?: Disk;
+  retryDelaysMs?: readonly number[];
+}
+
+/** Makes the downloads of one data folder. What the last run left is there, paused. */
+export function createDownloads(options: DownloadsOptions): Downloads {
+  return new DownloadService(options);
+}
+
+class DownloadService implements Downloads {
+  readonly #options: DownloadsOptions;
+  readonly #disk: Disk;
+  readonly #journal;
+  readonly #announcer;
+  readonly #entries = new Map<string, Entry>();
+  readonly #loaded: Promise<void>;
+  #closed = false;
+
+  constructor(options: DownloadsOptions) {
+    this.#options = options;
+    this.#disk = options.disk ?? systemDisk;
+    this.#journal = openJournal(options.dataDir);
+    this.#announcer = createAnnouncer(() =>
+      options.bus.emit({ type: 'downloads.changed', downloads: this.#views() }),
+    );
+    this.#loaded = this.#load();
+  }
+
+  async #load(): Promise<void> {
+    const { store, log } = this.#options;
+    for (const stored of this.#journal.readAll()) {
+      const entry = new Entry(stored);
+      const { record } = entry;
+      if (entry.isBusy || record.state === 'waiting') {
+        Object.assign(record, { state: 'paused', pauseReason: 'restart', error: null });
+      }
+      if (record.kind === 'verify') {
+        const known = await store.provenance.get({ modelId: record.modelId ?? '' }).catch(() => null);
+        if (!known) {
+          this.#journal.remove(entry.id);
+          continue;
+        }
+        for (const [number, piece] of receivedOf(known)) entry.pieces.set(number, piece);
+      }
+      this.#entries.set(entry.id, entry);
+    }
+    log('downloads.loaded', { count: this.#entries.size });
+    if (this.#entries.size > 0) this.#announcer.soon();
+  }
+
+  async list(): Promise<Download[]> {
+    await this.#loaded;
+    return this.#views();
+  }
+
+  #views(): Download[] {
+    const now = performance.now();
+    return [...this.#entries.values()]
+      .filter(({ record }) => !record.isKept)
+      .sort((a, b) => a.record.startedAt - b.record.startedAt)
+      .map((entry) => entry.view(now));
+  }
+
+  async #entryOf(id: string): Promise<Entry> {
+    await this.#loaded;
+    const entry = this.#entries.get(id);
+    if (!entry || entry.record.isKept) throw appError('not_found');
+    return entry;
+  }
+
+  async start(wanted: Parameters<Downloads['start']>[0]): Promise<Download> {
+    await this.#loaded;
+    const { repo, revision, path, allowOnce = false } = wanted;
+    const { hub, folder } = this.#options;
+    if (folder === null) throw appError('invalid_input', { reason: 'no_model_folder' });
+    await this.#refuseWhenOffline({ repo, revision, path }, allowOnce);
+    const facts = await hub.filesOf(repo, revision, { mayPassOffline: allowOnce });
+    const file = facts.files.find((candidate) => candidate.path === path);
+    if (!file) throw appError('not_found');
+    const record = recordOfFile({ repo, revision }, facts, file);
+    const known = await this.#sameAs(record);
+    if (known) return this.#startAgain(known, allowOnce);
+
+    const entry = new Entry({ record, pieces: new Map() });
+    entry.allowOnce = allowOnce;
+    this.#setTargets(entry, folder);
+    await this.#expectSpace(entry);
+    await this.#probe(entry);
+    // Another call may have been faster.
+    const twin = await this.#sameAs(record);
+    if (twin) return this.#startAgain(twin, allowOnce);
+    this.#entries.set(entry.id, entry);
+    this.#journal.write(record);
+    return this.#enqueue(entry);
+  }
+
+  /** A download of the same content, unless its model has left the library since. */
+  async #sameAs(record: DownloadRecord): Promise<Entry | null> {
+    const key = keyOf(record);
+    for (const entry of this.#entries.values()) {
+      if (entry.record.kind !== 'download' || keyOf(entry.record) !== key) continue;
+      if (entry.record.state !== 'done' || (await this.#isInLibrary(entry))) return entry;
+      this.#forget(entry);
+    }
+    return null;
+  }
+
+  async #isInLibrary({ record }: Entry): Promise<boolean> {
+    if (record.modelId === null) return record.parts.every(({ target }) => existsSync(target));
+    return this.#options.models.partPathsOf(record.modelId).then(
+      () => true,
+      () => false,
+    );
+  }
+
+  async #startAgain(entry: Entry, allowOnce: boolean): Promise<Download> {
+    const { record } = entry;
+    if (record.isKept) Object.assign(record, { isKept: false, startedAt: Date.now() });
+    if (record.state === 'paused' || record.state === 'failed') await this.resume(entry.id, { allowOnce });
+    return entry.view(performance.now());
+  }
+
+  /** Errors that the server would give, told at once; nothing of the file is kept. */
+  async #probe(entry: Entry): Promise<void> {
+    const [first] = entry.record.parts;
+    if (!first || first.sizeBytes === 0) return;
+    const { repo, revision } = entry.record;
+    const source = this.#sourceOf(entry);
+    const remote = { ...first, repo, revision };
+    try {
+      const answer = await source.open(remote, 0, 1, { signal: new AbortController().signal });
+      await answer.cancel();
+    } catch (error) {
+      // To wait is the queue's business.
+      if (errorCodeOf(error) !== 'internal') throw error;
+    }
+  }
+
+  #sourceOf(entry: Entry) {
+    const { network, endpoint, hubToken } = this.#options;
+    return createRangeSource({ network, endpoint, hubToken, mayPassOffline: () => entry.allowOnce });
+  }
+
+  /** The refusal is in the ledger like every other. */
+  async #refuseWhenOffline(
+    file: { repo: string; revision: string; path: string },
+    allowOnce: boolean,
+  ): Promise<void> {
+    const { isOffline, network, endpoint } = this.#options;
+    if (allowOnce || !isOffline()) return;
+    const url = resolveUrl(endpoint(), file);
+    const answer = await network.request({ url, purpose: 'models.download', method: 'HEAD' });
+    await answer.cancel();
+  }
+
+  #setTargets(entry: Entry, folder: string): void {
+    const { record } = entry;
+    const paths = record.parts.map(({ path }) => path);
+    const others = [...this.#entries.values()].filter((other) => other !== entry);
+    const claimed = new Set(
+      others.flatMap((other) => other.record.parts.map(({ target }) => target.toLowerCase())),
+    );
+    const isTaken = (path: string, part: number) => {
+      const size = statSync(path, { throwIfNoEntry: false })?.size ?? null;
+      const isOther = size !== null && size !== record.parts[part]?.sizeBytes;
+      return isOther || claimed.has(path.toLowerCase());
+    };
+    const targets = targetsOf({ repo: record.repo, revision: record.revision, paths }, folder, isTaken);
+    for (const [index, part] of record.parts.entries()) part.target = targets[index] ?? part.target;
+  }
+
+  async #moveTargets(entry: Entry): Promise<void> {
+    const { parts, repo, revision } = entry.record;
+    const before = parts.map(({ target }) => target);
+    const isTaken = (path: string) => existsSync(path);
+    const paths = parts.map(({ path }) => path);
+    const targets = targetsOf({ repo, revision, paths }, this.#options.folder ?? '', isTaken);
+    if (targets.some((target) => existsSync(target))) throw appError('conflict', { reason: 'target_taken' });
+    for (const [index, part] of parts.entries()) {
+      const [from, to] = [before[index], targets[index]];
+      if (from === undefined || to === undefined) continue;
+      await mkdir(dirname(to), { recursive: true });
+      await rename(from + PARTIAL, to + PARTIAL).catch(() => {});
+      Object.assign(part, { target: to, isVerified: false });
+    }
+    this.#journal.write(entry.record);
+  }
+
+  /** @throws disk_full with `needBytes` and `freeBytes`, what other downloads still need taken off */
+  async #expectSpace(entry: Entry): Promise<void> {
+    const [first] = entry.record.parts;
+    if (!first || entry.record.kind === 'verify') return;
+    const here = entry.record.parts.filter(({ target }) => existsSync(target));
+    const needBytes = entry.sizeBytes - Math.max(entry.receivedBytes(), sum(here));
+    const promised = [...this.#entries.values()]
+      .filter((other) => other !== entry && (other.isBusy || other.record.state === 'waiting'))
+      .reduce((total, other) => total + other.sizeBytes - other.receivedBytes(), 0);
+    const freeBytes = Math.max(0, (await this.#disk.freeBytes(dirname(first.target))) - promised);
+    if (needBytes > freeBytes) throw appError('disk_full', { needBytes, freeBytes });
+  }
+
+  #enqueue(entry: Entry): Download {
+    Object.assign(entry.record, { state: 'waiting', pauseReason: null, error: null });
+    this.#journal.write(entry.record);
+    this.#schedule();
+    return entry.view(performance.now());
+  }
+
+  #schedule(): void {
+    this.#announcer.soon();
+    if (this.#closed) return;
+    const listed = [...this.#entries.values()].filter(({ record }) => !record.isKept);
+    for (const entry of nextToRun(listed, RUNNING_AT_ONCE)) this.#run(entry);
+  }
+
+  #run(entry: Entry): void {
+    const abort = new AbortController();
+    entry.record.state = entry.record.kind === 'download' ? 'running' : 'checking';
+    entry.meter.reset();
+    const ended = this.#work(entry, abort.signal).then(
+      () => this.#settle(entry, null),
+      (error: unknown) => this.#settle(entry, error),
+    );
+    entry.running = { abort, ended, interruption: null };
+    this.#announcer.soon();
+  }
+
+  async #work(entry: Entry, signal: AbortSignal): Promise<void> {
+    const { retryDelaysMs } = this.#options;
+    const startedAt = performance.now();
+    const hasher = createHasher(entryFiles.hashWorker);
+    const job = new Job(
+      {
+        entry,
+        hasher,
+        journal: this.#journal,
+        disk: this.#disk,
+        source: this.#sourceOf(entry),
+        retryDelaysMs,
+        moveTargets: () => this.#moveTargets(entry),
+        changed: () => this.#announcer.soon(),
+      },
+      signal,
+    );
+    try {
+      if (entry.record.kind === 'verify') {
+        await job.verify();
+        await this.#noteVerified(entry, performance.now() - startedAt);
+      } else {
+        await job.download();
+        await this.#addToLibrary(entry);
+      }
+    } finally {
+      await hasher.close();
+    }
+  }
+
+  async #addToLibrary(entry: Entry): Promise<void> {
+    const { models, store } = this.#options;
+    const { record } = entry;
+    const [first] = record.parts;
+    if (!first) return;
+    const { id } = await models.addDownloaded(first.target).catch((error: unknown) => {
+      // What belongs to a model is no model of its own.
+      if (record.fileKind === 'model') throw error;
+      return { id: null };
+    });
+    record.modelId = id;
+    if (id === null) return;
+    const { repo, revision, path, quant, licence, baseModels } = record;
+    const now = Date.now();
+    await store.provenance.put({
+      ...{ modelId: id, repo, revision, path, quant, licence, baseModels },
+      files: record.parts.map(({ path, sizeBytes, sha256 }, part) => ({
+        ...{ path, sizeBytes, sha256 },
+        ...piecesOfPart(entry, part),
+      })),
+      downloadedAt: now,
+      verifiedAt: now,
+      verifyMs: null,
+    });
+  }
+
+  async #noteVerified({ record }: Entry, verifyMs: number): Promise<void> {
+    const { modelId } = record;
+    if (modelId !== null) {
+      await this.#options.store.provenance.setVerified({ modelId, at: Date.now(), verifyMs });
+    }
+  }
+
+  #settle(entry: Entry, error: unknown): void {
+    const { log } = this.#options;
+    entry.settle(error);
+    entry.record.isClean = true;
+    entry.allowOnce = false;
+    entry.running = null;
+    const { state, pauseReason } = entry.record;
+    log('downloads.ended', { state, pauseReason, code: error === null ? null : errorCodeOf(error) });
+    this.#writeQuietly(entry);
+    this.#schedule();
+  }
+
+  /** On a full disk the older record stays: its pieces are checked when it goes on. */
+  #writeQuietly(entry: Entry): void {
+    try {
+      this.#journal.write(entry.record);
+    } catch (error) {
+      this.#options.log('downloads.not_written', { code: errorCodeOf(error) });
+    }
+  }
+
+  /** Ends what runs of an entry, and waits. */
+  async #interrupt(entry: Entry, interruption: Interruption): Promise<void> {
+    const { running } = entry;
+    if (!running) return;
+    running.interruption ??= interruption;
+    running.abort.abort();
+    await running.ended;
+  }
+
+  async pause(id: string): Promise<void> {
+    const entry = await this.#entryOf(id);
+    await this.#interrupt(entry, 'user');
+    if (entry.record.state !== 'waiting') return;
+    Object.assign(entry.record, { state: 'paused', pauseReason: 'user' });
+    this.#writeQuietly(entry);
+    this.#schedule();
+  }
+
+  async resume(id: string, { allowOnce = false }: { allowOnce?: boolean | undefined } = {}): Promise<void> {
+    const entry = await this.#entryOf(id);
+    if (entry.record.state !== 'paused' && entry.record.state !== 'failed') return;
+    const isMissingSome = entry.layout.some((_, number) => !entry.isHere(number));
+    if (isMissingSome || entry.wantsSearch) await this.#refuseWhenOffline(entry.record, allowOnce);
+    await this.#expectSpace(entry);
+    entry.allowOnce = allowOnce;
+    this.#enqueue(entry);
+  }
+
+  async search(id: string): Promise<void> {
+    const entry = await this.#entryOf(id);
+    const { state, error } = entry.record;
+    if (state !== 'failed' || error?.data['canSearch'] !== true) throw appError('conflict');
+    await this.#refuseWhenOffline(entry.record, false);
+    entry.wantsSearch = true;
+    this.#enqueue(entry);
+  }
+
+  async cancel(id: string, { keep }: { keep: boolean }): Promise<void> {
+    const entry = await this.#entryOf(id);
+    await this.#interrupt(entry, 'cancel');
+    const { record } = entry;
+    if (record.kind === 'verify' || record.state === 'done') return this.#forget(entry);
+    if (keep) {
+      Object.assign(record, { state: 'paused', pauseReason: 'user', error: null, isKept: true });
+      this.#writeQuietly(entry);
+      return this.#schedule();
+    }
+    this.#forget(entry);
+    const ours = record.parts.filter(({ isOurs }) => isOurs);
+    await deleteFiles(ours.map(({ target, isVerified }) => (isVerified ? target : target + PARTIAL)));
+  }
+
+  async clear(id: string): Promise<void> {
+    const entry = await this.#entryOf(id);
+    const { kind, state } = entry.record;
+    if (entry.running || (kind === 'download' && state !== 'done')) throw appError('conflict');
+    this.#forget(entry);
+  }
+
+  #forget(entry: Entry): void {
+    this.#entries.delete(entry.id);
+    this.#journal.remove(entry.id);
+    this.#schedule();
+  }
+
+  async verify(modelId: string): Promise<Download> {
+    await this.#loaded;
+    const { store, models } = this.#options;
+    const known = await store.provenance.get({ modelId });
+    if (!known) throw appError('not_found');
+    const targets = await models.partPathsOf(modelId);
+    for (const entry of [...this.#entries.values()]) {
+      if (entry.record.kind !== 'verify' || entry.record.modelId !== modelId) continue;
+      if (entry.running || entry.record.state === 'waiting') return entry.view(performance.now());
+      this.#forget(entry);
+    }
+    const record = recordOfModel(known, targets);
+    const entry = new Entry({ record, pieces: receivedOf(known) });
+    this.#entries.set(entry.id, entry);
+    return this.#enqueue(entry);
+  }
+
+  async provenance(modelId: string): Promise<Provenance | null> {
+    const known = await this.#options.store.provenance.get({ modelId });
+    if (!known) return null;
+    const { repo, revision, licence, baseModels, downloadedAt, verifiedAt, verifyMs } = known;
+    const files = known.files.map(({ path, sizeBytes, sha256 }) => ({ path, sizeBytes, sha256 }));
+    return { repo, revision, files, licence, baseModels, downloadedAt, verifiedAt, verifyMs };
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    await this.#loaded;
+    await Promise.all([...this.#entries.values()].map((entry) => this.#interrupt(entry, 'restart')));
+    this.#announcer.stop();
+    this.#journal.close();
+  }
+}
+
+/** The content of a download, whatever its name: equal for the same file of two repositories. */
+function keyOf(record: DownloadRecord): string {
+  return record.parts.map(({ sha256 }) => sha256).join(' ');
+}
+
+function sum(parts: readonly { sizeBytes: number }[]): number {
+  return parts.reduce((total, { sizeBytes }) => total + sizeBytes, 0);
+}

@@ -1,0 +1,30 @@
+/** To the worker that hashes files: one file at a time, its pieces in the order that they are asked for. */
+export type ToHashWorker =
+  | { type: 'open'; path: string }
+  | { type: 'piece'; piece: PieceToHash }
+  /** Asks for the hash of all pieces that were added since `open`. */
+  | { type: 'end' }
+  | { type: 'close' };
+
+export interface PieceToHash {
+  offset: number;
+  length: number;
+  /** Its own hash is wanted too. */
+  ofPiece: boolean;
+  /** A piece with another hash is not added to the whole: it will come again. */
+  expected: string | null;
+}
+
+export interface HashedPiece {
+  /** Null when it was not wanted. */
+  sha256: string | null;
+  /** False when it is not the one that was expected, or the file ends before it does. */
+  isAdded: boolean;
+}
+
+/** The answer to each but `close`. */
+export type FromHashWorker =
+  | { type: 'opened' }
+  | ({ type: 'piece' } & HashedPiece)
+  | { type: 'whole'; sha256: string }
+  | { type: 'failed'; reason: string };

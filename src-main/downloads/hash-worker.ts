@@ -1,0 +1,68 @@
+import { createHash, type Hash } from 'node:crypto';
+import { closeSync, openSync, readSync } from 'node:fs';
+import { parentPort } from 'node:worker_threads';
+import type { FromHashWorker, PieceToHash, ToHashWorker } from './hash-protocol.ts';
+
+// Entry of the thread that hashes what lies on the disk, so that the core stays responsive.
+
+const BUFFER_BYTES = 1024 * 1024;
+
+if (!parentPort) throw new Error('runs as a worker thread only');
+const port = parentPort;
+const buffer = Buffer.allocUnsafe(BUFFER_BYTES);
+let open: { descriptor: number; whole: Hash } | null = null;
+
+port.on('message', (message: ToHashWorker) => {
+  try {
+    const answer = answerTo(message);
+    if (answer) port.postMessage(answer);
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown';
+    post({ type: 'failed', reason: code });
+  }
+});
+
+function post(message: FromHashWorker): void {
+  port.postMessage(message);
+}
+
+function answerTo(message: ToHashWorker): FromHashWorker | null {
+  if (message.type === 'open') {
+    close();
+    open = { descriptor: openSync(message.path, 'r'), whole: createHash('sha256') };
+    return { type: 'opened' };
+  }
+  if (message.type === 'piece') return hashPiece(message.piece);
+  if (message.type === 'end') {
+    const sha256 = open?.whole.digest('hex') ?? '';
+    close();
+    return { type: 'whole', sha256 };
+  }
+  close();
+  return null;
+}
+
+function close(): void {
+  if (open) closeSync(open.descriptor);
+  open = null;
+}
+
+function hashPiece({ offset, length, ofPiece, expected }: PieceToHash): FromHashWorker {
+  if (!open) throw new Error('no file is open');
+  const before = open.whole.copy();
+  const own = ofPiece || expected !== null ? createHash('sha256') : null;
+  let done = 0;
+  while (done < length) {
+    const wanted = Math.min(BUFFER_BYTES, length - done);
+    const read = readSync(open.descriptor, buffer, 0, wanted, offset + done);
+    if (read === 0) break;
+    const bytes = buffer.subarray(0, read);
+    open.whole.update(bytes);
+    own?.update(bytes);
+    done += read;
+  }
+  const sha256 = own?.digest('hex') ?? null;
+  const isAdded = done === length && (expected === null || sha256 === expected);
+  if (!isAdded) open.whole = before;
+  return { type: 'piece', sha256, isAdded };
+}

@@ -1,0 +1,150 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { errorCodeOf, isAppError } from '../../src-main/contract/index.ts';
+import { systemDisk, type Disk } from '../../src-main/downloads/part-file.ts';
+import { MIB, noise, PIECE, sha256 } from '../support/downloads/kit.ts';
+import { startLocal, type LocalDownloads, type LocalOptions } from '../support/downloads/local.ts';
+import { startHub, type Hub, type Repository } from '../support/hub/hub.ts';
+
+const REPO = 'lee/shore';
+const PATH = 'shore-Q4_0.gguf';
+const SIZE = 2 * PIECE + 5 * MIB;
+/** Retries without the waits of real networks. */
+const AT_ONCE = [1];
+
+let hub: Hub;
+let bytes: Uint8Array;
+let repository: Repository;
+let local: LocalDownloads;
+
+beforeAll(() => {
+  bytes = noise(SIZE, 3);
+});
+beforeEach(async () => {
+  hub = await startHub();
+  repository = await hub.add(REPO, { files: { [PATH]: bytes } });
+});
+afterEach(async () => {
+  await local.close();
+  await hub.close();
+});
+
+const open = async (options: Partial<LocalOptions> = {}) =>
+  void (local = await startLocal({ endpoint: hub.url, ...options }));
+const start = () => local.downloads.start({ repo: REPO, revision: repository.revision, path: PATH });
+const untilEnded = (id: string) =>
+  local.until(id, ({ state }) => state === 'done' || state === 'failed' || state === 'paused');
+const target = () => join(local.folder, 'lee', PATH);
+const failureOf = (promise: Promise<unknown>) =>
+  promise.then(
+    () => ({ code: 'no error', details: {} }),
+    (error: unknown) => ({
+      code: errorCodeOf(error),
+      details: isAppError(error) ? (error.data.details ?? {}) : {},
+    }),
+  );
+
+/** A disk with so much room; what does not fit fails as on a real one. */
+function smallDisk(room: { bytes: number }, told = Infinity): Disk {
+  const full = () => Promise.reject(Object.assign(new Error('no space'), { code: 'ENOSPC' }));
+  return {
+    freeBytes: async () => Math.max(0, Math.min(told, room.bytes)),
+    async open(path) {
+      const handle = await systemDisk.open(path);
+      const writev = handle.writev.bind(handle);
+      handle.writev = async (buffers, position) => {
+        const length = buffers.reduce((sum, { byteLength }) => sum + byteLength, 0);
+        if (length > room.bytes) return full();
+        room.bytes -= length;
+        return writev(buffers, position);
+      };
+      return handle;
+    },
+  };
+}
+
+describe('the disk', () => {
+  test('too little room is told before anything is fetched', async () => {
+    await open({ disk: smallDisk({ bytes: SIZE - 1 }) });
+    expect(await failureOf(start())).toEqual({
+      code: 'disk_full',
+      details: { needBytes: SIZE, freeBytes: SIZE - 1 },
+    });
+    expect(hub.traffic(REPO, PATH).bytes).toBe(0);
+    expect(await local.downloads.list()).toEqual([]);
+  });
+
+  test('what other downloads still need counts as taken', async () => {
+    hub.behaviour.bytesPerSecond = 20 * MIB;
+    const other = await hub.add('lee/other', { files: { 'other.gguf': noise(MIB, 8) } });
+    await open({ disk: { ...systemDisk, freeBytes: async () => SIZE + 1_000 } });
+    const { id } = await start();
+    const second = { repo: 'lee/other', revision: other.revision, path: 'other.gguf' };
+    expect((await failureOf(local.downloads.start(second))).code).toBe('disk_full');
+    await local.downloads.cancel(id, { keep: false });
+    expect((await failureOf(local.downloads.start(second))).code).toBe('no error');
+  });
+
+  test('that fills meanwhile pauses, and nothing is lost', async () => {
+    const room = { bytes: SIZE };
+    await open({ disk: smallDisk(room) });
+    hub.behaviour.bytesPerSecond = 60 * MIB;
+    const { id } = await start();
+    await local.until(id, ({ receivedBytes }) => receivedBytes > PIECE);
+    room.bytes = 0;
+    const paused = await untilEnded(id);
+    expect(paused).toMatchObject({ state: 'paused', pauseReason: 'disk_full', error: null });
+    expect((await failureOf(local.downloads.resume(id))).code).toBe('disk_full');
+    room.bytes = SIZE;
+    await local.downloads.resume(id);
+    const done = await untilEnded(id);
+    expect(done.state).toBe('done');
+    // At most what was in memory when the disk was full.
+    expect(done.fetchedBytes - SIZE).toBeLessThanOrEqual(4 * PIECE);
+    expect(sha256(readFileSync(target()))).toBe(sha256(bytes));
+  });
+});
+
+describe('the network', () => {
+  test('that is gone: tried again a number of times, then paused; what has come is kept', async () => {
+    await open({ retryDelaysMs: AT_ONCE });
+    hub.behaviour.bytesPerSecond = 60 * MIB;
+    const { id } = await start();
+    await local.until(id, ({ receivedBytes }) => receivedBytes > PIECE);
+    hub.cut({ afterBytes: 0, times: Infinity });
+    hub.fail({ where: 'cdn', status: 502, times: Infinity });
+    hub.fail({ where: 'resolve', status: 502, times: Infinity });
+    await local.downloads.pause(id);
+    await local.downloads.resume(id);
+    expect(await untilEnded(id)).toMatchObject({ state: 'paused', pauseReason: 'network' });
+    const refused = hub.requests.filter(({ status }) => status === 502).length;
+    expect(refused).toBeGreaterThan(3);
+    expect(refused).toBeLessThan(40);
+    hub.reset();
+    await local.downloads.resume(id);
+    expect(await untilEnded(id)).toMatchObject({ state: 'done', fetchedBytes: SIZE });
+  });
+
+  test('a wait longer than anyone waits for pauses at once', async () => {
+    await open({ retryDelaysMs: AT_ONCE });
+    const { id } = await start();
+    await untilEnded(id);
+    const other = await hub.add('lee/other', { files: { 'other.gguf': noise(MIB, 8) } });
+    hub.fail({ where: 'cdn', status: 429, retryAfter: '86400', times: Infinity });
+    const second = await local.downloads.start({ repo: 'lee/other', revision: other.revision, path: 'other.gguf' });
+    expect(await untilEnded(second.id)).toMatchObject({ state: 'paused', pauseReason: 'network' });
+  });
+});
+
+describe('a gated model', () => {
+  test('comes with a token, which its storage never sees', async () => {
+    hub.tokens.add('hf_secret');
+    const gated = await hub.add('lee/gated', { files: { [PATH]: bytes }, gated: 'manual' });
+    await open({ hubToken: 'hf_secret' });
+    const { id } = await local.downloads.start({ repo: 'lee/gated', revision: gated.revision, path: PATH });
+    expect(await untilEnded(id)).toMatchObject({ state: 'done' });
+    const resolves = hub.requests.filter(({ where }) => where === 'resolve');
+    expect(resolves.every(({ authorization }) => authorization === 'Bearer hf_secret')).toBe(true);
+  });
+});

@@ -1,12 +1,14 @@
 import { eventIterator, oc, type ContractRouterClient } from '@orpc/contract';
 import * as v from 'valibot';
 import {
+  AccessToken,
   Capabilities,
   Conversation,
   ConversationSettings,
   ConversationSummary,
   Count,
   EngineState,
+  HubTokenState,
   Id,
   LedgerEntry,
   Machine,
@@ -107,6 +109,11 @@ const conversations = {
   /** Shows the branch that ends below `messageId` (its newest leaf). */
   showBranch: base.input(v.object({ conversationId: Id, messageId: Id })).output(nothing),
   updateSettings: base.input(v.object({ id: Id, settings: v.partial(ConversationSettings) })).output(nothing),
+  /**
+   * The chat that the system asked the app to show since the last call (a notice, the tray).
+   * `conversation.requested` tells of a new one.
+   */
+  takeRequested: base.output(v.object({ conversationId: v.nullable(Id) })),
   saveDraft: base.input(v.object({ id: Id, draft: text })).output(nothing),
   /**
    * Tokens that the next send would put into the context, counted by the loaded model on the rendered
@@ -170,6 +177,15 @@ const privacy = {
       }),
     ),
   stored: base.output(v.array(StorageItem)),
+  /** Whether there is an access token for Hugging Face, which gated models need. */
+  hubToken: base.output(HubTokenState),
+  /**
+   * Kept where the host can (`canKeepSecrets`), else in memory until the app ends.
+   * @throws disk_full; the token from before is still in use then
+   */
+  setHubToken: base.input(v.object({ token: AccessToken })).output(HubTokenState),
+  /** Forgets what was set; a token of the environment stays. */
+  removeHubToken: base.output(HubTokenState),
 };
 
 const settings = {

@@ -18,4 +18,7 @@ export const DEFAULT_SETTINGS: Settings = {
   offlineSince: null,
   firstRunDone: false,
   sidebarOpen: true,
+  showInTray: false,
+  closeToTray: false,
+  noticeWhenAnswered: true,
 };

@@ -7,7 +7,7 @@ import { ConversationsStore } from './conversations.svelte.ts';
 import { Drafts } from './drafts.svelte.ts';
 import { EngineStore } from './engine.svelte.ts';
 import { failureOf, type Failure } from './failure.ts';
-import { handleHostRequest, openFiles } from './host-requests.ts';
+import { handleHostRequest, openFiles, openRequested } from './host-requests.ts';
 import { ModelsStore } from './models.svelte.ts';
 import { PrivacyStore } from './privacy.svelte.ts';
 import { Navigation } from './router.svelte.ts';
@@ -77,7 +77,7 @@ export class AppState {
     void app.conversations.refresh();
     void app.models.refresh();
     // What the system opened the app with came before this page.
-    app.attempt(openFiles(app));
+    app.attempt(Promise.all([openFiles(app), openRequested(app)]));
     return app;
   }
 

@@ -188,7 +188,11 @@ export default ts.config(
     owner: 'server',
     patterns: [noTest, noRenderer],
   }),
-  zone({ files: ['src-main/launch.ts'], owner: 'launch', patterns: [noTest, noRenderer] }),
+  zone({
+    files: ['src-main/launch.ts', 'src-main/launch-electron.ts'],
+    owner: 'launch',
+    patterns: [noTest, noRenderer],
+  }),
   zone({
     files: ['src-main/contract/**/*.ts'],
     patterns: [
@@ -207,7 +211,13 @@ export default ts.config(
   }),
   {
     // Command-line entries print for a person; everything else logs through the platform.
-    files: ['src-main/serve.ts', 'src-main/launch.ts', 'src-main/server/**/*.ts', 'test/**/*.ts'],
+    files: [
+      'src-main/serve.ts',
+      'src-main/launch.ts',
+      'src-main/server/**/*.ts',
+      'resources/**/*.ts',
+      'test/**/*.ts',
+    ],
     rules: { 'no-console': 'off' },
   },
   {

@@ -1,27 +1,50 @@
 import { builtinModules } from 'node:module';
-import { defineConfig } from 'vite';
+import { build, defineConfig, type InlineConfig, type Plugin } from 'vite';
 import packageJson from './package.json' with { type: 'json' };
 
+const builtins = [...builtinModules, /^node:/];
 const external = [
-  ...builtinModules,
-  /^node:/,
+  ...builtins,
   'electron',
   ...Object.keys(packageJson.dependencies).flatMap((name) => [name, new RegExp(`^${name}/`)]),
 ];
 
+const shared = { ssr: true, outDir: 'out/main', target: 'node24', minify: false } as const;
+
+const sidecar: InlineConfig = {
+  configFile: false,
+  logLevel: 'warn',
+  ssr: { noExternal: true },
+  build: {
+    ...shared,
+    emptyOutDir: false,
+    rolldownOptions: {
+      input: { sidecar: 'src-main/engine/sidecar/main.ts' },
+      external: [...builtins, 'node-llama-cpp'],
+      checks: { pluginTimings: false },
+      output: { format: 'es', entryFileNames: '[name].js', codeSplitting: false },
+    },
+  },
+};
+
+/**
+ * The sidecar is one file that shares nothing with the app: in a package it lies outside the archive, where plain
+ * Node can read it, and what the app itself runs stays inside, where its integrity is checked.
+ */
+function buildSidecar(): Plugin {
+  return { name: 'leeward-sidecar', apply: 'build', closeBundle: () => build(sidecar).then(() => {}) };
+}
+
 // Builds the Node side. One flat folder: entries.ts finds the workers beside itself.
 export default defineConfig({
+  plugins: [buildSidecar()],
   build: {
-    ssr: true,
-    outDir: 'out/main',
+    ...shared,
     emptyOutDir: true,
-    target: 'node24',
-    minify: false,
     rolldownOptions: {
       input: {
         main: 'src-main/main.ts',
         serve: 'src-main/serve.ts',
-        sidecar: 'src-main/engine/sidecar/main.ts',
         'store-worker': 'src-main/store/worker.ts',
         'hash-worker': 'src-main/downloads/hash-worker.ts',
         'gguf-worker': 'src-main/models/gguf-worker.ts',

@@ -1,13 +1,36 @@
 import { svelte } from '@sveltejs/vite-plugin-svelte';
-import { defineConfig } from 'vitest/config';
+import { defineConfig, type TestProjectInlineConfiguration } from 'vitest/config';
+import { realElectron } from './test/support/electron-binary.ts';
+
+/** End-to-end specs share a machine with an engine and a browser: one second attempt, told by name (test/run.ts). */
+const E2E_RETRIES = 1;
+
+const SPECS = ['test/e2e/**/*.test.ts'];
+const ELECTRON_ONLY = 'test/e2e/electron.test.ts';
+/** What axe reads is the same renderer bundle in the same Chromium on every host: once is enough. */
+const ACCESSIBILITY = 'test/e2e/accessibility-*.test.ts';
+
+/** The end-to-end specs on one host, which test/e2e/host.ts reads. */
+const specsOn = (host: string, include: string[], exclude: string[]): TestProjectInlineConfiguration => ({
+  extends: true,
+  test: { name: `e2e ${host}`, include, exclude, env: { LEEWARD_E2E_HOST: host }, retry: E2E_RETRIES },
+});
 
 export default defineConfig({
   plugins: [svelte({ configFile: false })],
   test: {
-    include: ['test/{unit,integration,e2e}/**/*.test.ts'],
     testTimeout: 30_000,
     hookTimeout: 60_000,
     // Each worker may hold a model and a browser: two at a time is what two cores carry.
     maxWorkers: 2,
+    projects: [
+      { extends: true, test: { name: 'unit', include: ['test/unit/**/*.test.ts'] } },
+      { extends: true, test: { name: 'integration', include: ['test/integration/**/*.test.ts'] } },
+      { extends: true, test: { name: 'packaged', include: ['test/packaged/**/*.test.ts'] } },
+      specsOn('browser', SPECS, [ELECTRON_ONLY]),
+      specsOn('desktop', SPECS, [ELECTRON_ONLY, ACCESSIBILITY]),
+      // Where there is no binary its own file names what is skipped.
+      specsOn('electron', 'binary' in realElectron ? SPECS : [ELECTRON_ONLY], [ACCESSIBILITY]),
+    ],
   },
 });

@@ -2,7 +2,8 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import packageJson from '../package.json' with { type: 'json' };
 import { errorCodeOf, type HostCommand } from './contract/index.ts';
-import { createConversations } from './conversations/conversations.ts';
+import { createConversations, type Conversations } from './conversations/conversations.ts';
+import { createShowRequests } from './conversations/show-requests.ts';
 import { createDownloads } from './downloads/downloads.ts';
 import { createEngine } from './engine/engine.ts';
 import { entries } from './entries.ts';
@@ -33,6 +34,9 @@ export interface App {
   readonly events: Pick<EventBus, 'on'>;
   /** Lets files in that the user gave to the host; a client names them by the ids from here on. */
   readonly models: Pick<Models, 'allow' | 'open'>;
+  readonly conversations: Pick<Conversations, 'list' | 'get' | 'stop'>;
+  /** The host was asked to show a chat: the page does, now or when it opens. */
+  showConversation(conversationId: string): void;
   /** A native menu of the host was used. */
   command(command: HostCommand): void;
   /** Interrupts running answers, writes everything, ends the engine and the store. Safe to call twice. */
@@ -59,7 +63,7 @@ export async function createApp(platform: Platform): Promise<App> {
   engine.configure({ backend: settings.get().backend });
   const privacy = createPrivacy({ store, settings, bus, sessionId: runId, log });
   const models = createModels({ store, engine, platform, sources, bus, settings, log });
-  const hubToken = async () => null;
+  const hubToken = () => platform.secrets.get('huggingFaceToken');
   const hub = createHub({
     privacy,
     settings,
@@ -91,6 +95,7 @@ export async function createApp(platform: Platform): Promise<App> {
     hubToken,
   });
   const conversations = createConversations({ store, engine, models, settings, bus });
+  const showRequests = createShowRequests(bus);
   const handler = createHandler({
     platform,
     bus,
@@ -100,6 +105,7 @@ export async function createApp(platform: Platform): Promise<App> {
     fit,
     hub,
     downloads,
+    showRequests,
     privacy,
     settings,
     appVersion: packageJson.version,
@@ -120,7 +126,9 @@ export async function createApp(platform: Platform): Promise<App> {
     settings,
     events: bus,
     models,
-    command: (command) => bus.emit({ type: 'host.command', command }),
+    conversations,
+    showConversation: showRequests.ask,
+    command: (command) => bus.emitWhenHeard({ type: 'host.command', command }),
     serve: (channel) => handler.upgrade(guardChannel(channel, { side: 'server' })),
     close: () =>
       (closed ??= (async () => {

@@ -6,9 +6,14 @@ const fromSource = import.meta.url.endsWith('.ts');
 const entry = (source: string, bundled: string) =>
   fileURLToPath(new URL(fromSource ? source : bundled, import.meta.url));
 
+/** Plain Node reads no archive: in a package, what it runs lies unpacked beside it. Pure. */
+export function outsideArchive(path: string): string {
+  return path.replace(/(.*[\\/]app\.asar)(?=[\\/])/, '$1.unpacked');
+}
+
 /** Paths of the files that run in a process or thread of their own. */
 export const entries = {
-  sidecar: entry('./engine/sidecar/main.ts', './sidecar.js'),
+  sidecar: outsideArchive(entry('./engine/sidecar/main.ts', './sidecar.js')),
   storeWorker: entry('./store/worker.ts', './store-worker.js'),
   hashWorker: entry('./downloads/hash-worker.ts', './hash-worker.js'),
   ggufWorker: entry('./models/gguf-worker.ts', './gguf-worker.js'),

@@ -8,6 +8,8 @@ const MAX_QUEUED_EVENTS = 4_000;
 
 export interface EventBus {
   emit(event: AppEvent): void;
+  /** Emits, at once or when the first client listens: what a person asked for while no window was open. */
+  emitWhenHeard(event: AppEvent): void;
   /** Listens inside the core; returns the dispose. */
   on(listener: (event: AppEvent) => void): () => void;
   /**
@@ -24,6 +26,9 @@ export interface EventBus {
 export function createEventBus(runId: string): EventBus {
   const kept: { seq: number; event: AppEvent }[] = [];
   const listeners = new Set<(event: AppEvent, seq: number) => void>();
+  /** The last wish counts: a person who asks again has changed their mind. */
+  let unheard: AppEvent | null = null;
+  let clients = 0;
   let lastSeq = 0;
 
   const since = (lastEventId: string | undefined): { seq: number; event: AppEvent }[] => {
@@ -37,12 +42,18 @@ export function createEventBus(runId: string): EventBus {
     return kept.slice(seq + 1 - oldestKept);
   };
 
+  const emit = (event: AppEvent) => {
+    lastSeq += 1;
+    kept.push({ seq: lastSeq, event });
+    if (kept.length > KEPT_EVENTS) kept.shift();
+    for (const listener of [...listeners]) listener(event, lastSeq);
+  };
+
   return {
-    emit(event) {
-      lastSeq += 1;
-      kept.push({ seq: lastSeq, event });
-      if (kept.length > KEPT_EVENTS) kept.shift();
-      for (const listener of [...listeners]) listener(event, lastSeq);
+    emit,
+    emitWhenHeard(event) {
+      if (clients > 0) emit(event);
+      else unheard = event;
     },
     on(listener) {
       const wrapped = (event: AppEvent) => listener(event);
@@ -58,6 +69,9 @@ export function createEventBus(runId: string): EventBus {
         wake();
       };
       listeners.add(listener);
+      clients += 1;
+      if (unheard !== null) emit(unheard);
+      unheard = null;
       const onAbort = () => wake();
       signal?.addEventListener('abort', onAbort);
       try {
@@ -67,6 +81,7 @@ export function createEventBus(runId: string): EventBus {
           else await new Promise<void>((resolve) => (wake = resolve));
         }
       } finally {
+        clients -= 1;
         listeners.delete(listener);
         signal?.removeEventListener('abort', onAbort);
       }

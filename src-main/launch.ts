@@ -1,8 +1,8 @@
 import { spawn } from 'node:child_process';
-import { existsSync, globSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, globSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { fetchElectron, findElectron } from './launch-electron.ts';
 import { chooseHost, needsBuild, nodeProblem, wantsElectron, windowProblem } from './launch-plan.ts';
 
 const ROOT = join(import.meta.dirname, '..');
@@ -10,9 +10,10 @@ const ELECTRON = join(ROOT, 'node_modules', 'electron');
 const SERVE_BUNDLE = join(ROOT, 'out', 'main', 'serve.js');
 const DESKTOP_BUNDLE = join(ROOT, 'out', 'main', 'main.js');
 
-/** No byte for this long is no connection; a slow one brings some every second. */
-const FETCH_STALL_MS = 20_000;
-const FETCH_CHECK_MS = 1_000;
+/** What a person or the system ends a start with. */
+const CANCEL_SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+/** Exit code of a program that was cancelled. */
+const CANCELLED = 130;
 
 interface Build {
   name: string;
@@ -62,6 +63,28 @@ function run(program: string, args: string[]): Promise<number> {
   });
 }
 
+/**
+ * Runs the desktop app to its end, which signals to this process bring about in order. Resolves with its exit
+ * code, 1 after a signal.
+ */
+function runWindow(binary: string, args: string[]): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(binary, args, {
+      cwd: ROOT,
+      stdio: ['inherit', process.stderr, 'inherit'],
+      // Left over from a terminal inside another Electron app, it would make this one a plain Node.
+      env: { ...process.env, ELECTRON_RUN_AS_NODE: undefined },
+    });
+    const forward = (signal: NodeJS.Signals) => void child.kill(signal);
+    for (const signal of CANCEL_SIGNALS) process.on(signal, forward);
+    child.once('error', reject);
+    child.once('exit', (code) => {
+      for (const signal of CANCEL_SIGNALS) process.off(signal, forward);
+      resolve(code ?? 1);
+    });
+  });
+}
+
 /** Builds what is missing or older than its sources. @throws with a sentence when a build fails */
 async function buildIfNeeded(): Promise<void> {
   const stale = builds.filter(({ output, sources }) => needsBuild(modifiedMs(output), newestMs(sources)));
@@ -75,51 +98,20 @@ async function buildIfNeeded(): Promise<void> {
   }
 }
 
-/** Electron's package writes where its binary lies once it has one. */
-function findElectron(): string | null {
-  const pathFile = join(ELECTRON, 'path.txt');
-  if (!existsSync(pathFile)) return null;
-  const binary = join(ELECTRON, 'dist', readFileSync(pathFile, 'utf8').trim());
-  return existsSync(binary) ? binary : null;
-}
-
 /**
- * Fetches Electron's binary with its own installer, which checks its hash. Gives up when nothing arrives for a
- * while, so that a machine without a way out is not kept waiting.
+ * Fetches Electron's binary; without one the app runs in the browser.
+ * @returns false when the person has cancelled the start
  */
-async function fetchElectron(): Promise<void> {
+async function tryToFetch(): Promise<boolean> {
   tell('Fetching Electron, once, from its release page …');
-  // The installer's download lands here, so its growth shows that it goes on.
-  const scratch = mkdtempSync(join(tmpdir(), 'leeward-electron-'));
-  const installer = spawn(process.execPath, [join(ELECTRON, 'install.js')], {
-    cwd: ROOT,
-    stdio: 'ignore',
-    env: { ...process.env, TMPDIR: scratch, TEMP: scratch, TMP: scratch },
-  });
-  let size = 0;
-  let grewAtMs = performance.now();
-  const watch = setInterval(() => {
-    const now = sizeOf(scratch) + sizeOf(join(ELECTRON, 'dist'));
-    if (now !== size) grewAtMs = performance.now();
-    size = now;
-    if (performance.now() - grewAtMs > FETCH_STALL_MS) installer.kill('SIGKILL');
-  }, FETCH_CHECK_MS);
-  await new Promise<void>((resolve) => {
-    installer.once('exit', () => resolve());
-    installer.once('error', () => resolve());
-  });
-  clearInterval(watch);
-  rmSync(scratch, { recursive: true, force: true });
-}
-
-function sizeOf(dir: string): number {
-  if (!existsSync(dir)) return 0;
-  let bytes = 0;
-  for (const entry of readdirSync(dir, { recursive: true, withFileTypes: true })) {
-    const stats = statSync(join(entry.parentPath, entry.name), { throwIfNoEntry: false });
-    if (stats?.isFile()) bytes += stats.size;
-  }
-  return bytes;
+  const cancelled = new AbortController();
+  const cancel = () => cancelled.abort();
+  for (const signal of CANCEL_SIGNALS) process.on(signal, cancel);
+  await fetchElectron({ packageDir: ELECTRON, signal: cancelled.signal });
+  for (const signal of CANCEL_SIGNALS) process.off(signal, cancel);
+  if (!cancelled.signal.aborted && findElectron(ELECTRON) === null)
+    tell('Electron could not be fetched. The next start tries again; "npm run serve" does not.');
+  return !cancelled.signal.aborted;
 }
 
 async function launch(args: string[]): Promise<void> {
@@ -127,18 +119,22 @@ async function launch(args: string[]): Promise<void> {
   const rest = mode === 'serve' ? args.slice(1) : args;
   await buildIfNeeded();
   const facts = () => ({
-    electronBinary: findElectron(),
+    electronBinary: findElectron(ELECTRON),
     desktopBundle: existsSync(DESKTOP_BUNDLE),
     windowProblem: windowProblem(process.platform, process.env, process.getuid?.() ?? null),
     mode,
   });
-  if (wantsElectron(facts()) && existsSync(join(ELECTRON, 'install.js'))) await fetchElectron();
+  const canFetch = wantsElectron(facts()) && existsSync(join(ELECTRON, 'install.js'));
+  if (canFetch && !(await tryToFetch())) {
+    process.exitCode = CANCELLED;
+    return;
+  }
   const found = facts();
   const choice = chooseHost(found);
   tell(choice.why);
   if (choice.host === 'desktop' && found.electronBinary !== null) {
     // The folder, not the file: Electron reads the app's name and version from its package.json.
-    process.exitCode = await run(found.electronBinary, [ROOT, ...rest]);
+    process.exitCode = await runWindow(found.electronBinary, [ROOT, ...rest]);
     if (process.exitCode !== 0)
       tell('The window ended with an error. "npm run serve" runs Leeward in your browser.');
     return;

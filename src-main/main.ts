@@ -4,22 +4,28 @@ import { setTimeout } from 'node:timers/promises';
 import { createApp, type App } from './app.ts';
 import { acquireDataFolder } from './data-folder.ts';
 import { modelFilesIn, parseDesktopArguments } from './electron/arguments.ts';
+import { watchAnswers } from './electron/answers.ts';
 import { loadAssets } from './electron/assets.ts';
+import { followQuit, keepInTray } from './electron/closing.ts';
 import { showStartFailure } from './electron/dialogs.ts';
 import { guardAllContents, guardSession } from './electron/guards.ts';
 import {
   closeBeforeQuit,
-  closeWithSession,
   exit,
   listenForOpen,
   ownArguments,
   prepare,
+  quit,
+  quitOnSignals,
+  quitWithSession,
   whenReady,
 } from './electron/lifecycle.ts';
+import { reloadWhenGone } from './electron/page-process.ts';
 import { createDesktopPlatform } from './electron/platform.ts';
 import { servePorts, type Ports } from './electron/ports.ts';
 import { serveAssets } from './electron/protocol.ts';
-import { followTheme, installMenu, watchAnswers, watchPower } from './electron/system.ts';
+import { followTheme, installMenu, watchPower } from './electron/system.ts';
+import type { DesktopTray } from './electron/tray.ts';
 import { createWindow, showWindow } from './electron/window.ts';
 import { createOpened } from './opened.ts';
 import type { Platform } from './platform.ts';
@@ -47,27 +53,32 @@ let show = () => {};
 /** Files that came before there was an app to take them. */
 const early = modelFilesIn(ownArguments(), process.cwd());
 const opened = createOpened();
+const quitting = followQuit();
 
 function openFiles(paths: string[]): void {
   if (app === null) early.push(...paths);
   else if (paths.length > 0) app.models.open(paths).catch(() => {});
 }
 
-function openWindow(core: App, log: Platform['log']): void {
+function openWindow(core: App, tray: DesktopTray, log: Platform['log']): void {
   if (window !== null) return showWindow(window);
-  window = createWindow({ preload: PRELOAD, state: stateFile }, (created) => {
+  const wire = (created: NonNullable<typeof window>) => {
+    keepInTray(created, { quitting, tray });
     ports = servePorts(created.webContents, {
       serve: core.serve,
       allowFiles: async (paths) => (await core.models.allow(paths)).map(({ fileId }) => fileId),
       log,
     });
-    closeWithSession(created, opened.closeAll);
+    quitWithSession(created, quitting.force);
+    reloadWhenGone(created, { quitting, log });
     created.on('closed', () => (window = null));
-  });
+  };
+  window = createWindow({ preload: PRELOAD, state: stateFile }, wire, quitting);
 }
 
 async function start(): Promise<void> {
   const session = await whenReady();
+  quitOnSignals(quitting.force);
   const assets = loadAssets(RENDERER_LIST, RENDERER_DIR);
   const folder = acquireDataFolder(options.dataDir, { address: null });
   opened.add(() => folder.release());
@@ -83,10 +94,16 @@ async function start(): Promise<void> {
   guardSession(session, log);
   serveAssets(session, assets);
   followTheme(core.settings);
-  installMenu((command) => core.command(command));
-  watchPower(log);
-  show = () => openWindow(core, log);
-  watchAnswers(core.events, () => window, show);
+  installMenu((command) => {
+    // On macOS the menus outlive the window.
+    show();
+    core.command(command);
+  });
+  watchPower(log, quitting.force);
+  const isQuitting = () => quitting.isUnderWay;
+  const desk = { window: () => window, show: () => show(), quit, isQuitting, log };
+  const tray = watchAnswers(core, desk);
+  show = () => openWindow(core, tray, log);
   openFiles(early.splice(0));
   show();
   log('desktop.ready');

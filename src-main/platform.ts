@@ -1,4 +1,4 @@
-import type { Capabilities } from './contract/index.ts';
+import type { Capabilities, SecretSource } from './contract/index.ts';
 import type { OtherAppFolder } from './models/other-apps.ts';
 
 /** A file or folder that the host allowed the core to use, resolved to a real path. */
@@ -16,6 +16,21 @@ export interface SettingsFile {
   write(value: Record<string, unknown>): void;
 }
 
+/** Every secret that the app may hold. */
+export type SecretName = 'huggingFaceToken';
+
+/** Where secrets are. Their values go nowhere but into the request that needs them. */
+export interface SecretStore {
+  /** What is set outlasts this run. May turn out false with the first `set`. */
+  readonly canKeep: boolean;
+  get(name: SecretName): Promise<string | null>;
+  /** Where `get` would take it from; null when there is none. */
+  sourceOf(name: SecretName): Promise<SecretSource | null>;
+  /** @throws disk_full, when it cannot be written; the value from before stays */
+  set(name: SecretName, value: string): Promise<void>;
+  delete(name: SecretName): Promise<void>;
+}
+
 /** What a host must provide. The core never asks which host it is. */
 export interface Platform {
   readonly host: 'desktop' | 'browser';
@@ -31,6 +46,7 @@ export interface Platform {
     readonly otherApps: readonly OtherAppFolder[];
   };
   readonly settingsFile: SettingsFile;
+  readonly secrets: SecretStore;
   /** Absolute path of the plain Node binary that runs the sidecar. */
   readonly nodeBinary: string;
   /** Opens the host's dialog for GGUF files; paths are real and may be used from now on. */

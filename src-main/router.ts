@@ -2,6 +2,7 @@ import { implement } from '@orpc/server';
 import { RPCHandler } from '@orpc/server/message-port';
 import { appError, contract } from './contract/index.ts';
 import type { Conversations } from './conversations/conversations.ts';
+import type { ShowRequests } from './conversations/show-requests.ts';
 import type { Downloads } from './downloads/api.ts';
 import type { Engine } from './engine/api.ts';
 import type { EventBus } from './events.ts';
@@ -10,6 +11,7 @@ import type { FitService } from './models/fit/fit.ts';
 import { readMachine } from './models/machine.ts';
 import type { Models } from './models/models.ts';
 import type { Platform } from './platform.ts';
+import { createHubToken } from './privacy/hub-token.ts';
 import type { Privacy } from './privacy/privacy.ts';
 import { storedItems } from './privacy/stored.ts';
 import { typedEdge } from './rpc-edge.ts';
@@ -24,6 +26,7 @@ export interface Services {
   fit: FitService;
   hub: Hub;
   downloads: Downloads;
+  showRequests: ShowRequests;
   privacy: Privacy;
   settings: SettingsService;
   appVersion: string;
@@ -41,7 +44,7 @@ const platformNames = { darwin: 'mac', win32: 'windows' } as const;
 export function createRouter(services: Services) {
   return os.router({
     system: systemRoutes(services),
-    conversations: conversationRoutes(services.conversations),
+    conversations: conversationRoutes(services),
     models: modelRoutes(services.models, services.downloads),
     fit: fitRoutes(services.fit),
     hub: hubRoutes(services.hub),
@@ -50,12 +53,7 @@ export function createRouter(services: Services) {
       state: os.engine.state.handler(() => services.engine.state),
       restart: os.engine.restart.handler(() => services.engine.restart()),
     },
-    privacy: {
-      state: os.privacy.state.handler(() => services.privacy.state()),
-      setOffline: os.privacy.setOffline.handler(({ input }) => services.privacy.setOffline(input.offline)),
-      ledger: os.privacy.ledger.handler(({ input }) => services.privacy.ledger(input)),
-      stored: os.privacy.stored.handler(() => storedItems(services.platform.paths)),
-    },
+    privacy: privacyRoutes(services),
     settings: {
       get: os.settings.get.handler(() => services.settings.get()),
       update: os.settings.update.handler(({ input }) => services.settings.update(defined(input))),
@@ -87,7 +85,7 @@ function systemRoutes({ platform, bus, engine, conversations, appVersion }: Serv
   };
 }
 
-function conversationRoutes(conversations: Conversations) {
+function conversationRoutes({ conversations, showRequests }: Services) {
   return {
     list: os.conversations.list.handler(() => conversations.list()),
     get: os.conversations.get.handler(({ input }) => conversations.get(input.id)),
@@ -105,6 +103,7 @@ function conversationRoutes(conversations: Conversations) {
     updateSettings: os.conversations.updateSettings.handler(({ input }) =>
       conversations.updateSettings(input.id, defined(input.settings)),
     ),
+    takeRequested: os.conversations.takeRequested.handler(() => ({ conversationId: showRequests.take() })),
     saveDraft: os.conversations.saveDraft.handler(({ input }) =>
       conversations.saveDraft(input.id, input.draft),
     ),
@@ -172,6 +171,19 @@ function downloadRoutes(downloads: Downloads) {
     cancel: os.downloads.cancel.handler(({ input }) => downloads.cancel(input.id, input)),
     search: os.downloads.search.handler(({ input }) => downloads.search(input.id)),
     clear: os.downloads.clear.handler(({ input }) => downloads.clear(input.id)),
+  };
+}
+
+function privacyRoutes({ privacy, platform }: Services) {
+  const hubToken = createHubToken(platform.secrets);
+  return {
+    state: os.privacy.state.handler(() => privacy.state()),
+    setOffline: os.privacy.setOffline.handler(({ input }) => privacy.setOffline(input.offline)),
+    ledger: os.privacy.ledger.handler(({ input }) => privacy.ledger(input)),
+    stored: os.privacy.stored.handler(() => storedItems(platform.paths)),
+    hubToken: os.privacy.hubToken.handler(() => hubToken.state()),
+    setHubToken: os.privacy.setHubToken.handler(({ input }) => hubToken.set(input.token)),
+    removeHubToken: os.privacy.removeHubToken.handler(() => hubToken.remove()),
   };
 }
 

@@ -1,6 +1,7 @@
 import { eventIterator, oc, type ContractRouterClient } from '@orpc/contract';
 import * as v from 'valibot';
 import {
+  AccessToken,
   Bytes,
   Capabilities,
   Conversation,
@@ -8,6 +9,7 @@ import {
   ConversationSummary,
   Count,
   EngineState,
+  HubTokenState,
   Id,
   LedgerEntry,
   Machine,
@@ -123,6 +125,11 @@ const conversations = {
   /** Shows the branch that ends below `messageId` (its newest leaf). */
   showBranch: base.input(v.object({ conversationId: Id, messageId: Id })).output(nothing),
   updateSettings: base.input(v.object({ id: Id, settings: v.partial(ConversationSettings) })).output(nothing),
+  /**
+   * The chat that the system asked the app to show since the last call (a notice, the tray).
+   * `conversation.requested` tells of a new one.
+   */
+  takeRequested: base.output(v.object({ conversationId: v.nullable(Id) })),
   saveDraft: base.input(v.object({ id: Id, draft: text })).output(nothing),
   /**
    * Tokens that the next send would put into the context, counted by the loaded model on the rendered
@@ -309,6 +316,15 @@ const privacy = {
       }),
     ),
   stored: base.output(v.array(StorageItem)),
+  /** Whether there is an access token for Hugging Face, which gated models need. */
+  hubToken: base.output(HubTokenState),
+  /**
+   * Kept where the host can (`canKeepSecrets`), else in memory until the app ends.
+   * @throws disk_full; the token from before is still in use then
+   */
+  setHubToken: base.input(v.object({ token: AccessToken })).output(HubTokenState),
+  /** Forgets what was set; a token of the environment stays. */
+  removeHubToken: base.output(HubTokenState),
 };
 
 const settings = {

@@ -338,6 +338,26 @@ export const ProxyAddress = v.pipe(
   v.transform((address) => address.replace(/\/$/u, '').toLowerCase()),
 );
 
+/** Longer than any token of Hugging Face, which has 37 characters. */
+export const MAX_TOKEN_LENGTH = 512;
+
+/** An access token as it is typed or pasted: printable ASCII without spaces, as a header needs it. */
+export const AccessToken = v.pipe(
+  v.string(),
+  v.trim(),
+  v.minLength(1),
+  v.maxLength(MAX_TOKEN_LENGTH),
+  v.regex(/^[!-~]+$/),
+);
+
+/** `kept`: encrypted by the system, between runs. `memory`: until the app ends. `environment`: given at start. */
+export const SecretSource = v.picklist(['kept', 'memory', 'environment']);
+export type SecretSource = v.InferOutput<typeof SecretSource>;
+
+/** Whether there is a token, never the token: no call and no event gives it back. */
+export const HubTokenState = v.object({ set: v.boolean(), source: v.nullable(SecretSource) });
+export type HubTokenState = v.InferOutput<typeof HubTokenState>;
+
 /** All settings that a user can change, the same in every host. */
 export const Settings = v.object({
   theme: v.picklist(['system', 'light', 'dark']),
@@ -364,11 +384,17 @@ export const Settings = v.object({
   hubEndpoint: HubEndpoint,
   proxyAddress: ProxyAddress,
   sidebarOpen: v.boolean(),
+  /** An icon in the system's tray or menu bar. Needs `canShowTray`. */
+  showInTray: v.boolean(),
+  /** Closing the window keeps the app in the tray. Needs `showInTray` and `canCloseToTray`. */
+  closeToTray: v.boolean(),
+  /** A notice of the system when a long answer ends while the window is away. Needs `canNotify`. */
+  noticeWhenAnswered: v.boolean(),
 });
 export type Settings = v.InferOutput<typeof Settings>;
 
 export const StorageItem = v.object({
-  kind: v.picklist(['database', 'backups', 'settings', 'logs', 'models']),
+  kind: v.picklist(['database', 'backups', 'settings', 'secrets', 'logs', 'models']),
   /** Relative to the data folder, or a shortened path. */
   path: v.string(),
   sizeBytes: Bytes,
@@ -379,9 +405,14 @@ export type StorageItem = v.InferOutput<typeof StorageItem>;
 export const Capabilities = v.object({
   canPickFile: v.boolean(),
   canRevealInFolder: v.boolean(),
+  /** The system keeps secrets, encrypted for this account; else they are gone when the app ends. */
   canKeepSecrets: v.boolean(),
   canOpenExternal: v.boolean(),
   /** Deleted files go to the system's trash. */
   canTrashFiles: v.boolean(),
+  canShowTray: v.boolean(),
+  /** False where closing the last window leaves an app running anyway. */
+  canCloseToTray: v.boolean(),
+  canNotify: v.boolean(),
 });
 export type Capabilities = v.InferOutput<typeof Capabilities>;

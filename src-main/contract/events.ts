@@ -43,6 +43,8 @@ export const AppEvent = v.variant('type', [
   v.object({ type: v.literal('fit.changed') }),
   /** The system asked to open model files: `models.takeOpened` has them. */
   v.object({ type: v.literal('models.opened') }),
+  /** The system asked to show a chat: `conversations.takeRequested` has it. */
+  v.object({ type: v.literal('conversation.requested') }),
   /** A native menu of the host was used. */
   v.object({ type: v.literal('host.command'), command: HostCommand }),
   v.object({ type: v.literal('engine.changed'), state: EngineState }),

@@ -29,7 +29,7 @@ export interface DownloadLibrary {
 
 /** The only way to the network. */
 export interface DownloadNetwork {
-  request(request: OutboundRequest & { mayPassOffline?: boolean }): Promise<OutboundResponse>;
+  request(request: OutboundRequest): Promise<OutboundResponse>;
 }
 
 /** Models on their way into the library, and those that are checked again. */

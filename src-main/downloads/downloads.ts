@@ -54,6 +54,8 @@ class DownloadService implements Downloads {
   readonly #journal;
   readonly #announcer;
   readonly #entries = new Map<string, Entry>();
+  /** By content: two calls at once are one. */
+  readonly #starting = new Map<string, Promise<Download>>();
   readonly #loaded: Promise<void>;
   #closed = false;
 
@@ -78,7 +80,7 @@ class DownloadService implements Downloads {
       if (record.kind === 'verify') {
         const known = await store.provenance.get({ modelId: record.modelId ?? '' }).catch(() => null);
         if (!known) {
-          this.#journal.remove(entry.id);
+          await this.#journal.remove(entry.id);
           continue;
         }
         for (const [number, piece] of receivedOf(known)) entry.pieces.set(number, piece);
@@ -119,19 +121,23 @@ class DownloadService implements Downloads {
     const file = facts.files.find((candidate) => candidate.path === path);
     if (!file) throw appError('not_found');
     const record = recordOfFile({ repo, revision }, facts, file);
+    const key = keyOf(record);
+    const starting =
+      this.#starting.get(key) ??
+      this.#startRecord(record, folder, allowOnce).finally(() => this.#starting.delete(key));
+    this.#starting.set(key, starting);
+    return starting;
+  }
+
+  async #startRecord(record: DownloadRecord, folder: string, allowOnce: boolean): Promise<Download> {
     const known = await this.#sameAs(record);
     if (known) return this.#startAgain(known, allowOnce);
-
     const entry = new Entry({ record, pieces: new Map() });
     entry.allowOnce = allowOnce;
     this.#setTargets(entry, folder);
     await this.#expectSpace(entry);
     await this.#probe(entry);
-    // Another call may have been faster.
-    const twin = await this.#sameAs(record);
-    if (twin) return this.#startAgain(twin, allowOnce);
     this.#entries.set(entry.id, entry);
-    this.#journal.write(record);
     return this.#enqueue(entry);
   }
 
@@ -141,7 +147,7 @@ class DownloadService implements Downloads {
     for (const entry of this.#entries.values()) {
       if (entry.record.kind !== 'download' || keyOf(entry.record) !== key) continue;
       if (entry.record.state !== 'done' || (await this.#isInLibrary(entry))) return entry;
-      this.#forget(entry);
+      await this.#forget(entry);
     }
     return null;
   }
@@ -224,7 +230,7 @@ class DownloadService implements Downloads {
       await rename(from + PARTIAL, to + PARTIAL).catch(() => {});
       Object.assign(part, { target: to, isVerified: false });
     }
-    this.#journal.write(entry.record);
+    await this.#journal.write(entry.record);
   }
 
   /** @throws disk_full with `needBytes` and `freeBytes`, what other downloads still need taken off */
@@ -240,10 +246,10 @@ class DownloadService implements Downloads {
     if (needBytes > freeBytes) throw appError('disk_full', { needBytes, freeBytes });
   }
 
-  #enqueue(entry: Entry): Download {
+  async #enqueue(entry: Entry): Promise<Download> {
     Object.assign(entry.record, { state: 'waiting', pauseReason: null, error: null });
-    this.#journal.write(entry.record);
     this.#schedule();
+    await this.#writeQuietly(entry);
     return entry.view(performance.now());
   }
 
@@ -279,6 +285,7 @@ class DownloadService implements Downloads {
         source: this.#sourceOf(entry),
         retryDelaysMs,
         moveTargets: () => this.#moveTargets(entry),
+        notWritten: (error) => this.#notWritten(error),
         changed: () => this.#announcer.soon(),
       },
       signal,
@@ -329,7 +336,7 @@ class DownloadService implements Downloads {
     }
   }
 
-  #settle(entry: Entry, error: unknown): void {
+  async #settle(entry: Entry, error: unknown): Promise<void> {
     const { log } = this.#options;
     entry.settle(error);
     entry.record.isClean = true;
@@ -337,17 +344,17 @@ class DownloadService implements Downloads {
     entry.running = null;
     const { state, pauseReason } = entry.record;
     log('downloads.ended', { state, pauseReason, code: error === null ? null : errorCodeOf(error) });
-    this.#writeQuietly(entry);
     this.#schedule();
+    await this.#writeQuietly(entry);
   }
 
   /** On a full disk the older record stays: its pieces are checked when it goes on. */
-  #writeQuietly(entry: Entry): void {
-    try {
-      this.#journal.write(entry.record);
-    } catch (error) {
-      this.#options.log('downloads.not_written', { code: errorCodeOf(error) });
-    }
+  async #writeQuietly(entry: Entry): Promise<void> {
+    await this.#journal.write(entry.record).catch((error: unknown) => this.#notWritten(error));
+  }
+
+  #notWritten(error: unknown): void {
+    this.#options.log('downloads.not_written', { code: errorCodeOf(error) });
   }
 
   /** Ends what runs of an entry, and waits. */
@@ -364,8 +371,8 @@ class DownloadService implements Downloads {
     await this.#interrupt(entry, 'user');
     if (entry.record.state !== 'waiting') return;
     Object.assign(entry.record, { state: 'paused', pauseReason: 'user' });
-    this.#writeQuietly(entry);
     this.#schedule();
+    await this.#writeQuietly(entry);
   }
 
   async resume(id: string, { allowOnce = false }: { allowOnce?: boolean | undefined } = {}): Promise<void> {
@@ -375,7 +382,7 @@ class DownloadService implements Downloads {
     if (isMissingSome || entry.wantsSearch) await this.#refuseWhenOffline(entry.record, allowOnce);
     await this.#expectSpace(entry);
     entry.allowOnce = allowOnce;
-    this.#enqueue(entry);
+    await this.#enqueue(entry);
   }
 
   async search(id: string): Promise<void> {
@@ -384,7 +391,7 @@ class DownloadService implements Downloads {
     if (state !== 'failed' || error?.data['canSearch'] !== true) throw appError('conflict');
     await this.#refuseWhenOffline(entry.record, false);
     entry.wantsSearch = true;
-    this.#enqueue(entry);
+    await this.#enqueue(entry);
   }
 
   async cancel(id: string, { keep }: { keep: boolean }): Promise<void> {
@@ -394,10 +401,10 @@ class DownloadService implements Downloads {
     if (record.kind === 'verify' || record.state === 'done') return this.#forget(entry);
     if (keep) {
       Object.assign(record, { state: 'paused', pauseReason: 'user', error: null, isKept: true });
-      this.#writeQuietly(entry);
-      return this.#schedule();
+      this.#schedule();
+      return this.#writeQuietly(entry);
     }
-    this.#forget(entry);
+    await this.#forget(entry);
     const ours = record.parts.filter(({ isOurs }) => isOurs);
     await deleteFiles(ours.map(({ target, isVerified }) => (isVerified ? target : target + PARTIAL)));
   }
@@ -406,13 +413,13 @@ class DownloadService implements Downloads {
     const entry = await this.#entryOf(id);
     const { kind, state } = entry.record;
     if (entry.running || (kind === 'download' && state !== 'done')) throw appError('conflict');
-    this.#forget(entry);
+    await this.#forget(entry);
   }
 
-  #forget(entry: Entry): void {
+  async #forget(entry: Entry): Promise<void> {
     this.#entries.delete(entry.id);
-    this.#journal.remove(entry.id);
     this.#schedule();
+    await this.#journal.remove(entry.id);
   }
 
   async verify(modelId: string): Promise<Download> {
@@ -424,7 +431,7 @@ class DownloadService implements Downloads {
     for (const entry of [...this.#entries.values()]) {
       if (entry.record.kind !== 'verify' || entry.record.modelId !== modelId) continue;
       if (entry.running || entry.record.state === 'waiting') return entry.view(performance.now());
-      this.#forget(entry);
+      await this.#forget(entry);
     }
     const record = recordOfModel(known, targets);
     const entry = new Entry({ record, pieces: receivedOf(known) });
@@ -445,7 +452,7 @@ class DownloadService implements Downloads {
     await this.#loaded;
     await Promise.all([...this.#entries.values()].map((entry) => this.#interrupt(entry, 'restart')));
     this.#announcer.stop();
-    this.#journal.close();
+    await this.#journal.close();
   }
 }
 

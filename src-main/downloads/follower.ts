@@ -10,13 +10,10 @@ export interface FollowerHost {
   readonly hasher: Hasher;
   /** The hash that a piece must have on the disk; null: it is taken as it is. */
   expected(number: number): string | null;
-  /** Wants every piece's own hash too. */
+  /** Looks at what is there as it is, and wants every piece's own hash. */
   readonly ofPieces: boolean;
   onPiece(number: number, sha256: string | null): void;
-  /**
-   * A piece is not what was received. `wait`: it will come again; `skip`: the rest is looked at without it, and
-   * the whole hash means nothing then.
-   */
+  /** A piece is not what was received, or not all there. `wait`: it will come again; `skip`: it stays so. */
   onDamaged(number: number): 'wait' | 'skip';
 }
 

@@ -9,7 +9,7 @@ export type ToHashWorker =
 export interface PieceToHash {
   offset: number;
   length: number;
-  /** Its own hash is wanted too. */
+  /** Its own hash is wanted too; it is taken as it is then, cut short or not. */
   ofPiece: boolean;
   /** A piece with another hash is not added to the whole: it will come again. */
   expected: string | null;
@@ -18,7 +18,7 @@ export interface PieceToHash {
 export interface HashedPiece {
   /** Null when it was not wanted. */
   sha256: string | null;
-  /** False when it is not the one that was expected, or the file ends before it does. */
+  /** False when it is not the one that was expected, or cut short by the end of the file. */
   isAdded: boolean;
 }
 

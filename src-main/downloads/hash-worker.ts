@@ -63,6 +63,6 @@ function hashPiece({ offset, length, ofPiece, expected }: PieceToHash): FromHash
   }
   const sha256 = own?.digest('hex') ?? null;
   const isAdded = done === length && (expected === null || sha256 === expected);
-  if (!isAdded) open.whole = before;
+  if (!isAdded && !ofPiece) open.whole = before;
   return { type: 'piece', sha256, isAdded };
 }

@@ -27,6 +27,8 @@ export interface JobHost {
   readonly retryDelaysMs?: readonly number[] | undefined;
   /** Another file has the final name: chooses others, and takes along what has come. */
   moveTargets(): Promise<void>;
+  /** The record could not be written, and nothing depends on it. */
+  notWritten(error: unknown): void;
   /** Something that a client sees is different. */
   changed(): void;
 }
@@ -66,7 +68,7 @@ export class Job {
       // After a crash the disk may hold less than the journal says.
       const { isClean } = this.#entry.record;
       const inherited = new Set(isClean ? [] : this.#entry.pieces.keys());
-      this.#note({ isClean: false });
+      await this.#note({ isClean: false });
       if (this.#entry.wantsSearch) await this.#search();
       else await this.#fetchAndVerify({ checks: (number) => inherited.has(number), repairs: true });
       await this.#finish();
@@ -149,13 +151,14 @@ export class Job {
       plan,
       hasher,
       paths: entry.record.parts.map((_, index) => (this.#isSettled(index) ? null : this.#pathOf(index))),
-      ofPieces: false,
+      ofPieces: !look.repairs,
       expected: (number) => {
-        const isChecked = look.checks(number) && !refetched.has(number);
+        const isChecked = look.repairs && look.checks(number) && !refetched.has(number);
         return isChecked ? (entry.pieces.get(number)?.sha256 ?? null) : null;
       },
-      onPiece: () => {
+      onPiece: (number, sha256) => {
         entry.checkedPieces += 1;
+        if (sha256 !== null && sha256 !== entry.pieces.get(number)?.sha256) this.#markDamaged(number);
         this.#host.changed();
       },
       onDamaged: (number) => {
@@ -202,7 +205,7 @@ export class Job {
       onEtag: (part, etag) => {
         const record = entry.record.parts[part];
         if (record) record.etag = etag;
-        this.#note({});
+        this.#note({}).catch((error: unknown) => this.#host.notWritten(error));
       },
       onBytes: (count) => this.#fetched(count),
       onProgress: (number, bytes) => void entry.inFlight.set(number, bytes),
@@ -338,7 +341,7 @@ export class Job {
       for (const [number, piece] of pieces) this.#received(number, piece);
       record.isVerified = true;
     }
-    this.#note({});
+    await this.#note({});
   }
 
   #hasAllPieces(part: number): boolean {
@@ -381,7 +384,7 @@ export class Job {
       await giveName(this.#pathOf(part), record.target);
       record.isVerified = true;
     }
-    this.#note({});
+    await this.#note({});
   }
 
   async #syncFiles(): Promise<void> {
@@ -440,9 +443,9 @@ export class Job {
     this.#host.changed();
   }
 
-  #note(patch: Partial<Entry['record']>): void {
+  async #note(patch: Partial<Entry['record']>): Promise<void> {
     Object.assign(this.#entry.record, patch);
-    this.#host.journal.write(this.#entry.record);
+    await this.#host.journal.write(this.#entry.record);
   }
 }
 

@@ -1,14 +1,5 @@
-import {
-  closeSync,
-  fsyncSync,
-  mkdirSync,
-  openSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
+import { closeSync, mkdirSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as v from 'valibot';
 import {
@@ -93,22 +84,32 @@ export interface StoredDownload {
 export interface Journal {
   /** Those that can be read, oldest first. */
   readAll(): StoredDownload[];
-  /** Replaces the record. @throws disk_full */
-  write(record: DownloadRecord): void;
+  /** Replaces the record by what it is now; on the disk when it resolves. @throws disk_full */
+  write(record: DownloadRecord): Promise<void>;
   /**
    * Notes a piece at once, so that a kill loses none: a line of about 80 bytes. Null takes it back.
    * @throws disk_full
    */
   notePiece(id: string, number: number, piece: ReceivedPiece | null, fetchedBytes: number): void;
-  remove(id: string): void;
-  /** Closes the files that are open. */
-  close(): void;
+  remove(id: string): Promise<void>;
+  /** Waits for what is being written, and closes the files that are open. */
+  close(): Promise<void>;
 }
 
 /** @param dataDir the data folder; a folder of its own is made below */
 export function openJournal(dataDir: string): Journal {
   const folder = join(dataDir, FOLDER);
   const logs = new Map<string, number>();
+  /** The last change of each record: they reach the disk in the order in which they were made. */
+  const turns = new Map<string, Promise<void>>();
+  const inTurn = (id: string, work: () => Promise<void>): Promise<void> => {
+    const turn = (turns.get(id) ?? Promise.resolve())
+      .catch(() => {})
+      .then(work)
+      .catch((error: unknown) => Promise.reject(diskError(error)));
+    turns.set(id, turn);
+    return turn;
+  };
   const logOf = (id: string) => {
     const known = logs.get(id);
     if (known !== undefined) return known;
@@ -135,12 +136,11 @@ export function openJournal(dataDir: string): Journal {
         .sort((a, b) => a.record.startedAt - b.record.startedAt);
     },
     write(record) {
-      try {
+      const content = JSON.stringify(record);
+      return inTurn(record.id, async () => {
         mkdirSync(folder, { recursive: true, mode: 0o700 });
-        replaceFile(join(folder, record.id + HEAD), JSON.stringify(record));
-      } catch (error) {
-        throw diskError(error);
-      }
+        await replaceFile(join(folder, record.id + HEAD), content);
+      });
     },
     notePiece(id, number, piece, fetchedBytes) {
       const fields = piece
@@ -152,26 +152,22 @@ export function openJournal(dataDir: string): Journal {
         throw diskError(error);
       }
     },
-    remove(id) {
-      closeLog(id);
-      for (const ending of [HEAD, PIECES]) rmSync(join(folder, id + ending), { force: true });
-    },
-    close() {
+    remove: (id) =>
+      inTurn(id, async () => {
+        closeLog(id);
+        for (const ending of [HEAD, PIECES]) await rm(join(folder, id + ending), { force: true });
+      }),
+    async close() {
+      await Promise.allSettled(turns.values());
       for (const id of [...logs.keys()]) closeLog(id);
     },
   };
 }
 
-function replaceFile(path: string, content: string): void {
+async function replaceFile(path: string, content: string): Promise<void> {
   const draft = `${path}.new`;
-  const descriptor = openSync(draft, 'w', 0o600);
-  try {
-    writeFileSync(descriptor, content);
-    fsyncSync(descriptor);
-  } finally {
-    closeSync(descriptor);
-  }
-  renameSync(draft, path);
+  await writeFile(draft, content, { mode: 0o600, flush: true });
+  await rename(draft, path);
 }
 
 /** Null for a file that is damaged or of a newer app: it stays, and nothing is done with it. */

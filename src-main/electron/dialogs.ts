@@ -1,5 +1,6 @@
 import { BrowserWindow, dialog, shell } from 'electron';
 import { isAppError } from '../contract/index.ts';
+import { FolderError } from '../server/platform.ts';
 import { externalAddress } from './rules.ts';
 import { desktopTexts } from './texts.ts';
 
@@ -53,8 +54,11 @@ export async function openExternal(raw: string): Promise<boolean> {
     noLink: true,
   });
   if (response !== OPEN) return false;
-  await shell.openExternal(address);
-  return true;
+  // Fails where the system has no browser to open it with.
+  return shell.openExternal(address).then(
+    () => true,
+    () => false,
+  );
 }
 
 /** Asks whether the window may close although its page holds text that is saved nowhere. Waits for the answer. */
@@ -73,6 +77,7 @@ export function showStartFailure(error: unknown, dataDir: string): void {
 const FOLDER_CODES = new Set(['EACCES', 'EEXIST', 'ENOTDIR', 'EPERM', 'EROFS']);
 
 function startFailureText(error: unknown, dataDir: string): string {
+  if (error instanceof FolderError) return error.message;
   const code = isAppError(error) ? error.code : null;
   if (code === 'data_folder_in_use') return texts.failure.inUse(dataDir);
   if (code === 'store_newer') return texts.failure.newer(dataDir);
@@ -81,6 +86,11 @@ function startFailureText(error: unknown, dataDir: string): string {
     code === 'store_failed' ||
     (error instanceof Error && 'code' in error && FOLDER_CODES.has(String(error.code)));
   return isFolder ? texts.failure.folder(dataDir) : texts.failure.other;
+}
+
+/** What a person reads when the page's process ended again and again. Blocks until it is read. */
+export function showWindowFailure(): void {
+  dialog.showErrorBox(texts.windowFailure.title, texts.windowFailure.text);
 }
 
 /** Tells that the settings could not be read and where the file is now. */

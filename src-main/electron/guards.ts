@@ -56,6 +56,8 @@ function guardContents(contents: WebContents, log: Platform['log']): void {
     if (!isNavigationAllowed(details.url)) refuse(details);
   });
   contents.on('will-attach-webview', refuse);
+  // No policy of a page and no request filter reaches WebRTC: without a proxy it has no way out over UDP.
+  contents.setWebRTCIPHandlingPolicy('disable_non_proxied_udp');
   contents.setWindowOpenHandler(() => {
     log('window.refused');
     return { action: 'deny' };

@@ -1,9 +1,10 @@
-import { mkdirSync } from 'node:fs';
+import { accessSync, constants, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { app, type BrowserWindow, session, type Session } from 'electron';
 import type { DesktopOptions } from './arguments.ts';
 import { modelFilesIn } from './arguments.ts';
 import { registerAppScheme } from './protocol.ts';
+import { APP_ID } from './rules.ts';
 
 /** A hang must not keep the data folder, nor a shutdown, for ever. */
 const CLOSE_TIMEOUT_MS = 10_000;
@@ -16,15 +17,20 @@ export function ownArguments(argv: readonly string[] = process.argv): string[] {
 /**
  * Everything that Electron takes before it is ready only. Chromium's own files go into the data folder, so
  * that one folder holds all there is and two data folders are two apps.
- * @throws NodeJS.ErrnoException when the data folder cannot be made
+ * @throws NodeJS.ErrnoException when the data folder cannot be made or written to
  * @returns false when another process runs this data folder: it has been told, and this one must end
  */
 export function prepare({ dataDir }: DesktopOptions): boolean {
   app.enableSandbox();
   registerAppScheme();
+  // Chromium itself, prefetching and WebRTC included, finds no host; the core's own connections are Node's.
+  app.commandLine.appendSwitch('host-resolver-rules', 'MAP * ~NOTFOUND');
+  if (process.platform === 'win32') app.setAppUserModelId(APP_ID);
   const profile = join(dataDir, 'window');
   // Electron takes no folder that is not there.
   mkdirSync(profile, { recursive: true, mode: 0o700 });
+  // Where Chromium cannot write its lock it says that another process has it, and nobody would be told.
+  accessSync(profile, constants.W_OK);
   app.setPath('userData', profile);
   return app.requestSingleInstanceLock();
 }
@@ -39,6 +45,8 @@ export interface OpenRequests {
 export function listenForOpen({ onShow, onFiles }: OpenRequests): void {
   app.on('open-file', (event, path) => {
     event.preventDefault();
+    // On macOS the app may run without a window.
+    onShow();
     onFiles([path]);
   });
   app.on('second-instance', (_event, argv, workingDirectory) => {
@@ -52,6 +60,11 @@ export function listenForOpen({ onShow, onFiles }: OpenRequests): void {
 export async function whenReady(): Promise<Session> {
   await app.whenReady();
   return session.defaultSession;
+}
+
+/** Ends the app in order, as its menu does. */
+export function quit(): void {
+  app.quit();
 }
 
 /** Ends the process at once. */
@@ -76,10 +89,17 @@ export function closeBeforeQuit(close: () => Promise<void>): void {
   app.on('window-all-closed', () => {
     if (process.platform !== 'darwin') app.quit();
   });
-  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, () => app.quit());
 }
 
-/** Windows ends a session without `before-quit`: what can be written is written while it waits. */
-export function closeWithSession(window: BrowserWindow, close: () => Promise<void>): void {
-  window.on('session-end', () => void close().catch(() => {}));
+/** Signals end the app in order. After it is ready: until then Electron puts its own handlers over ours. */
+export function quitOnSignals(force: () => void): void {
+  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, force);
+}
+
+/**
+ * Windows ends a session without `before-quit`. Electron ends the process when the last listener returns, unless
+ * a quit has begun by then; how long that may take is up to Windows.
+ */
+export function quitWithSession(window: BrowserWindow, force: () => void): void {
+  window.on('session-end', force);
 }

@@ -5,10 +5,12 @@ import type { Platform } from '../platform.ts';
 import { createLogger } from '../server/logger.ts';
 import { openExternal, pickModelFiles, pickModelFolder, showSettingsBroken } from './dialogs.ts';
 import { nodeBinaryPath } from './node-binary.ts';
+import { canNotify } from './notices.ts';
+import { openDesktopSecrets } from './secrets.ts';
 import { openDesktopSettingsFile } from './settings-file.ts';
 
 /**
- * What the desktop host provides.
+ * What the desktop host provides. After the app is ready.
  * @param dataDir exists and is held by this process
  */
 export function createDesktopPlatform(
@@ -16,20 +18,28 @@ export function createDesktopPlatform(
   folders: Pick<Platform['paths'], 'modelFolders' | 'otherApps'>,
 ): Platform {
   const log = createLogger(join(dataDir, 'logs'));
+  const secrets = openDesktopSecrets(dataDir, log);
   return {
     host: 'desktop',
     capabilities: {
       canPickFile: true,
       canRevealInFolder: false,
-      canKeepSecrets: false,
+      // May turn out false when the system's key store is first asked.
+      get canKeepSecrets() {
+        return secrets.canKeep;
+      },
       canOpenExternal: true,
       canTrashFiles: true,
+      canShowTray: true,
+      canCloseToTray: process.platform !== 'darwin',
+      canNotify: canNotify(),
     },
     paths: { dataDir, dataDirLabel: shortPath(dataDir), ...folders },
     settingsFile: openDesktopSettingsFile(dataDir, (keptAs) => {
       log('settings.broken');
       showSettingsBroken(keptAs);
     }),
+    secrets,
     nodeBinary: nodeBinaryPath({
       isPackaged: app.isPackaged,
       resourcesPath: process.resourcesPath,

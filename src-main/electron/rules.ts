@@ -1,3 +1,6 @@
+/** As electron-builder.yml has it: Windows shows notices of a program whose shortcut carries the same id only. */
+export const APP_ID = 'app.leeward';
+
 /** Scheme and host of every page of ours. */
 export const APP_SCHEME = 'app';
 export const APP_ORIGIN = 'app://leeward';

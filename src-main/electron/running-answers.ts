@@ -1,30 +1,41 @@
 import type { AppEvent } from '../contract/index.ts';
 
-/** Whoever waits longer than this has turned to something else. */
-export const LONG_ANSWER_MS = 20_000;
+export interface RunningAnswer {
+  readonly messageId: string;
+  readonly conversationId: string;
+}
+
+export interface EndedAnswer extends RunningAnswer {
+  readonly tookMs: number;
+}
 
 export interface RunningAnswers {
-  readonly count: number;
-  /** Takes an event of the core; returns how long an answer took that has just ended, in ms, else null. */
-  handle(event: AppEvent): number | null;
+  /** Oldest first, those that wait for their turn included. */
+  readonly list: readonly RunningAnswer[];
+  /** Takes an event of the core; returns the answer that has just ended, if one has. */
+  handle(event: AppEvent): EndedAnswer | null;
 }
 
 /** Follows which answers are under way. Pure but for its own state. @param now a clock in ms */
 export function createRunningAnswers(now: () => number): RunningAnswers {
-  const startedAtMs = new Map<string, number>();
+  const running = new Map<string, RunningAnswer & { startedAtMs: number }>();
   return {
-    get count() {
-      return startedAtMs.size;
+    get list() {
+      return [...running.values()];
     },
     handle(event) {
       if (event.type === 'generation.progress' || event.type === 'message.chunk') {
-        if (!startedAtMs.has(event.messageId)) startedAtMs.set(event.messageId, now());
+        const { messageId, conversationId } = event;
+        if (!running.has(messageId))
+          running.set(messageId, { messageId, conversationId, startedAtMs: now() });
         return null;
       }
       if (event.type !== 'generation.settled') return null;
-      const startedAt = startedAtMs.get(event.messageId);
-      startedAtMs.delete(event.messageId);
-      return startedAt === undefined ? null : now() - startedAt;
+      const answer = running.get(event.messageId);
+      running.delete(event.messageId);
+      if (answer === undefined) return null;
+      const { messageId, conversationId, startedAtMs } = answer;
+      return { messageId, conversationId, tookMs: now() - startedAtMs };
     },
   };
 }

@@ -39,9 +39,31 @@ export const desktopTexts = {
     folder: (folder: string) => `The folder ${folder} cannot be used. Check that it can be written to.`,
     other: 'Something failed inside the app. Its log is in the data folder.',
   },
+  windowFailure: {
+    title: 'The window keeps failing',
+    text: 'Leeward ends now. Your chats are saved.',
+  },
   settingsBroken: {
     title: 'The settings file could not be read',
     text: (keptAs: string) => `It is kept as ${keptAs}, and the defaults are used.`,
   },
   answerDone: { title: 'The answer is ready', text: 'Leeward has finished answering.' },
+  answerFailed: {
+    title: 'The answer is not complete',
+    text: 'It stopped before its end. The chat is saved.',
+  },
+  tray: {
+    open: 'Open Leeward',
+    running: (count: number) =>
+      count === 0
+        ? 'No answer is running'
+        : count === 1
+          ? '1 answer is running'
+          : `${count} answers are running`,
+    toolTip: (count: number) => `Leeward, ${count === 1 ? '1 answer' : `${count} answers`} running`,
+    more: (count: number) => `and ${count} more`,
+    untitled: 'Chat without a name',
+    stopAll: (count: number) => (count === 1 ? 'Stop the answer' : `Stop all ${count} answers`),
+    quit: 'Quit Leeward',
+  },
 } as const;

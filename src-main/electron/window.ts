@@ -1,4 +1,5 @@
 import { app, BrowserWindow, nativeTheme, screen, type WebPreferences } from 'electron';
+import type { Quitting } from './closing.ts';
 import { mayLeave } from './dialogs.ts';
 import { APP_PAGE, isSpellCheckLocal } from './rules.ts';
 import { desktopTexts } from './texts.ts';
@@ -36,8 +37,13 @@ export function pagePreferences(preload: string): WebPreferences {
 /**
  * Makes the window and starts to load the page; it is shown when there is something to see.
  * @param wire connects what must be there before the page's first script runs
+ * @param quitting told when the person keeps the window that was about to close, and with it the app
  */
-export function createWindow(files: WindowFiles, wire: (window: BrowserWindow) => void): BrowserWindow {
+export function createWindow(
+  files: WindowFiles,
+  wire: (window: BrowserWindow) => void,
+  quitting: Quitting,
+): BrowserWindow {
   const primary = screen.getPrimaryDisplay();
   const others = screen.getAllDisplays().filter(({ id }) => id !== primary.id);
   const workAreas = [primary, ...others].map(({ workArea }) => workArea);
@@ -53,19 +59,27 @@ export function createWindow(files: WindowFiles, wire: (window: BrowserWindow) =
     webPreferences: pagePreferences(files.preload),
   });
   wire(window);
-  window.once('ready-to-show', () => {
+  let isShown = false;
+  const appear = () => {
+    if (isShown || window.isDestroyed()) return;
+    isShown = true;
     if (maximised) window.maximize();
     window.show();
-  });
+  };
+  window.once('ready-to-show', appear);
   // Unheard, the window would stay open without a word.
   window.webContents.on('will-prevent-unload', (event) => {
+    if (quitting.isForced) return event.preventDefault();
+    // It may be in the tray, and the question with it.
+    showWindow(window);
     if (mayLeave(window)) event.preventDefault();
+    else quitting.cancelled();
   });
   window.on('close', () =>
     writeWindowState(files.state, { ...window.getNormalBounds(), maximised: window.isMaximized() }),
   );
-  // A load that fails leaves the window with Chromium's own error; the promise says no more.
-  window.loadURL(APP_PAGE).catch(() => {});
+  // A page that failed to load never gets ready to show: an empty window can at least be closed.
+  window.loadURL(APP_PAGE).then(appear, appear);
   return window;
 }
 

@@ -32,7 +32,9 @@ export const USAGE = `npm run serve -- [options]
   --models-dir DIR  folder with GGUF files, may be given more than once (or LEEWARD_MODELS_DIR)
   --host ADDRESS    address to listen on; ${LOOPBACK}, the default, is reached from this computer only
   --json            print one line of JSON when ready
-  --help            print this text`;
+  --help            print this text
+
+LEEWARD_HF_TOKEN    access token of Hugging Face, for models that ask for one`;
 
 /** Reads the command line of the browser host; the environment and the system's habits fill what it leaves out. */
 export function parseServeArguments(args: readonly string[], around: Surroundings): ParsedArguments {

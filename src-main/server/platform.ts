@@ -1,8 +1,11 @@
 import { createHash } from 'node:crypto';
 import { mkdirSync, realpathSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import * as v from 'valibot';
+import { AccessToken } from '../contract/index.ts';
 import { shortPath } from '../models/short-path.ts';
-import type { AllowedFolder, Platform } from '../platform.ts';
+import type { AllowedFolder, Platform, SecretStore } from '../platform.ts';
+import { createMemorySecrets } from '../privacy/memory-secrets.ts';
 import type { ServeOptions } from './arguments.ts';
 import { createLogger } from './logger.ts';
 import { openSettingsFile } from './settings-file.ts';
@@ -12,13 +15,13 @@ export class FolderError extends Error {}
 
 /**
  * Resolves the allowed folders to real paths; the default one is made when it is missing.
- * @throws FolderError for a folder that the user named and that is not there
+ * @throws FolderError for a folder that the user named and that is not there, or that cannot be made
  */
 export function openModelFolders(
   options: Pick<ServeOptions, 'modelDirs' | 'createModelDirs'>,
 ): AllowedFolder[] {
   const paths = options.modelDirs.map((dir) => {
-    if (options.createModelDirs) mkdirSync(dir, { recursive: true });
+    if (options.createModelDirs) makeFolder(dir);
     if (!statSync(dir, { throwIfNoEntry: false })?.isDirectory()) {
       throw new FolderError(`There is no folder ${dir}.`);
     }
@@ -27,13 +30,21 @@ export function openModelFolders(
   return [...new Set(paths)].map((path) => ({ id: folderId(path), path }));
 }
 
+function makeFolder(dir: string): void {
+  try {
+    mkdirSync(dir, { recursive: true });
+  } catch {
+    throw new FolderError(`The folder ${dir} cannot be made.`);
+  }
+}
+
 /** The same for the same path, in every run, and nothing of the path can be read from it. */
 function folderId(path: string): string {
   return createHash('sha256').update(path).digest('hex').slice(0, 16);
 }
 
 /**
- * What the browser host provides: no dialogs and no secrets, files through the allowed folders.
+ * What the browser host provides: no dialogs, secrets in memory only, files through the allowed folders.
  * @param dataDir exists and is held by this process
  * @param tell a sentence for the person at the terminal
  */
@@ -41,6 +52,7 @@ export function createBrowserPlatform(
   dataDir: string,
   folders: Pick<Platform['paths'], 'modelFolders' | 'otherApps'>,
   tell: (sentence: string) => void,
+  env: NodeJS.ProcessEnv = process.env,
 ): Platform {
   const log = createLogger(join(dataDir, 'logs'));
   return {
@@ -51,14 +63,28 @@ export function createBrowserPlatform(
       canKeepSecrets: false,
       canOpenExternal: false,
       canTrashFiles: false,
+      canShowTray: false,
+      canCloseToTray: false,
+      canNotify: false,
     },
     paths: { dataDir, dataDirLabel: shortPath(dataDir), ...folders },
     settingsFile: openSettingsFile(dataDir, (keptAs) => {
       log('settings.broken');
       tell(`The settings file could not be read. It is kept as ${keptAs}, and the defaults are used.`);
     }),
+    secrets: openSecrets(env, tell),
     // The Node that serves is the pinned one: npm puts it first on the path.
     nodeBinary: process.execPath,
     log,
   };
+}
+
+function openSecrets(env: NodeJS.ProcessEnv, tell: (sentence: string) => void): SecretStore {
+  const given = env['LEEWARD_HF_TOKEN'];
+  // Workers, which read hostile files, would get a copy.
+  delete env['LEEWARD_HF_TOKEN'];
+  if (given === undefined || given === '') return createMemorySecrets();
+  const token = v.safeParse(AccessToken, given);
+  if (!token.success) tell('LEEWARD_HF_TOKEN does not hold a token. It is not used.');
+  return createMemorySecrets(token.success ? { huggingFaceToken: token.output } : {});
 }

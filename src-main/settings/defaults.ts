@@ -20,4 +20,7 @@ export const DEFAULT_SETTINGS: Settings = {
   hubEndpoint: 'https://huggingface.co',
   proxyAddress: '',
   sidebarOpen: true,
+  showInTray: false,
+  closeToTray: false,
+  noticeWhenAnswered: true,
 };

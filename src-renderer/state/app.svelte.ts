@@ -9,7 +9,7 @@ import { Drafts } from './drafts.svelte.ts';
 import { EngineStore } from './engine.svelte.ts';
 import { failureOf, type Failure } from './failure.ts';
 import { FitsStore } from './fits.svelte.ts';
-import { handleHostRequest, openFiles } from './host-requests.ts';
+import { handleHostRequest, openFiles, openRequested } from './host-requests.ts';
 import { HubStore } from './hub.svelte.ts';
 import { ModelsStore } from './models.svelte.ts';
 import { PrivacyStore } from './privacy.svelte.ts';
@@ -89,7 +89,7 @@ export class AppState {
     void app.models.refresh();
     void app.downloads.refresh();
     // What the system opened the app with came before this page.
-    app.attempt(openFiles(app));
+    app.attempt(Promise.all([openFiles(app), openRequested(app)]));
     return app;
   }
 

@@ -5,6 +5,7 @@ import type { AppState } from './app.svelte.ts';
 export function handleHostRequest(app: AppState, event: AppEvent): void {
   if (event.type === 'host.command') run(app, event.command);
   if (event.type === 'models.opened' || event.type === 'gap') app.attempt(openFiles(app));
+  if (event.type === 'conversation.requested' || event.type === 'gap') app.attempt(openRequested(app));
 }
 
 function run(app: AppState, command: HostCommand): void {
@@ -30,6 +31,14 @@ function run(app: AppState, command: HostCommand): void {
 /** Puts the files that the system opened into the library and shows the last one. */
 export async function openFiles(app: AppState): Promise<void> {
   await show(app, await app.client.models.takeOpened());
+}
+
+/** Shows the chat that a notice of the system or its tray named. */
+export async function openRequested(app: AppState): Promise<void> {
+  const { conversationId } = await app.client.conversations.takeRequested();
+  if (conversationId === null) return;
+  app.sidebarSheetOpen = false;
+  app.navigation.openChat(conversationId);
 }
 
 async function show(

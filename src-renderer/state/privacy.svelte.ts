@@ -1,4 +1,4 @@
-import type { AppClient, AppEvent, PrivacyState } from '../../src-main/contract/index.ts';
+import type { AppClient, AppEvent, HubTokenState, PrivacyState } from '../../src-main/contract/index.ts';
 
 type LedgerInput = Parameters<AppClient['privacy']['ledger']>[0];
 export type Ledger = Awaited<ReturnType<AppClient['privacy']['ledger']>>;
@@ -35,5 +35,19 @@ export class PrivacyStore {
   /** What is on this computer, and how large it is. */
   stored(): Promise<Stored> {
     return this.#client.privacy.stored();
+  }
+
+  /** Whether there is an access token for Hugging Face, and where; never the token. */
+  hubToken(): Promise<HubTokenState> {
+    return this.#client.privacy.hubToken();
+  }
+
+  /** @throws what the core refused; the token from before is still in use then */
+  setHubToken(token: string): Promise<HubTokenState> {
+    return this.#client.privacy.setHubToken({ token });
+  }
+
+  removeHubToken(): Promise<HubTokenState> {
+    return this.#client.privacy.removeHubToken();
   }
 }

@@ -7,6 +7,8 @@ const purposes: Readonly<Record<string, string>> = {
   'models.download': 'Download of a model',
 };
 
+type Platform = 'linux' | 'mac' | 'windows';
+
 export const settingsTexts = catalogue({
   title: 'Settings',
   nav: 'Settings pages',
@@ -52,6 +54,21 @@ export const settingsTexts = catalogue({
     systemPromptPlaceholder: 'No system prompt',
     systemPromptCount: (characters: string) => `${characters} characters`,
     systemPromptSaved: 'Saved',
+    background: 'In the background',
+    notice: 'Tell me when a long answer is ready',
+    noticeHint:
+      'A notice of the system, when an answer took more than 20 seconds and the window was away. It shows nothing of the chat.',
+    tray: (platform: Platform) => (platform === 'mac' ? 'Icon in the menu bar' : 'Icon in the tray'),
+    trayHint: (platform: Platform) =>
+      `Its menu names the chats that are answering and stops them.${
+        platform === 'linux' ? ' Some Linux desktops show no such icons.' : ''
+      }`,
+    closeToTray: 'Closing the window keeps Leeward in the tray',
+    closeToTrayHint: (platform: Platform) =>
+      platform === 'linux'
+        ? 'Answers go on and the model stays loaded. Until you have used the icon once, closing minimises the window, in case this desktop shows no icon.'
+        : 'Answers go on and the model stays loaded. Quit from the menu of the icon.',
+    closeToTrayOff: 'Needs the icon in the tray.',
   },
 
   appearance: {
@@ -245,6 +262,32 @@ export const settingsTexts = catalogue({
       failed: 'The ledger could not be read.',
       loading: 'Reading the ledger',
     },
+    hubToken: {
+      title: 'Hugging Face token',
+      why: 'Some models can only be fetched by people who accepted their terms on huggingface.co. A token shows that you did. It is sent to Hugging Face only.',
+      state: 'State',
+      none: 'No token is set',
+      isSet: 'A token is set',
+      kept: 'Kept on this computer, encrypted with a key that the system holds for your account.',
+      memory:
+        'Kept in memory only. It is gone when Leeward ends, since there is no key store here that could keep it.',
+      environment: 'Given at start by LEEWARD_HF_TOKEN. A token that you save here is used instead.',
+      willKeep: 'A token is encrypted with a key that the system holds for your account.',
+      willForget:
+        'A token stays in memory until Leeward ends: there is no key store here that could keep it.',
+      label: 'Token',
+      newLabel: 'Another token',
+      placeholder: 'hf_…',
+      save: 'Save token',
+      saveNeeds: 'Type or paste a token first.',
+      remove: 'Remove token',
+      invalid: 'A token is one word of letters, digits and signs, at most 512.',
+      saveFailed: 'The token was not saved. The state from before is still in use.',
+      removeFailed: 'The token could not be removed.',
+      readFailed: 'Whether there is a token could not be read.',
+      saved: 'The token is saved.',
+      removed: 'The token is removed.',
+    },
     stored: {
       title: 'Stored on this computer',
       where: (folder: string) => `In ${folder} unless a path is shown`,
@@ -252,10 +295,12 @@ export const settingsTexts = catalogue({
         database: 'Chats and network ledger',
         backups: 'Backups of the database',
         settings: 'Settings',
+        secrets: 'Hugging Face token',
         logs: 'Logs',
         models: 'Models, in place',
       },
       notEncrypted: 'Not encrypted',
+      encrypted: 'Encrypted',
       promise: 'No account, no cloud copy, no usage statistics.',
       failed: 'The sizes could not be read.',
       loading: 'Adding up sizes',

@@ -320,8 +320,10 @@ export class AppPage {
       .getByRole('radio', { name: option, exact: true });
   }
   async choose(group: string, option: string): Promise<void> {
+    const radio = this.choice(group, option);
     // The radio lies under its label, which takes the press.
-    await this.choice(group, option).check({ force: true });
+    await radio.click({ force: true });
+    await expect.poll(() => radio.isChecked(), { timeout: 15_000 }).toBe(true);
   }
   toggle(name: string): Locator {
     return this.page.getByRole('switch', { name, exact: true });

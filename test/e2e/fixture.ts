@@ -6,6 +6,7 @@ import type { AppClient, Model } from '../../src-main/contract/index.ts';
 import { appFolders, startApp, type AppProcess } from '../support/app-process.ts';
 import { startDesktopApp, type DesktopApp } from '../support/desktop-process.ts';
 import { launchBrowser } from '../support/browser.ts';
+import { startElectronApp } from '../support/electron-process.ts';
 import {
   plainScript,
   writeScriptedModel,
@@ -13,16 +14,17 @@ import {
   type ScriptedModelOptions,
 } from '../support/gguf/scripted-model.ts';
 import { connectSocket } from '../support/socket-client.ts';
+import { socketWire, type Wire } from '../support/wire.ts';
 import { AppPage } from './app-page.ts';
+import { HAS_TABS, HOST } from './host.ts';
 
-// Browser specs against the build in out/ (`npm run build` first): the app as it ships, a real engine, scripted models.
-
-/** Which host the specs run on: the browser host, or the desktop's built main through the Electron stand-in. */
-export const HOST = process.env['LEEWARD_E2E_HOST'] === 'desktop' ? 'desktop' : 'browser';
+// Specs against the build in out/ (`npm run build` first): the app as it ships, a real engine, scripted models.
 
 const RESULTS = 'test-results';
 /** Two cores carry an engine, a browser and the test: a state may take this long to show, ms. */
 const PATIENCE_MS = 15_000;
+
+const VIEWPORT = { width: 1440, height: 900 };
 
 /** Talks on, at some two thousand tokens a second, for longer than any test looks. */
 export const talker = { script: plainScript, thenStop: false, contextLength: 65_536 } as const;
@@ -45,7 +47,7 @@ export interface Ready {
 /** What one test has: folders, apps on them, and browser pages that are watched for every forbidden thing. */
 export class Stage {
   readonly folders = appFolders();
-  readonly #browser: Browser;
+  readonly #browser: Browser | null;
   readonly #skip: (reason: string) => void;
   readonly #apps: AppProcess[] = [];
   readonly #contexts: BrowserContext[] = [];
@@ -53,7 +55,8 @@ export class Stage {
   readonly #problems: string[] = [];
   readonly #allowed: RegExp[] = [];
 
-  constructor(browser: Browser, skip: (reason: string) => void) {
+  /** @param browser null where the app brings its own */
+  constructor(browser: Browser | null, skip: (reason: string) => void) {
     this.#browser = browser;
     this.#skip = skip;
   }
@@ -65,15 +68,20 @@ export class Stage {
 
   /** Starts the app on this test's folders; a second call after a stop finds the first one's data. */
   async start(args: string[] = []): Promise<AppProcess> {
-    const app =
-      HOST === 'desktop' ? await startDesktopApp(this.folders, args) : await startApp(this.folders, { args });
+    const app = await this.#start(args);
     this.#apps.push(app);
     return app;
   }
 
+  #start(args: string[]): Promise<AppProcess> {
+    if (HOST === 'electron') return startElectronApp(this.folders, args);
+    if (HOST === 'desktop') return startDesktopApp(this.folders, args);
+    return startApp(this.folders, { args });
+  }
+
   /** A client on the wire, beside the page. */
   async connect(app: AppProcess): Promise<AppClient> {
-    if (isDesktop(app)) return app.desktop.side.client;
+    if (isDesktop(app)) return app.window.client;
     const { client, close } = await connectSocket(app.url);
     this.#cleanups.push(close);
     return client;
@@ -98,25 +106,45 @@ export class Stage {
     return { app, client, model, scripted };
   }
 
-  /** Opens the app's address in a browser profile of its own. */
+  /** Opens the app's address in a browser profile of its own, or its window. */
   async open(app: AppProcess, options: BrowserContextOptions = {}): Promise<AppPage> {
-    const context = await this.#browser.newContext({
-      viewport: { width: 1440, height: 900 },
+    const context = (isDesktop(app) ? app.window.context : null) ?? (await this.#profile(options));
+    this.#contexts.push(context);
+    context.setDefaultTimeout(PATIENCE_MS);
+    await context.tracing.start({ snapshots: true, screenshots: false });
+    await this.#watch(context);
+    if (!isDesktop(app)) return this.openTab(context, app);
+    const page = await app.window.open(context);
+    if (context === app.window.context) {
+      const { viewport = VIEWPORT, colorScheme, reducedMotion } = options;
+      if (viewport) await page.setViewportSize(viewport);
+      await page.emulateMedia({
+        ...(colorScheme === undefined ? {} : { colorScheme }),
+        ...(reducedMotion === undefined ? {} : { reducedMotion }),
+      });
+    }
+    return new AppPage(page);
+  }
+
+  #newContext(options?: BrowserContextOptions): Promise<BrowserContext> {
+    if (!this.#browser) throw new Error('this host has no browser');
+    return this.#browser.newContext(options);
+  }
+
+  /** A person's profile of the browser. */
+  #profile(options: BrowserContextOptions): Promise<BrowserContext> {
+    return this.#newContext({
+      viewport: VIEWPORT,
       locale: 'en-GB',
       timezoneId: 'UTC',
       permissions: ['clipboard-read', 'clipboard-write'],
       ...options,
     });
-    this.#contexts.push(context);
-    context.setDefaultTimeout(PATIENCE_MS);
-    await context.tracing.start({ snapshots: true, screenshots: false });
-    await this.#watch(context);
-    return isDesktop(app) ? new AppPage(await app.desktop.open(context)) : this.openTab(context, app);
   }
 
   /** A page of somebody else in the same browser: nothing that it does is forbidden to it. */
   async openStranger(address: string): Promise<Page> {
-    const context = await this.#browser.newContext();
+    const context = await this.#newContext();
     this.#contexts.push(context);
     context.setDefaultTimeout(PATIENCE_MS);
     const page = await context.newPage();
@@ -124,12 +152,55 @@ export class Stage {
     return page;
   }
 
-  /** One more tab of a profile. */
+  /** One more tab of a profile; a test that is about two tabs is skipped where there is one window. */
   async openTab(context: BrowserContext, app: AppProcess): Promise<AppPage> {
-    if (HOST === 'desktop') this.#skip('the desktop has one window: no second tab');
+    this.onlyInBrowser('the desktop has one window: no second tab');
     const page = await context.newPage();
     await page.goto(app.url);
     return new AppPage(page);
+  }
+
+  /** What else shows the app: one more tab, or on the desktop, which has one window, the page itself. */
+  elsewhere(page: AppPage, app: AppProcess): Promise<AppPage> {
+    return HAS_TABS ? this.openTab(page.page.context(), app) : Promise.resolve(page);
+  }
+
+  /** Skips the rest of a test that means nothing here. */
+  only(isMeaningful: boolean, reason: string): void {
+    if (!isMeaningful) this.#skip(reason);
+  }
+
+  /** Skips the rest of a test that means nothing on the desktop. */
+  onlyInBrowser(reason: string): void {
+    this.only(HOST === 'browser', reason);
+  }
+
+  /** What the clipboard holds. */
+  async clipboard({ page }: AppPage): Promise<string> {
+    const app = this.#apps.at(-1);
+    const own = app && isDesktop(app) ? await app.window.clipboard() : null;
+    return own ?? page.evaluate(() => navigator.clipboard.readText());
+  }
+
+  /** Loads the page again with its wire to the core in the hands of the test. */
+  async takeWire(page: AppPage, app: AppProcess): Promise<Wire> {
+    const wire = isDesktop(app) ? await app.window.takeWire() : await socketWire(page.page);
+    await page.page.reload();
+    return wire;
+  }
+
+  /** Adds files of the allowed folder on the Models screen: in the app's panel, or in the system's dialog. */
+  async addOnScreen(page: AppPage, app: AppProcess, fileNames: readonly string[]): Promise<void> {
+    const paths = fileNames.map((fileName) => join(this.folders.modelsDir, fileName));
+    if (isDesktop(app)) await app.window.pickFiles(paths);
+    await page.openGguf.click();
+    if (isDesktop(app)) return;
+    for (const fileName of fileNames) {
+      const file = page.addDialog.getByRole('listitem').filter({ hasText: fileName });
+      await page.addDialog.getByRole('button', { name: `Add ${fileName}` }).click();
+      await file.getByText('On the list').waitFor();
+    }
+    await page.addDialog.getByRole('button', { name: 'Done' }).click();
   }
 
   /** Lets the problems that this test provokes pass: each is named by what the browser says about it. */
@@ -193,7 +264,7 @@ export class Stage {
   }
 }
 
-const isDesktop = (app: AppProcess): app is DesktopApp => 'desktop' in app;
+const isDesktop = (app: AppProcess): app is DesktopApp => 'window' in app;
 
 /** Adds a file of the allowed folder to the library, over the contract. */
 export async function addFile(client: AppClient, fileName: string): Promise<Model> {
@@ -225,20 +296,25 @@ async function saveArtifacts(context: BrowserContext, name: string): Promise<voi
   await context.tracing.stop({ path: join(RESULTS, `${name}.zip`) }).catch(() => {});
 }
 
-/** One browser for the file that imports this. */
-let browser: Browser;
+/** One browser for the file that imports this; Electron brings its own. */
+let browser: Browser | null = null;
+/** A browser that went down with one test is no browser for the next one, nor for a second attempt. */
+async function livingBrowser(): Promise<Browser | null> {
+  if (HOST !== 'electron' && browser?.isConnected() !== true) browser = await launchBrowser();
+  return browser;
+}
 beforeAll(async () => {
-  browser = await launchBrowser();
+  await livingBrowser();
 });
-afterAll(() => browser.close());
+afterAll(() => browser?.close());
 
 /** `test` with a {@link Stage} for each test. */
 export const test = base.extend<{ stage: Stage }>({
   stage: async ({ task, skip }, use) => {
-    const stage = new Stage(browser, skip);
+    const stage = new Stage(await livingBrowser(), skip);
     await use(stage);
-    const name = `${task.file.name}-${task.name}`.replace(/^.*\//, '').replace(/[^a-z0-9]+/gi, '-');
-    const problems = await stage.end(name.slice(0, 100), task.result?.state === 'fail');
+    const label = `${task.file.name}-${task.name}`.replace(/^.*\//, '').replace(/[^a-z0-9]+/gi, '-');
+    const problems = await stage.end(`${HOST}-${label.slice(0, 100)}`, task.result?.state === 'fail');
     expect(problems, 'what no page may do').toEqual([]);
   },
 });

@@ -70,9 +70,7 @@ describe('hostile text', () => {
     await page.linkDialog.getByText('https://docs.python.org/3/howto/sorting.html').waitFor();
     await page.linkDialog.getByRole('button', { name: 'Copy address' }).click();
     await page.linkDialog.getByRole('button', { name: 'Copied' }).waitFor();
-    expect(await page.page.evaluate(() => navigator.clipboard.readText())).toBe(
-      'https://docs.python.org/3/howto/sorting.html',
-    );
+    expect(await stage.clipboard(page)).toBe('https://docs.python.org/3/howto/sorting.html');
     await page.linkDialog.getByRole('button', { name: 'Close' }).click();
     await page.linkDialog.waitFor({ state: 'hidden' });
     // Neither the middle button nor Ctrl opens it past the dialog.

@@ -14,13 +14,8 @@ describe('the list of models', () => {
     await stage.writeModel('gamma.gguf', { script: plainScript, name: 'Gamma' });
     const page = await stage.open(app);
     await page.rail('Models').click();
-    await page.openGguf.click();
-    await page.addDialog.getByText('alpha.gguf', { exact: true }).waitFor();
-    await page.addDialog.getByText('On the list').waitFor();
-    await page.addDialog.getByRole('button', { name: 'Add beta.gguf' }).click();
-    await page.addDialog.getByRole('button', { name: 'Add gamma.gguf' }).click();
-    await page.addDialog.getByText('On the list').nth(2).waitFor();
-    await page.addDialog.getByRole('button', { name: 'Done' }).click();
+    await stage.addOnScreen(page, app, ['beta.gguf', 'gamma.gguf']);
+    await page.openModel('Gamma').waitFor();
     expect((await client.models.list()).map((model) => model.name).sort()).toEqual([
       'Alpha',
       'Beta',
@@ -52,6 +47,19 @@ describe('the list of models', () => {
     await page.openModel('Gamma').focus();
     await page.page.keyboard.press('Delete');
     await eventually(names).toEqual(['Alpha', 'Beta']);
+  });
+
+  test('the panel shows what is on the list already', async ({ stage }) => {
+    stage.onlyInBrowser('the desktop opens the dialog of the system');
+    const { app } = await stage.ready({ script: plainScript, name: 'Alpha' }, { fileName: 'alpha.gguf' });
+    await stage.writeModel('beta.gguf', { script: plainScript, name: 'Beta' });
+    const page = await stage.open(app);
+    await page.rail('Models').click();
+    await page.openGguf.click();
+    await page.addDialog.getByText('alpha.gguf', { exact: true }).waitFor();
+    expect(await page.addDialog.getByText('On the list').count()).toBe(1);
+    await page.addDialog.getByRole('button', { name: 'Add beta.gguf' }).click();
+    await page.addDialog.getByText('On the list').nth(1).waitFor();
   });
 
   test('takes a dropped file by name and size, and says when it is elsewhere', async ({ stage }) => {
@@ -91,9 +99,7 @@ describe('the details of a model', () => {
       details.chatTemplate,
     );
     await page.button('Copy the template').click();
-    await eventually(() => page.page.evaluate(() => navigator.clipboard.readText())).toBe(
-      details.chatTemplate,
-    );
+    await eventually(() => stage.clipboard(page)).toBe(details.chatTemplate);
     await page.text(`${details.metadata.length} entries`).waitFor();
     await page.button('Show').click();
     const entries = page.page.getByRole('table', { name: 'Header, all entries' }).getByRole('rowheader');

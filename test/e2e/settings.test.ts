@@ -2,6 +2,7 @@ import { describe, expect } from 'vitest';
 import { plainScript } from '../support/gguf/scripted-model.ts';
 import type { AppPage } from './app-page.ts';
 import { eventually, newestAnswer, test } from './fixture.ts';
+import { onHost } from './host.ts';
 
 const theme = (page: AppPage) => page.page.evaluate(() => document.documentElement.dataset['theme']);
 /** Lightness of what lies behind everything, 0 to 1. */
@@ -21,13 +22,13 @@ const answerTextSize = (page: AppPage) =>
     .evaluate((text) => getComputedStyle(text).fontSize);
 
 describe('appearance', () => {
-  test('theme and text size apply at once, to all tabs, and after a restart', async ({ stage }) => {
+  test('theme and text size apply at once, in all tabs, and after a restart', async ({ stage }) => {
     const { app, client } = await stage.ready({ script: plainScript });
     const page = await stage.open(app, { colorScheme: 'light' });
     await page.ask('Hello');
     await page.answered(1);
     expect(await answerTextSize(page)).toBe('15px');
-    const other = await stage.openTab(page.page.context(), app);
+    const other = await stage.elsewhere(page, app);
     await other.chat('Hello').click();
 
     await page.openSettings('Appearance');
@@ -46,7 +47,9 @@ describe('appearance', () => {
     expect(await theme(page)).toBe('dark');
 
     await page.choose('Chat text size', '20 px');
+    if (other === page) await page.rail('Chat').click();
     await eventually(() => answerTextSize(other)).toBe('20px');
+    if (other === page) await page.openSettings('Appearance');
     await page.toggle('High contrast').click();
     await eventually(() => page.page.evaluate(() => document.documentElement.dataset['contrast'])).toBe(
       'more',
@@ -167,7 +170,7 @@ describe('privacy', () => {
       await page.text('No connection of this kind.').waitFor();
     }
     await page.text('Chats and network ledger').waitFor();
-    const other = await stage.openTab(page.page.context(), app);
+    const other = await stage.elsewhere(page, app);
     await page.offlineSwitch.click();
     await eventually(() => page.shield.innerText()).toBe('Offline. 0 connections this session');
     await eventually(() => other.shield.innerText()).toBe('Offline. 0 connections this session');
@@ -202,7 +205,7 @@ describe('shortcuts, folders and about', () => {
         .getByRole('cell')
         .innerText();
     const plain = async (action: string) => (await keysOf(action)).replace(/\s+/g, ' ').trim();
-    expect(await plain('New chat')).toBe('Alt N');
+    expect(await plain('New chat')).toBe(onHost.newChat.shown);
     expect(await plain('Stop the answer')).toBe('Esc');
     expect(await plain('Send the message')).toBe('Enter');
     expect(await plain('Rename')).toBe('F2');
@@ -218,11 +221,9 @@ describe('shortcuts, folders and about', () => {
     const info = await client.system.info();
     expect(await page.fact('Version')).toBe(info.appVersion);
     expect(await page.fact('Node.js')).toContain(info.nodeVersion);
-    expect(await page.fact('Shown in')).toBe('Browser');
+    expect(await page.fact('Shown in')).toBe(onHost.shownIn);
     await page.button('Copy these facts').click();
     await page.button('Copied').waitFor();
-    expect(await page.page.evaluate(() => navigator.clipboard.readText())).toContain(
-      `Version: ${info.appVersion}`,
-    );
+    expect(await stage.clipboard(page)).toContain(`Version: ${info.appVersion}`);
   });
 });

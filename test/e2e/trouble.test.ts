@@ -90,16 +90,33 @@ describe('the engine is killed while it answers', () => {
 });
 
 describe('the app is killed', () => {
-  test('the page says so and keeps the text; on the same port it asks for the new address', async ({
-    stage,
-  }) => {
+  test('what had come of the answer is there at the next start, which says so', async ({ stage }) => {
     allowLostConnection(stage);
     const { app } = await stage.ready(talker);
     const page = await stage.open(app);
     const askedAt = performance.now();
     await askAndWaitForWords(page, 'Talk');
-    await page.composer.fill('typed while it answered');
     await eventually(() => performance.now() - askedAt).toBeGreaterThan(SAVED_WITHIN_MS);
+    await app.kill('SIGKILL');
+
+    const back = await stage.open(await stage.start());
+    await back.chat('Talk').click();
+    await back.lastAnswer.getByText('The app was closed while this was being answered').waitFor();
+    expect(await back.lastAnswer.innerText()).toContain('scripted model');
+    await back.answerAgain.click();
+    await back.stop.click();
+    await back.version(2, 2).waitFor();
+  });
+
+  test('the page says so and keeps the text; on the same port it asks for the new address', async ({
+    stage,
+  }) => {
+    stage.onlyInBrowser('the desktop’s window ends with its app');
+    allowLostConnection(stage);
+    const { app } = await stage.ready(talker);
+    const page = await stage.open(app);
+    await askAndWaitForWords(page, 'Talk');
+    await page.composer.fill('typed while it answered');
     await app.kill('SIGKILL');
     await page.card('The connection to Leeward is lost').waitFor();
     await page.composer.fill('typed after the end');
@@ -114,32 +131,23 @@ describe('the app is killed', () => {
     // Opening the new address in the same tab is enough.
     page.page.on('dialog', (dialog) => void dialog.accept());
     await page.page.goto(again.url);
-    await page.chat('Talk').click();
-    await page.lastAnswer.getByText('The app was closed while this was being answered').waitFor();
-    expect(await page.lastAnswer.innerText()).toContain('scripted model');
-    await page.answerAgain.click();
-    await page.stop.click();
-    await page.version(2, 2).waitFor();
+    await page.chat('Talk').waitFor();
   });
 
   test('a short break of the connection heals by itself', async ({ stage }) => {
     const words = 20_000;
     const { app } = await stage.ready({ script: longScript(words), contextLength: 32_768 });
     const page = await stage.open(app);
-    const sockets: { close(): Promise<void> }[] = [];
-    await page.page.routeWebSocket(/\/socket$/, (socket) => {
-      socket.connectToServer();
-      sockets.push(socket);
-    });
-    await page.page.reload();
+    const wire = await stage.takeWire(page, app);
     await page.ask('Count');
     await page.lastAnswer.getByText(/\bword50\b/).waitFor();
     const shownWords = async () =>
       [...((await page.lastAnswer.textContent()) ?? '').matchAll(/\bword(\d+)\b/g)].map((match) =>
         Number(match[1]),
       );
-    await sockets.at(-1)?.close();
-    await eventually(() => sockets.length).toBe(2);
+    const connections = wire.connections;
+    await wire.cut();
+    await eventually(() => wire.connections).toBe(connections + 1);
     const before = (await shownWords()).length;
     await eventually(async () => (await shownWords()).length).toBeGreaterThan(before + 200);
     await page.card('The connection to Leeward is lost').waitFor({ state: 'hidden' });
@@ -156,20 +164,13 @@ describe('a page of another version', () => {
   test('is told to load again, and works once it has', async ({ stage }) => {
     const { app } = await stage.ready({ script: plainScript });
     const page = await stage.open(app);
-    let isOld = true;
-    await page.page.routeWebSocket(/\/socket$/, (socket) => {
-      const server = socket.connectToServer();
-      socket.onMessage((message) => {
-        const text = String(message);
-        server.send(
-          isOld && text.includes('"hello"') ? text.replace(/"protocol":\d+/, '"protocol":0') : message,
-        );
-      });
-    });
+    const wire = await stage.takeWire(page, app);
+    wire.onSend = (frame) =>
+      frame.includes('"hello"') ? frame.replace(/"protocol":\d+/, '"protocol":0') : frame;
     await page.page.reload();
     await page.text('This page does not match the running app').waitFor();
     await page.text('Leeward was updated while this page was open.').waitFor();
-    isOld = false;
+    wire.onSend = (frame) => frame;
     await page.button('Load the page again').click();
     await page.composer.waitFor();
   });
@@ -207,21 +208,20 @@ describe('models that cannot be used', () => {
   test('a message that is sent before the list of models has come is sent', async ({ stage }) => {
     const { app, client } = await stage.ready({ script: plainScript });
     const page = await stage.open(app);
-    let release: (() => void) | undefined;
-    await page.page.routeWebSocket(/\/socket$/, (socket) => {
-      const server = socket.connectToServer();
-      socket.onMessage((message) => {
-        if (String(message).includes('models/list')) release = () => server.send(message);
-        else server.send(message);
-      });
-    });
+    const wire = await stage.takeWire(page, app);
+    const kept: string[] = [];
+    wire.onSend = (frame) => {
+      if (!frame.includes('models/list')) return frame;
+      kept.push(frame);
+      return null;
+    };
     await page.page.reload();
     await page.ask('Quick');
     await eventually(async () => (await client.conversations.list()).map((item) => item.title)).toEqual([
       'Quick',
     ]);
-    if (!release) throw new Error('the list of models was not asked for');
-    release();
+    expect(kept).not.toEqual([]);
+    for (const frame of kept.splice(0)) wire.send(frame);
     await page.answered(1);
     await page.chipSays('Ready').waitFor();
   });

@@ -11,7 +11,7 @@ test('the watch over every page sees what it must fail a test for', async ({ sta
       throw new Error('thrown on purpose');
     });
     const picture = document.createElement('img');
-    picture.src = 'http://foreign.invalid/pixel.png';
+    picture.src = 'https://foreign.invalid/pixel.png';
     document.body.append(picture);
     document.body.setAttribute('style', 'color: red');
   });
@@ -19,7 +19,7 @@ test('the watch over every page sees what it must fail a test for', async ({ sta
   for (const expected of [
     /^console: logged on purpose$/,
     /^page error: thrown on purpose$/,
-    /^policy: img-src http:\/\/foreign\.invalid/,
+    /^policy: img-src https:\/\/foreign\.invalid/,
     /^policy: style-src-attr inline$/,
     /^foreign request: http:\/\/foreign\.invalid\/$/,
   ]) {

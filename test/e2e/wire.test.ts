@@ -1,10 +1,13 @@
 import { once } from 'node:events';
+import { existsSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { describe, expect } from 'vitest';
 import { PROTOCOL_VERSION } from '../../src-main/contract/protocol.ts';
+import { listeningPorts } from '../support/app-process.ts';
 import { plainScript } from '../support/gguf/scripted-model.ts';
 import { test, type Stage } from './fixture.ts';
+import { HOST } from './host.ts';
 
 // What a real browser lets other pages do to the app. Raw requests are in test/integration/server.test.ts.
 
@@ -19,13 +22,13 @@ async function hostileSite(stage: Stage): Promise<string> {
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
 }
 
+const NO_ADDRESS = 'the desktop has no address and no token that another page could use';
+
 describe('the address', () => {
-  test('loses its token at once; chats and token leave no trace in history or lasting storage', async ({
-    stage,
-  }) => {
+  test('shows no token; chats and token leave no trace in history or lasting storage', async ({ stage }) => {
     const { app } = await stage.ready({ script: plainScript });
-    const token = new URLSearchParams(new URL(app.url).hash.slice(1)).get('token') ?? '';
-    expect(token.length).toBeGreaterThan(40);
+    const token = new URLSearchParams(new URL(app.url).hash.slice(1)).get('token');
+    expect(token?.length ?? 0).toBe(HOST === 'browser' ? 43 : 0);
     const page = await stage.open(app);
     await page.ask('A private title');
     await page.answered(1);
@@ -35,16 +38,18 @@ describe('the address', () => {
       cookies: document.cookie,
       databases: (await indexedDB.databases()).length,
       caches: (await caches.keys()).length,
-      workers: (await navigator.serviceWorker.getRegistrations()).length,
+      // A scheme without workers refuses the question.
+      workers: (await navigator.serviceWorker.getRegistrations().catch(() => [])).length,
       title: document.title,
       state: JSON.stringify(history.state),
     }));
     expect(kept).toMatchObject({ cookies: '', databases: 0, caches: 0, workers: 0, title: 'Chat - Leeward' });
-    expect(JSON.stringify(kept)).not.toContain(token);
+    if (token !== null) expect(JSON.stringify(kept)).not.toContain(token);
     expect(JSON.stringify(kept)).not.toContain('private title');
   });
 
   test('without a token shows no chat and nothing of this computer', async ({ stage }) => {
+    stage.onlyInBrowser(NO_ADDRESS);
     const { app } = await stage.ready({ script: plainScript, name: 'Hidden model' });
     for (const fragment of ['', '#token=', `#token=${'A'.repeat(43)}`]) {
       const page = await stage.open({ ...app, url: `${new URL('/', app.url).href}${fragment}` });
@@ -55,8 +60,20 @@ describe('the address', () => {
   });
 });
 
+describe('the app and its engine', () => {
+  test('listen where the page comes from, and on the desktop nowhere', async ({ stage }) => {
+    stage.only(existsSync('/proc/self/net/tcp'), 'only Linux tells who listens');
+    stage.only(HOST !== 'electron', 'the ports through which Electron is driven would be found');
+    const { app } = await stage.ready({ script: plainScript });
+    const ports = [app.pid, ...app.sidecarPids()].flatMap(listeningPorts);
+    expect(app.sidecarPids()).toHaveLength(1);
+    expect(ports).toEqual(HOST === 'browser' ? [Number(new URL(app.url).port)] : []);
+  });
+});
+
 describe('a page of another site in the same browser', () => {
   test('can neither read, embed, script nor connect, even with the token', async ({ stage }) => {
+    stage.onlyInBrowser(NO_ADDRESS);
     const { app } = await stage.ready({ script: plainScript });
     const { origin, host, hash } = new URL(app.url);
     const token = new URLSearchParams(hash.slice(1)).get('token') ?? '';

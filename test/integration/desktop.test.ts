@@ -1,11 +1,11 @@
 import { fork } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { AppPage } from '../e2e/app-page.ts';
-import { newestAnswer } from '../e2e/fixture.ts';
+import { eventually, newestAnswer } from '../e2e/fixture.ts';
 import { appFolders, startApp } from '../support/app-process.ts';
 import { launchBrowser } from '../support/browser.ts';
 import { connectSocket } from '../support/socket-client.ts';
@@ -90,7 +90,7 @@ describe('the desktop host', () => {
     await view.chipSays('Ready').waitFor();
     await view.ask('Go on and on');
     await app.seen('awake', (on) => on === true);
-    await expect.poll(async () => (await view.lastAnswer.innerText()).length).toBeGreaterThan(200);
+    await eventually(async () => (await view.lastAnswer.innerText()).length).toBeGreaterThan(200);
     const shown = (await view.lastAnswer.innerText()).slice(0, 100);
     expect(await app.quit()).toBe(0);
 
@@ -127,6 +127,8 @@ describe('the desktop host', () => {
   });
 });
 
+// The rows of design/security.md's Electron table: test/unit/desktop-security-table.test.ts lists what shows each.
+
 describe('isolation', () => {
   it('every switch of the window is set, and the scheme and the sandbox come before ready', async () => {
     const { app } = startDesktop();
@@ -151,6 +153,9 @@ describe('isolation', () => {
       app: { standard: true, secure: true, supportFetchAPI: true, codeCache: true },
     });
     expect(await app.seen('spellChecker')).toBe(process.platform !== 'linux');
+    // Before ready too: the stand-in refuses it later.
+    expect(await app.seen('switch')).toEqual({ 'host-resolver-rules': 'MAP * ~NOTFOUND' });
+    expect(await app.seen('webRTC')).toBe('disable_non_proxied_udp');
     // electron-store's offer to renderers is taken back.
     expect(await app.link.request('ipcMain.channels')).toEqual([]);
   });
@@ -200,9 +205,9 @@ describe('isolation', () => {
     });
     expect(outcome).toEqual({ pwned: false, fetched: 'refused' });
     const reported = () => problems.join('\n');
-    await expect.poll(reported).toMatch(/script-src-elem inline/);
-    await expect.poll(reported).toMatch(/connect-src https:\/\/example.com/);
-    await expect.poll(reported).toMatch(/frame-src https:\/\/example.com/);
+    await eventually(reported).toMatch(/script-src-elem inline/);
+    await eventually(reported).toMatch(/connect-src https:\/\/example.com/);
+    await eventually(reported).toMatch(/frame-src https:\/\/example.com/);
   });
 
   it('stays where it is: navigation, new windows, downloads', async () => {
@@ -214,7 +219,7 @@ describe('isolation', () => {
       await page.evaluate((url) => void (location.href = url), target);
       await page.evaluate((url) => void window.open(url), target);
     }
-    await expect.poll(() => page.context().pages().length).toBe(1);
+    await eventually(() => page.context().pages().length).toBe(1);
     expect(page.url()).toBe(address);
     await view.firstRun.waitFor();
     for (const event of ['will-navigate', 'will-frame-navigate', 'will-redirect', 'will-attach-webview']) {
@@ -231,6 +236,18 @@ describe('isolation', () => {
     expect(log).toContain('navigation.refused');
     expect(log).toContain('window.refused');
     expect(log).not.toContain('example.com');
+  });
+
+  it('main asks Electron for nothing that reports, updates or fetches by itself', () => {
+    const bundle = readFileSync(new URL('../../out/main/main.js', import.meta.url), 'utf8');
+    const imported = [...bundle.matchAll(/^import \{([^}]*)\} from ["']electron["'];$/gm)]
+      .flatMap(([, names = '']) => names.split(','))
+      .map((name) => name.trim().replace(/ as .*/, ''));
+    expect(imported).toContain('app');
+    const talkative = ['autoUpdater', 'contentTracing', 'crashReporter', 'net', 'netLog', 'webFrameMain'];
+    expect(talkative.filter((name) => imported.includes(name))).toEqual([]);
+    // The whole module would bring them all.
+    expect(bundle).not.toMatch(/^import (\w+|\* as \w+)(,| from) ?["']electron["']/m);
   });
 
   it('a reload is our own page again, on a new port', async () => {
@@ -298,7 +315,7 @@ describe('the port', () => {
       }),
     ).toEqual([]);
     const log = () => readFileSync(join(folders.dataDir, 'logs', 'leeward.log'), 'utf8');
-    await expect.poll(log).toContain('port.refused');
+    await eventually(log).toContain('port.refused');
     expect(log()).toContain('files.refused');
     expect(app.posted).toBe(before);
     // The page's own port is not touched by it.
@@ -362,6 +379,39 @@ describe('the port', () => {
   });
 });
 
+describe('the port dies with the frame', () => {
+  it('one is open at a time: after a reload, after another was asked for, and none without a page', async () => {
+    const { app } = startDesktop();
+    const { page, view } = await openWindow(app);
+    const open = () => app.link.request<number[]>('ports.open');
+    await view.lookAround.click();
+    await view.composer.waitFor();
+    const [first] = await open();
+    expect(await open()).toHaveLength(1);
+    await page.reload();
+    await view.composer.waitFor();
+    const [second] = await open();
+    expect(await open()).toHaveLength(1);
+    expect(second).not.toBe(first);
+    app.losesPorts = true;
+    const ended = { reason: 'killed', exitCode: 9 };
+    const details = { windowId: 1, event: 'render-process-gone', details: {}, args: [ended] };
+    await app.link.request('contents.fire', details);
+    await eventually(open).not.toContain(second);
+  });
+
+  it('a browser is never asked to open an address by the browser host', async () => {
+    const folders = appFolders();
+    const serve = await startApp(folders);
+    cleanups.push(() => serve.dispose());
+    const { client, close } = await connectSocket(serve.url);
+    cleanups.push(close);
+    await expect(client.system.openExternal({ address: 'https://example.com/' })).rejects.toMatchObject({
+      code: 'invalid_input',
+    });
+  });
+});
+
 describe('the stand-in', () => {
   it('throws on what it does not have, and refuses what Electron refuses', async () => {
     const failing = (code: string) =>
@@ -389,6 +439,19 @@ describe('the stand-in', () => {
     expect(event).toContain('The Electron stand-in never emits app "gpu-info-update".');
     expect(option).toContain('The Electron stand-in has no option frame of BrowserWindow.');
     expect(late).toContain('should be called before app is ready');
+  });
+
+  it('is known to nothing of the app, neither its sources nor what is built', () => {
+    const root = fileURLToPath(new URL('../../', import.meta.url));
+    const files = ['src-main', 'out/main', 'out/preload'].flatMap((folder) =>
+      readdirSync(join(root, folder), { recursive: true, withFileTypes: true })
+        .filter((entry) => entry.isFile() && /\.(ts|c?js)$/.test(entry.name))
+        .map((entry) => join(entry.parentPath, entry.name)),
+    );
+    expect(files.map((file) => relative(root, file))).toEqual(
+      expect.arrayContaining(['src-main/main.ts', 'out/main/main.js', 'out/preload/preload.cjs']),
+    );
+    expect(files.filter((file) => /stand-?in\b|stand_in/i.test(readFileSync(file, 'utf8')))).toEqual([]);
   });
 });
 

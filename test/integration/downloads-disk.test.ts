@@ -132,7 +132,11 @@ describe('the network', () => {
     await untilEnded(id);
     const other = await hub.add('lee/other', { files: { 'other.gguf': noise(MIB, 8) } });
     hub.fail({ where: 'cdn', status: 429, retryAfter: '86400', times: Infinity });
-    const second = await local.downloads.start({ repo: 'lee/other', revision: other.revision, path: 'other.gguf' });
+    const second = await local.downloads.start({
+      repo: 'lee/other',
+      revision: other.revision,
+      path: 'other.gguf',
+    });
     expect(await untilEnded(second.id)).toMatchObject({ state: 'paused', pauseReason: 'network' });
   });
 });

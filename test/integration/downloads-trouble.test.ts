@@ -186,7 +186,10 @@ describe('proof', () => {
     hub.cut({ afterBytes: 2 * MIB, times: 1 });
     hub.flip({ offset: 3 * MIB, times: 1 });
     const { id } = await start();
-    expect(await untilEnded(core, id)).toMatchObject({ state: 'failed', error: { code: 'checksum_mismatch' } });
+    expect(await untilEnded(core, id)).toMatchObject({
+      state: 'failed',
+      error: { code: 'checksum_mismatch' },
+    });
     await core.client.downloads.search({ id });
     await expectDone(id);
   });
@@ -197,7 +200,11 @@ describe('proof', () => {
     const first = await untilEnded(core, id);
     expect(first).toMatchObject({ state: 'failed', error: { data: { canSearch: true } } });
     await core.client.downloads.search({ id });
-    const last = await until(core, id, ({ state, error }) => state === 'failed' && error?.data['canSearch'] === false);
+    const last = await until(
+      core,
+      id,
+      ({ state, error }) => state === 'failed' && error?.data['canSearch'] === false,
+    );
     expect(last.error).toMatchObject({
       code: 'checksum_mismatch',
       data: { expected: sha256(bytes), canSearch: false, actual: first.error?.data['actual'] },
@@ -213,7 +220,11 @@ describe('proof', () => {
     const model = { id: modelId ?? '' };
     const clean = await core.client.models.verify(model);
     expect(clean).toMatchObject({ kind: 'verify', modelId });
-    expect(await untilEnded(core, clean.id)).toMatchObject({ state: 'done', checkedPieces: 3, damagedPieces: 0 });
+    expect(await untilEnded(core, clean.id)).toMatchObject({
+      state: 'done',
+      checkedPieces: 3,
+      damagedPieces: 0,
+    });
     const provenance = await core.client.models.provenance(model);
     expect(provenance?.verifyMs).toBeGreaterThan(0);
 

@@ -48,7 +48,13 @@ describe('a download', () => {
   test('ends verified in the library, over several connections, as the default model', async () => {
     const { id } = await start();
     const done = await untilEnded(core, id);
-    expect(done).toMatchObject({ state: 'done', error: null, receivedBytes: SIZE, pieces: 4, checkedPieces: 4 });
+    expect(done).toMatchObject({
+      state: 'done',
+      error: null,
+      receivedBytes: SIZE,
+      pieces: 4,
+      checkedPieces: 4,
+    });
     expect(sha256(readFileSync(target()))).toBe(sha256(bytes));
     expect(readdirSync(join(core.modelsDir, 'lee'))).toEqual([PATH]);
     const [model] = await core.client.models.list();
@@ -149,7 +155,9 @@ describe('a download', () => {
     const names = [1, 2].map((part) => `split-0000${part}-of-00002.gguf`);
     const halves = [noise(20 * MIB, 5), noise(18 * MIB, 6)];
     const split = await hub.add('lee/split', {
-      files: Object.fromEntries(names.map((name, index) => [`Q4/${name}`, halves[index] ?? new Uint8Array()])),
+      files: Object.fromEntries(
+        names.map((name, index) => [`Q4/${name}`, halves[index] ?? new Uint8Array()]),
+      ),
     });
     const { id, sizeBytes } = await core.client.downloads.start({
       repo: 'lee/split',
@@ -224,7 +232,9 @@ describe('a file that is there already', () => {
     const { id } = await start();
     expect(await untilEnded(core, id)).toMatchObject({ state: 'done', fetchedBytes: 0 });
     expect(await core.client.models.list()).toHaveLength(1);
-    expect(await core.client.models.provenance({ id: (await core.client.models.list())[0]?.id ?? '' })).toMatchObject({
+    expect(
+      await core.client.models.provenance({ id: (await core.client.models.list())[0]?.id ?? '' }),
+    ).toMatchObject({
       repo: REPO,
     });
   });

@@ -1,5 +1,5 @@
 import { spawn, type ChildProcess } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -19,6 +19,9 @@ export interface AppProcess {
   /** Stops it if it runs and deletes its folders. */
   dispose(): Promise<void>;
 }
+
+/** State of a socket in /proc/net/tcp. */
+const LISTENS = '0A';
 
 /** A fresh pair of folders for one app. */
 export function appFolders(): { root: string; dataDir: string; modelsDir: string } {
@@ -101,6 +104,27 @@ export function processesWith(needle: string): { pid: number; parent: number }[]
     }
   }
   return found;
+}
+
+/** TCP ports that a process listens on (Linux). */
+export function listeningPorts(pid: number): number[] {
+  const own = new Set(readdirSync(`/proc/${pid}/fd`).map((fd) => linkOf(`/proc/${pid}/fd/${fd}`)));
+  return ['tcp', 'tcp6'].flatMap((table) =>
+    readFileSync(`/proc/${pid}/net/${table}`, 'utf8')
+      .split('\n')
+      .map((line) => line.trim().split(/\s+/))
+      .filter((fields) => fields[3] === LISTENS && own.has(`socket:[${fields[9]}]`))
+      .map((fields) => parseInt(fields[1]?.split(':')[1] ?? '', 16)),
+  );
+}
+
+function linkOf(path: string): string {
+  try {
+    return readlinkSync(path);
+  } catch {
+    // It was closed while it was looked at.
+    return '';
+  }
 }
 
 /** Waits until none of the processes lives; resolves with the time it took in ms, or null after `limitMs`. */

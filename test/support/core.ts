@@ -7,6 +7,7 @@ import { createApp, type App } from '../../src-main/app.ts';
 import type { AppClient, AppEvent, Model } from '../../src-main/contract/index.ts';
 import { createMemoryChannelPair, guardChannel } from '../../src-main/contract/transport.ts';
 import type { Platform } from '../../src-main/platform.ts';
+import { createMemorySecrets } from '../../src-main/privacy/memory-secrets.ts';
 
 export interface TestCore {
   client: AppClient;
@@ -55,9 +56,13 @@ export async function startCore(
       canKeepSecrets: false,
       canOpenExternal: false,
       canTrashFiles: false,
+      canShowTray: false,
+      canCloseToTray: false,
+      canNotify: false,
     },
     paths: { dataDir, dataDirLabel: 'data', modelFolders: [{ id: 'models', path: modelsDir }], otherApps },
     settingsFile: { read: () => stored, write: (value) => void (stored = value) },
+    secrets: createMemorySecrets(),
     nodeBinary: process.execPath,
     log: (event, fields) => void logLines.push(`${event} ${JSON.stringify(fields ?? {})}`),
   };

@@ -1,10 +1,11 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { modelFilesIn, parseDesktopArguments } from '../../src-main/electron/arguments.ts';
 import { answerAsset, loadAssets } from '../../src-main/electron/assets.ts';
 import { nodeBinaryPath } from '../../src-main/electron/node-binary.ts';
+import { APP_ID } from '../../src-main/electron/rules.ts';
 import { contentSecurityPolicy } from '../../src-main/server/security-headers.ts';
 
 describe('the app: scheme', () => {
@@ -151,5 +152,12 @@ describe('nodeBinaryPath', () => {
     [{ ...places, isPackaged: true, platform: 'win32' }, '/r/node/node.exe'],
   ] as const)('%j is %s', (given, path) => {
     expect(nodeBinaryPath(given)).toBe(path);
+  });
+});
+
+describe('the id of the app', () => {
+  it('is the one that its installer gives to the shortcut', () => {
+    const config = readFileSync(new URL('../../electron-builder.yml', import.meta.url), 'utf8');
+    expect(config).toMatch(new RegExp(`^appId: ${APP_ID}$`, 'm'));
   });
 });

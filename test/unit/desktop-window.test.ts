@@ -125,12 +125,12 @@ describe('createRunningAnswers', () => {
     now = 1_000;
     running.handle(chunk('b'));
     running.handle(chunk('a'));
-    expect(running.count).toBe(2);
+    expect(running.list.map(({ messageId }) => messageId)).toEqual(['a', 'b']);
     now = 5_000;
-    expect(running.handle(settled('a'))).toBe(5_000);
-    expect(running.handle(settled('b'))).toBe(4_000);
+    expect(running.handle(settled('a'))).toEqual({ messageId: 'a', conversationId: 'c', tookMs: 5_000 });
+    expect(running.handle(settled('b'))?.tookMs).toBe(4_000);
     expect(running.handle(settled('b'))).toBeNull();
     expect(running.handle({ type: 'models.changed' })).toBeNull();
-    expect(running.count).toBe(0);
+    expect(running.list).toEqual([]);
   });
 });

@@ -22,20 +22,26 @@ const REVISION = '0123456789abcdef0123456789abcdef01234567';
 describe('pieces', () => {
   test('cover every byte of every part once, in order', () => {
     fc.assert(
-      fc.property(fc.array(fc.nat(300), { maxLength: 5 }), fc.integer({ min: 1, max: 64 }), (sizes, pieceBytes) => {
-        const layout = layoutOf(sizes, pieceBytes);
-        for (const [part, size] of sizes.entries()) {
-          const own = layout.filter((piece) => piece.part === part);
-          let offset = 0;
-          for (const piece of own) {
-            expect(piece.offset).toBe(offset);
-            expect(piece.length).toBeGreaterThan(0);
-            offset += piece.length;
+      fc.property(
+        fc.array(fc.nat(300), { maxLength: 5 }),
+        fc.integer({ min: 1, max: 64 }),
+        (sizes, pieceBytes) => {
+          const layout = layoutOf(sizes, pieceBytes);
+          for (const [part, size] of sizes.entries()) {
+            const own = layout.filter((piece) => piece.part === part);
+            let offset = 0;
+            for (const piece of own) {
+              expect(piece.offset).toBe(offset);
+              expect(piece.length).toBeGreaterThan(0);
+              offset += piece.length;
+            }
+            expect(offset).toBe(size);
           }
-          expect(offset).toBe(size);
-        }
-        expect(layout.map(({ part }) => part)).toEqual(layout.map(({ part }) => part).toSorted((a, b) => a - b));
-      }),
+          expect(layout.map(({ part }) => part)).toEqual(
+            layout.map(({ part }) => part).toSorted((a, b) => a - b),
+          );
+        },
+      ),
     );
   });
 
@@ -129,7 +135,11 @@ describe('names', () => {
   });
 
   test('names that are taken lead to a folder of the model, all parts together', () => {
-    const model = { repo: 'owner/name', revision: REVISION, paths: ['q/a-00001-of-00002.gguf', 'q/a-00002-of-00002.gguf'] };
+    const model = {
+      repo: 'owner/name',
+      revision: REVISION,
+      paths: ['q/a-00001-of-00002.gguf', 'q/a-00002-of-00002.gguf'],
+    };
     const [first = '', second = ''] = targetsOf(model, '/models', () => false);
     expect([first, second].map((path) => path.replaceAll('\\', '/'))).toEqual([
       '/models/owner/a-00001-of-00002.gguf',
@@ -144,13 +154,22 @@ describe('names', () => {
 });
 
 describe('the queue', () => {
-  const entry = (state: DownloadRecord['state'], startedAt: number, kind: 'download' | 'verify' = 'download') => ({
+  const entry = (
+    state: DownloadRecord['state'],
+    startedAt: number,
+    kind: 'download' | 'verify' = 'download',
+  ) => ({
     record: { kind, state, startedAt },
     isBusy: state === 'running' || state === 'checking' || state === 'repairing',
   });
 
   test('begins the oldest that waits when nothing runs; a second look has a place of its own', () => {
-    const waiting = [entry('waiting', 3), entry('waiting', 2), entry('paused', 1), entry('waiting', 4, 'verify')];
+    const waiting = [
+      entry('waiting', 3),
+      entry('waiting', 2),
+      entry('paused', 1),
+      entry('waiting', 4, 'verify'),
+    ];
     expect(nextToRun(waiting, 1)).toEqual([waiting[1], waiting[3]]);
     expect(nextToRun([...waiting, entry('checking', 0)], 1)).toEqual([waiting[3]]);
     expect(nextToRun(waiting, 2)).toEqual([waiting[1], waiting[0], waiting[3]]);
@@ -243,38 +262,38 @@ describe('the journal', () => {
     );
   const piece = (letter: string, isSuspect = false) => ({ sha256: hash(letter), isSuspect });
 
-  test('gives back what was written, the newest of each piece', () => {
+  test('gives back what was written, the newest of each piece', async () => {
     const journal = openJournal(folder);
     const written = record();
-    journal.write(written);
+    await journal.write(written);
     journal.notePiece(written.id, 0, piece('a'), 100);
     journal.notePiece(written.id, 1, piece('b'), 200);
     journal.notePiece(written.id, 0, piece('c', true), 300);
     journal.notePiece(written.id, 1, null, 300);
-    journal.close();
+    await journal.close();
     const [read] = openJournal(folder).readAll();
     expect(read?.record).toEqual({ ...written, fetchedBytes: 300 });
     expect([...(read?.pieces ?? [])]).toEqual([[0, piece('c', true)]]);
-    journal.remove(written.id);
+    await journal.remove(written.id);
     expect(readdirSync(join(folder, 'downloads'))).toEqual([]);
   });
 
-  test('a line that was cut off costs that piece and no other', () => {
+  test('a line that was cut off costs that piece and no other', async () => {
     const journal = openJournal(folder);
     const written = record();
-    journal.write(written);
+    await journal.write(written);
     journal.notePiece(written.id, 0, piece('a'), 1);
-    journal.close();
+    await journal.close();
     appendFileSync(join(folder, 'downloads', `${written.id}.pieces`), `1 ${hash('b').slice(0, 20)}`);
     const again = openJournal(folder);
     again.notePiece(written.id, 2, piece('d'), 2);
-    again.close();
+    await again.close();
     expect([...(openJournal(folder).readAll()[0]?.pieces.keys() ?? [])]).toEqual([0, 2]);
   });
 
-  test('what cannot be read is left alone', () => {
+  test('what cannot be read is left alone', async () => {
     const journal = openJournal(folder);
-    journal.write(record());
+    await journal.write(record());
     const path = join(folder, 'downloads', 'damaged.json');
     writeFileSync(path, '{"version":1');
     expect(journal.readAll()).toHaveLength(1);
@@ -327,7 +346,8 @@ describe('how a run ends', () => {
       parts: [{ path: 'a.gguf', sizeBytes: 1, sha256: null }],
       modelId: null,
     };
-    const make = () => recordOfFile({ repo: 'a/b', revision: REVISION }, { licence: null, baseModels: [] }, file);
+    const make = () =>
+      recordOfFile({ repo: 'a/b', revision: REVISION }, { licence: null, baseModels: [] }, file);
     expect(make).toThrow(expect.objectContaining({ code: 'invalid_input' }));
   });
 });

@@ -36,6 +36,27 @@ describe('event bus', () => {
     expect(events.map((event) => getEventMeta(event)?.id)).toEqual(['run:2', 'run:3']);
   });
 
+  it('keeps the last wish of a person until a client listens, and no longer', async () => {
+    const bus = createEventBus('run');
+    const heard: unknown[] = [];
+    bus.on((event) => heard.push(seqOf(event)));
+    bus.emitWhenHeard(chunk(1));
+    bus.emitWhenHeard(chunk(2));
+    expect(heard).toEqual([]);
+    const abort = new AbortController();
+    const first = bus.subscribe({ signal: abort.signal });
+    expect((await take(first, 1)).map(seqOf)).toEqual([2]);
+    bus.emitWhenHeard(chunk(3));
+    expect((await take(first, 1)).map(seqOf)).toEqual([3]);
+    const end = first.next();
+    abort.abort();
+    await end;
+    bus.emitWhenHeard(chunk(4));
+    const second = bus.subscribe({});
+    expect((await take(second, 1)).map(seqOf)).toEqual([4]);
+    expect(heard).toEqual([2, 3, 4]);
+  });
+
   it('resumes after the last id without loss or repetition', async () => {
     const bus = createEventBus('run');
     for (let seq = 1; seq <= 10; seq += 1) bus.emit(chunk(seq));

@@ -500,7 +500,11 @@ describe('provenance', () => {
     const proof = newProvenance(model.id);
     provenance.put(db, proof);
     expect(provenance.get(db, { modelId: model.id })).toEqual(proof);
-    const shorter = newProvenance(model.id, { licence: null, baseModels: [], files: proof.files.slice(0, 1) });
+    const shorter = newProvenance(model.id, {
+      licence: null,
+      baseModels: [],
+      files: proof.files.slice(0, 1),
+    });
     provenance.put(db, shorter);
     expect(provenance.get(db, { modelId: model.id })).toEqual(shorter);
     expect(provenance.get(db, { modelId: randomUUID() })).toBeNull();

@@ -110,7 +110,8 @@ async function ourRound(url: string, revision: string, folder: string): Promise<
     const [cpu, startedAt] = [cpuSeconds(pid), performance.now()];
     const { memoryMb, download } = await follow(client, pid, revision);
     const seconds = (performance.now() - startedAt) / 1_000;
-    if (download.state !== 'done') throw new Error(`download ${download.state}: ${JSON.stringify(download.error)}`);
+    if (download.state !== 'done')
+      throw new Error(`download ${download.state}: ${JSON.stringify(download.error)}`);
     const cores = (cpuSeconds(pid) - cpu) / seconds;
     close();
     // The first samples are of a heap that is still growing to its working size.
@@ -190,7 +191,9 @@ export const row: BenchRow = {
           atLeast: 0.95,
         }),
         figure('100 MB/s: cores of the app', 'cores', arm(measured, 'limited.cores'), { atMost: 1 }),
-        figure('100 MB/s: memory, last three quarters', 'MB', arm(measured, 'limited.growthMb'), { atMost: 64 }),
+        figure('100 MB/s: memory, last three quarters', 'MB', arm(measured, 'limited.growthMb'), {
+          atMost: 64,
+        }),
         figure('100 MB/s: memory at its peak', 'MB', arm(measured, 'limited.peakMb')),
         figure(
           `10 MB/s a connection: ${CONNECTIONS} connections / one`,

@@ -172,7 +172,8 @@ class KillSoak {
 
   #expectWhole(state: Download['state']): void {
     if (state !== 'done') this.failures.push(`ended ${state}`);
-    else if (sha256(readFileSync(this.#target())) !== this.#sha256) this.failures.push('the file is not the one');
+    else if (sha256(readFileSync(this.#target())) !== this.#sha256)
+      this.failures.push('the file is not the one');
     else this.figures.finishedDownloads += 1;
   }
 

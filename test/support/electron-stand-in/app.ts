@@ -10,6 +10,14 @@ interface ClosableWindow {
 /** Windows in the order in which they were made. */
 export const openWindows = new Set<ClosableWindow>();
 
+function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+}
+
 class App extends StrictEmitter {
   /** "A boolean property that returns true if the app is packaged, false otherwise." */
   readonly isPackaged = process.env['STAND_IN_PACKAGED'] === '1';
@@ -40,9 +48,26 @@ class App extends StrictEmitter {
     );
   }
 
+  /** "Append a switch (with optional value) to Chromium's command line." Before ready. */
+  readonly commandLine = strict('commandLine', {
+    appendSwitch: (name: string, value?: string) => {
+      this._beforeReady('app.commandLine.appendSwitch()');
+      link.notify('record', { what: 'switch', value: { [name]: value ?? '' } });
+    },
+  });
+
+  /** A quit is under way. */
+  get _isQuitting(): boolean {
+    return this.#quitting;
+  }
+
   /** Throws as Electron does when something that must come before ready comes after. */
   _beforeReady(what: string): void {
     if (this.#isReady) throw new Error(`${what} should be called before app is ready`);
+  }
+
+  _isReady(): boolean {
+    return this.#isReady;
   }
 
   /** "Enables full sandbox mode on the app. This method can only be called before app is ready." */
@@ -91,6 +116,8 @@ class App extends StrictEmitter {
     const dir = this.getPath('userData');
     const lock = join(dir, 'SingletonLock.json');
     const note = join(dir, 'SecondInstance.json');
+    // As Chromium does, which takes over from a process that is gone.
+    if (existsSync(lock) && !isAlive(Number(readFileSync(lock, 'utf8')))) rmSync(lock);
     try {
       writeFileSync(lock, String(process.pid), { flag: 'wx' });
     } catch {

@@ -2,6 +2,7 @@
 // throws, so that a call that was never tried cannot look as if it worked. Each method quotes electron.d.ts of
 // Electron 45.
 import { app } from './app.ts';
+import './clock.ts';
 import {
   dialog,
   ipcMain,
@@ -14,8 +15,10 @@ import {
   shell,
 } from './natives.ts';
 import { MessageChannelMain } from './ports.ts';
+import { safeStorage } from './safe-storage.ts';
 import { protocol, session } from './session.ts';
 import { strict } from './strict.ts';
+import { nativeImage, Tray } from './tray.ts';
 import { BrowserWindow } from './windows.ts';
 
 // What Electron adds to `process`.
@@ -31,13 +34,16 @@ export {
   ipcMain,
   Menu,
   MessageChannelMain,
+  nativeImage,
   nativeTheme,
   Notification,
   powerMonitor,
   powerSaveBlocker,
   protocol,
+  safeStorage,
   screen,
   session,
   shell,
+  Tray,
 };
 export default strict('electron', { app, ipcMain, shell });

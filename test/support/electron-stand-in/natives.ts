@@ -7,6 +7,7 @@ interface Item {
   label?: string;
   role?: string;
   type?: string;
+  enabled?: boolean;
   accelerator?: string;
   registerAccelerator?: boolean;
   submenu?: Item[];
@@ -17,6 +18,7 @@ const ITEM_OPTIONS = [
   'label',
   'role',
   'type',
+  'enabled',
   'accelerator',
   'registerAccelerator',
   'submenu',
@@ -97,7 +99,8 @@ export const powerMonitor = strict(
   'powerMonitor',
   new StrictEmitter('powerMonitor', ['suspend', 'resume', 'shutdown']),
 );
-link.handle('power.emit', ({ event }: { event: string }) => powerMonitor.emit(event));
+/** "If the event handler invokes e.preventDefault(), Electron will attempt to delay system shutdown" */
+link.handle('power.emit', ({ event }: { event: string }) => powerMonitor.fire(event));
 
 export class Notification extends StrictEmitter {
   readonly #options: object;
@@ -111,10 +114,15 @@ export class Notification extends StrictEmitter {
   static isSupported(): boolean {
     return true;
   }
+  /** "Immediately shows the notification to the user." */
   show(): void {
+    shownNotices.push(this);
     link.notify('record', { what: 'notification', value: this.#options });
   }
 }
+const shownNotices: Notification[] = [];
+/** "Emitted when the notification is clicked by the user." Here: the newest. */
+link.handle('notification.click', () => shownNotices.at(-1)?.fire('click'));
 
 const OPEN_OPTIONS = ['title', 'buttonLabel', 'filters', 'properties'];
 const BOX_OPTIONS = ['type', 'message', 'detail', 'buttons', 'defaultId', 'cancelId', 'noLink'];
@@ -124,6 +132,8 @@ const optionsOf = (args: object[], known: readonly string[], what: string): obje
   checkOptions(what, options, known);
   return options;
 };
+let syncAnswer = 0;
+link.handle('dialog.answerSync', (answer: number) => void (syncAnswer = answer));
 export const dialog = strict('dialog', {
   /** "filePaths: An array of file paths chosen by the user. If the dialog is cancelled this will be an empty array." */
   async showOpenDialog(...args: object[]) {
@@ -136,10 +146,10 @@ export const dialog = strict('dialog', {
     const options = optionsOf(args, BOX_OPTIONS, 'MessageBoxOptions');
     return { response: await link.request<number>('dialog.box', options), checkboxChecked: false };
   },
-  /** "blocks the process until the message box is closed. The index of the clicked button." Here: the first. */
+  /** "blocks the process until the message box is closed. The index of the clicked button." Here: as told before. */
   showMessageBoxSync(...args: object[]): number {
     link.notify('record', { what: 'boxSync', value: optionsOf(args, BOX_OPTIONS, 'MessageBoxSyncOptions') });
-    return 0;
+    return syncAnswer;
   },
   /** "This API can be called safely before the ready event the app module emits" */
   showErrorBox(title: string, content: string): void {

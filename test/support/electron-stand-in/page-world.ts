@@ -36,6 +36,9 @@ export const MAIN_WORLD = `(() => {
     if (event.source !== window || event.data === 'stand-in-bridge') return;
     for (const port of event.ports) {
       const index = taken.push(port) - 1;
+      // Written into the pipe at once, so that what a page says while it ends is still said.
+      port.postMessage = (data) =>
+        document.dispatchEvent(new CustomEvent('stand-in-say', { detail: JSON.stringify({ index, data }) }));
       const close = port.close.bind(port);
       port.close = () => {
         close();
@@ -62,6 +65,11 @@ export const isolatedWorld = (preload: string) => `(() => {
   const ports = new Map();
   /** Ids in the order in which their ports were handed over. */
   const order = [];
+  document.addEventListener('stand-in-say', (event) => {
+    event.stopImmediatePropagation();
+    const { index, data } = JSON.parse(event.detail);
+    if (ports.has(order[index])) send('port.message', { id: order[index], data });
+  });
   document.addEventListener('stand-in-closed', (event) => {
     const id = order[Number(event.detail)];
     if (ports.delete(id)) send('port.closed', { id });

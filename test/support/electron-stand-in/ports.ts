@@ -94,4 +94,5 @@ export function transferIds(transfer: readonly MessagePortMain[]): number[] {
 }
 
 link.handle('port.message', ({ id, data }: { id: number; data: unknown }) => ports.get(id)?._deliver(data));
+link.handle('ports.open', () => [...ports.keys()]);
 link.handle('port.closed', ({ id }: { id: number }) => ports.get(id)?._disconnected());

@@ -21,13 +21,17 @@ export class SideClient {
   readonly client: AppClient;
   readonly #send: Send;
   readonly #askForPort: () => Promise<number>;
+  readonly #hasPage: () => boolean;
+  /** Calls that wait for the page's port. */
+  readonly #waiting: (() => void)[] = [];
   #own: { id: number; ends: ChannelEnds } | null = null;
   #ownLink: Promise<Link> | null = null;
   #page: { id: number; ends: ChannelEnds; link: Link } | null = null;
 
-  constructor(send: Send, askForPort: () => Promise<number>) {
+  constructor(send: Send, askForPort: () => Promise<number>, hasPage: () => boolean) {
     this.#send = send;
     this.#askForPort = askForPort;
+    this.#hasPage = hasPage;
     this.client = createORPCClient({
       call: async (path, input, options) => (await this.#link()).call(path, input, options),
     } satisfies Link);
@@ -44,6 +48,7 @@ export class SideClient {
     if (frame.leeward === 'ready') {
       const ends = createChannel({ send: (text) => this.#send(id, marked(text)), close: () => {} });
       this.#page = { id, ends, link: linkOf(ends) };
+      this.#wake();
       return false;
     }
     if (frame.i?.startsWith(MARK) !== true) return false;
@@ -64,9 +69,17 @@ export class SideClient {
       this.#page.ends.closed();
       this.#page = null;
     }
+    this.#wake();
+  }
+
+  #wake(): void {
+    for (const wake of this.#waiting.splice(0)) wake();
   }
 
   async #link(): Promise<Link> {
+    // A page that is there asks for a port by itself; one for the test would take it away.
+    while (this.#page === null && this.#hasPage())
+      await new Promise<void>((wake) => this.#waiting.push(wake));
     if (this.#page) return this.#page.link;
     return (this.#ownLink ??= this.#open());
   }

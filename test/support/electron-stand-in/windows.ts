@@ -3,7 +3,7 @@ import { app, openWindows } from './app.ts';
 import type { FrameFacts } from './link.ts';
 import { type MessagePortMain, transferIds } from './ports.ts';
 import { link } from './process-link.ts';
-import { checkOptions, strict, StrictEmitter } from './strict.ts';
+import { checkOptions, preventable, strict, StrictEmitter } from './strict.ts';
 
 type Handler = (...args: never[]) => unknown;
 interface Bounds {
@@ -91,6 +91,16 @@ class WebContents extends StrictEmitter {
     this.mainFrame = strict('WebFrameMain', { origin: 'app://leeward' });
   }
 
+  /** "disable_non_proxied_udp - Does not expose public or local IPs." */
+  setWebRTCIPHandlingPolicy(policy: string): void {
+    link.notify('record', { what: 'webRTC', value: policy });
+  }
+
+  /** "Reloads the current page." */
+  reload(): void {
+    link.notify('window.reload');
+  }
+
   /** "Called before creating a window a new window is requested by the renderer" */
   setWindowOpenHandler(handler: Handler): void {
     this._openHandler = handler;
@@ -107,6 +117,8 @@ export class BrowserWindow extends StrictEmitter {
   readonly #preload: string;
   #bounds: Bounds;
   #maximised = false;
+  #minimised = false;
+  #focused = false;
 
   constructor(options: Record<string, unknown> & { webPreferences: Record<string, unknown> }) {
     super('BrowserWindow', ['ready-to-show', 'close', 'closed', 'session-end']);
@@ -137,29 +149,57 @@ export class BrowserWindow extends StrictEmitter {
     this.emit('ready-to-show');
   }
 
+  /** "Shows and gives focus to the window." */
   show(): void {
+    this.#focused = true;
     link.notify('record', { what: 'show', value: this.id });
   }
+  /** "Focuses on the window." */
   focus(): void {
+    this.#focused = true;
     link.notify('record', { what: 'focus', value: this.id });
   }
   maximize(): void {
     this.#maximised = true;
   }
-  restore(): void {}
+  /** "Hides the window." */
+  hide(): void {
+    this.#focused = false;
+    link.notify('record', { what: 'hide', value: this.id });
+  }
+  /** "Minimizes the window." */
+  minimize(): void {
+    this.#minimised = true;
+    this.#focused = false;
+    link.notify('record', { what: 'minimise', value: this.id });
+  }
+  /** "Restores the window from minimized state to its previous state." */
+  restore(): void {
+    this.#minimised = false;
+    link.notify('record', { what: 'restore', value: this.id });
+  }
+  /** "Whether the window is destroyed." */
+  isDestroyed(): boolean {
+    return !windows.has(this.id);
+  }
   isMaximized(): boolean {
     return this.#maximised;
   }
   isMinimized(): boolean {
-    return false;
+    return this.#minimised;
   }
   isFocused(): boolean {
-    return true;
+    return this.#focused;
   }
   /** "Contains the window bounds of the normal state" */
   getNormalBounds(): Bounds {
     const { x, y, width, height } = this.#bounds;
     return { x, y, width, height };
+  }
+
+  /** Another program's window comes to the front. */
+  _blur(): void {
+    this.#focused = false;
   }
 
   _resize(bounds: Bounds): void {
@@ -168,8 +208,9 @@ export class BrowserWindow extends StrictEmitter {
 
   /** What the close button does; false when the window stays. */
   async askToClose(): Promise<boolean> {
-    const closed = await link.request<boolean>('window.close', { id: this.id });
-    if (!closed || this.fire('close')) return false;
+    // "It's emitted before the beforeunload and unload event of the DOM."
+    if (this.fire('close')) return false;
+    if (!(await link.request<boolean>('window.close', { id: this.id }))) return false;
     this._gone();
     return true;
   }
@@ -190,6 +231,12 @@ interface Sent {
   channel: string;
   message: unknown;
 }
+interface Fired {
+  windowId: number;
+  event: string;
+  details: object;
+  args?: unknown[];
+}
 const contentsOf = (id: number) => {
   const window = windows.get(id);
   if (!window) throw new Error(`There is no window ${id}.`);
@@ -204,10 +251,8 @@ link.handle('ipc.invoke', ({ windowId, frame, channel, message }: Sent) => {
   if (!handler) throw new Error(`No handler registered for '${channel}'`);
   return handler(...([{ senderFrame: frameOf(windowId, frame) }, message] as unknown as never[]));
 });
-link.handle(
-  'contents.fire',
-  ({ windowId, event, details }: { windowId: number; event: string; details: object }) =>
-    contentsOf(windowId).fire(event, details, {}, {}),
+link.handle('contents.fire', ({ windowId, event, details, args = [{}, {}] }: Fired) =>
+  contentsOf(windowId).fire(event, details, ...args),
 );
 link.handle('window.open', ({ windowId, url }: { windowId: number; url: string }) => {
   const handler = contentsOf(windowId)._openHandler;
@@ -216,4 +261,10 @@ link.handle('window.open', ({ windowId, url }: { windowId: number; url: string }
 link.handle('window.resize', ({ windowId, bounds }: { windowId: number; bounds: Bounds }) =>
   windows.get(windowId)?._resize(bounds),
 );
+link.handle('window.sessionEnd', ({ windowId }: { windowId: number }) => {
+  windows.get(windowId)?.emit('session-end', preventable({ reasons: ['shutdown'] }));
+  // Electron's own handler of WM_ENDSESSION: "leave immediately [...] unless the app already began its own quit".
+  if (!app._isQuitting) process.exit(0);
+});
 link.handle('window.askToClose', ({ windowId }: { windowId: number }) => windows.get(windowId)?.askToClose());
+link.handle('window.blur', ({ windowId }: { windowId: number }) => windows.get(windowId)?._blur());

@@ -3,7 +3,12 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { ConversationSettings, GenerationStats } from '../../../src-main/contract/index.ts';
-import type { FinishedMessage, NewMessages, StoredModel, StoredProvenance } from '../../../src-main/store/api.ts';
+import type {
+  FinishedMessage,
+  NewMessages,
+  StoredModel,
+  StoredProvenance,
+} from '../../../src-main/store/api.ts';
 
 /** A folder of its own for one test; removed by `dispose`. */
 export function temporaryFolder(): { path: string; dispose(): void } {

@@ -132,7 +132,11 @@ export async function createApp(platform: Platform): Promise<App> {
     serve: (channel) => handler.upgrade(guardChannel(channel, { side: 'server' })),
     close: () =>
       (closed ??= (async () => {
-        const ended = Promise.all([conversations.close(), fit.close(), downloads.close().then(() => models.close())]);
+        const ended = Promise.all([
+          conversations.close(),
+          fit.close(),
+          downloads.close().then(() => models.close()),
+        ]);
         const patience = new AbortController();
         await Promise.race([
           ended,

@@ -99,7 +99,12 @@ export function problemsOf(
     );
   const missing = [
     ...['package.json', 'out/main/main.js', 'out/main/store-worker.js', 'out/main/gguf-worker.js']
-      .concat('out/preload/preload.cjs', 'out/renderer.json', 'out/renderer/index.html')
+      .concat(
+        'out/main/hash-worker.js',
+        'out/preload/preload.cjs',
+        'out/renderer.json',
+        'out/renderer/index.html',
+      )
       .filter((path) => !at(path, 'archive')),
     ...['out/main/sidecar.js', 'node_modules/node-llama-cpp/dist/index.js', sqliteBinary(target)].filter(
       (path) => !at(path, 'unpacked'),

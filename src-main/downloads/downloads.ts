@@ -1,7 +1,6 @@
-import { existsSync, statSync } from 'node:fs';
-import { mkdir, rename } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { appError, errorCodeOf, type Download, type Provenance } from '../contract/index.ts';
+import { appError, errorCodeOf, isAppError, type Download, type Provenance } from '../contract/index.ts';
 import { entries as entryFiles } from '../entries.ts';
 import type { EventBus } from '../events.ts';
 import type { Platform } from '../platform.ts';
@@ -14,15 +13,18 @@ import {
   type Downloads,
   type HubSource,
 } from './api.ts';
+import { addToLibrary } from './arrival.ts';
 import { Entry, type Interruption } from './entry.ts';
 import { createHasher } from './hasher.ts';
-import { Job, piecesOfPart } from './job.ts';
+import { Job } from './job.ts';
 import { openJournal, type DownloadRecord } from './journal.ts';
 import { deleteFiles, systemDisk, type Disk } from './part-file.ts';
 import { nextToRun } from './queue.ts';
 import { createRangeSource, resolveUrl } from './range-source.ts';
 import { recordOfFile, recordOfModel, receivedOf } from './records.ts';
-import { PARTIAL, targetsOf } from './target-names.ts';
+import { PARTIAL } from './target-names.ts';
+import { chooseTargets, moveTargets } from './targets.ts';
+import { isTransient } from './transfer.ts';
 
 interface DownloadsOptions {
   network: DownloadNetwork;
@@ -134,9 +136,11 @@ class DownloadService implements Downloads {
     if (known) return this.#startAgain(known, allowOnce);
     const entry = new Entry({ record, pieces: new Map() });
     entry.allowOnce = allowOnce;
-    this.#setTargets(entry, folder);
+    chooseTargets(entry, folder, this.#entries.values());
     await this.#expectSpace(entry);
     await this.#probe(entry);
+    // Another download may have taken the names meanwhile.
+    chooseTargets(entry, folder, this.#entries.values());
     this.#entries.set(entry.id, entry);
     return this.#enqueue(entry);
   }
@@ -178,8 +182,8 @@ class DownloadService implements Downloads {
       const answer = await source.open(remote, 0, 1, { signal: new AbortController().signal });
       await answer.cancel();
     } catch (error) {
-      // To wait is the queue's business.
-      if (errorCodeOf(error) !== 'internal') throw error;
+      // What may pass is tried again by the run itself.
+      if (isAppError(error) && !isTransient(error)) throw error;
     }
   }
 
@@ -198,39 +202,6 @@ class DownloadService implements Downloads {
     const url = resolveUrl(endpoint(), file);
     const answer = await network.request({ url, purpose: 'models.download', method: 'HEAD' });
     await answer.cancel();
-  }
-
-  #setTargets(entry: Entry, folder: string): void {
-    const { record } = entry;
-    const paths = record.parts.map(({ path }) => path);
-    const others = [...this.#entries.values()].filter((other) => other !== entry);
-    const claimed = new Set(
-      others.flatMap((other) => other.record.parts.map(({ target }) => target.toLowerCase())),
-    );
-    const isTaken = (path: string, part: number) => {
-      const size = statSync(path, { throwIfNoEntry: false })?.size ?? null;
-      const isOther = size !== null && size !== record.parts[part]?.sizeBytes;
-      return isOther || claimed.has(path.toLowerCase());
-    };
-    const targets = targetsOf({ repo: record.repo, revision: record.revision, paths }, folder, isTaken);
-    for (const [index, part] of record.parts.entries()) part.target = targets[index] ?? part.target;
-  }
-
-  async #moveTargets(entry: Entry): Promise<void> {
-    const { parts, repo, revision } = entry.record;
-    const before = parts.map(({ target }) => target);
-    const isTaken = (path: string) => existsSync(path);
-    const paths = parts.map(({ path }) => path);
-    const targets = targetsOf({ repo, revision, paths }, this.#options.folder ?? '', isTaken);
-    if (targets.some((target) => existsSync(target))) throw appError('conflict', { reason: 'target_taken' });
-    for (const [index, part] of parts.entries()) {
-      const [from, to] = [before[index], targets[index]];
-      if (from === undefined || to === undefined) continue;
-      await mkdir(dirname(to), { recursive: true });
-      await rename(from + PARTIAL, to + PARTIAL).catch(() => {});
-      Object.assign(part, { target: to, isVerified: false });
-    }
-    await this.#journal.write(entry.record);
   }
 
   /** @throws disk_full with `needBytes` and `freeBytes`, what other downloads still need taken off */
@@ -284,7 +255,7 @@ class DownloadService implements Downloads {
         disk: this.#disk,
         source: this.#sourceOf(entry),
         retryDelaysMs,
-        moveTargets: () => this.#moveTargets(entry),
+        moveTargets: () => moveTargets(entry, this.#options.folder ?? ''),
         notWritten: (error) => this.#notWritten(error),
         changed: () => this.#announcer.soon(),
       },
@@ -296,37 +267,11 @@ class DownloadService implements Downloads {
         await this.#noteVerified(entry, performance.now() - startedAt);
       } else {
         await job.download();
-        await this.#addToLibrary(entry);
+        await addToLibrary(entry, this.#options);
       }
     } finally {
       await hasher.close();
     }
-  }
-
-  async #addToLibrary(entry: Entry): Promise<void> {
-    const { models, store } = this.#options;
-    const { record } = entry;
-    const [first] = record.parts;
-    if (!first) return;
-    const { id } = await models.addDownloaded(first.target).catch((error: unknown) => {
-      // What belongs to a model is no model of its own.
-      if (record.fileKind === 'model') throw error;
-      return { id: null };
-    });
-    record.modelId = id;
-    if (id === null) return;
-    const { repo, revision, path, quant, licence, baseModels } = record;
-    const now = Date.now();
-    await store.provenance.put({
-      ...{ modelId: id, repo, revision, path, quant, licence, baseModels },
-      files: record.parts.map(({ path, sizeBytes, sha256 }, part) => ({
-        ...{ path, sizeBytes, sha256 },
-        ...piecesOfPart(entry, part),
-      })),
-      downloadedAt: now,
-      verifiedAt: now,
-      verifyMs: null,
-    });
   }
 
   async #noteVerified({ record }: Entry, verifyMs: number): Promise<void> {

@@ -1,20 +1,18 @@
-import { createHash } from 'node:crypto';
 import { stat } from 'node:fs/promises';
 import { appError } from '../contract/index.ts';
 import { CONNECTIONS } from './api.ts';
+import { keepBeginnings, restoreBeginnings } from './beginnings.ts';
 import type { Entry } from './entry.ts';
 import { Follower } from './follower.ts';
 import type { Hasher } from './hasher.ts';
 import type { Journal, ReceivedPiece } from './journal.ts';
 import { giveName, PartFile, type Disk } from './part-file.ts';
-import { PIECE_BYTES, PiecePlan } from './pieces.ts';
+import { PiecePlan } from './pieces.ts';
 import type { RangeSource, RemoteFile } from './range-source.ts';
 import { Retries } from './retries.ts';
 import { searchPart } from './search.ts';
 import { PARTIAL } from './target-names.ts';
-import { startTransfer, type PieceBeginning } from './transfer.ts';
-
-const READ_BYTES = 1024 * 1024;
+import { startTransfer } from './transfer.ts';
 
 /** What one run of a download works with. */
 export interface JobHost {
@@ -64,7 +62,7 @@ export class Job {
   async download(): Promise<void> {
     await this.#adoptExisting();
     await this.#withFiles(async () => {
-      await this.#restoreBeginnings();
+      await restoreBeginnings(this.#entry, this.#files);
       // After a crash the disk may hold less than the journal says.
       const { isClean } = this.#entry.record;
       const inherited = new Set(isClean ? [] : this.#entry.pieces.keys());
@@ -354,7 +352,7 @@ export class Job {
       for (const part of this.#entry.record.parts.keys()) this.#files.push(await this.#openPart(part));
       await work();
     } finally {
-      this.#keepBeginnings();
+      keepBeginnings(this.#entry);
       await Promise.allSettled(this.#files.map((file) => file?.close()));
       this.#files = [];
     }
@@ -391,42 +389,6 @@ export class Job {
     for (const [part, file] of this.#files.entries()) await file?.finish(this.#sizeOf(part));
   }
 
-  /** What the last pause left of single pieces is read once, checked and gone on with. */
-  async #restoreBeginnings(): Promise<void> {
-    const { entry } = this.#host;
-    for (const { number, bytes, sha256 } of entry.record.beginnings) {
-      if (entry.isHere(number) || entry.beginnings.has(number)) continue;
-      const beginning = await this.#readBeginning(number, bytes);
-      if (beginning?.hash.copy().digest('hex') === sha256) entry.beginnings.set(number, beginning);
-    }
-    entry.record.beginnings = [];
-  }
-
-  async #readBeginning(number: number, bytes: number): Promise<PieceBeginning | null> {
-    const piece = this.#entry.layout[number];
-    const file = piece && this.#files[piece.part];
-    if (!piece || !file) return null;
-    const hash = createHash('sha256');
-    for (let done = 0; done < bytes;) {
-      const read = await file.read(piece.offset + done, Math.min(READ_BYTES, bytes - done));
-      if (read.length === 0) return null;
-      hash.update(read);
-      done += read.length;
-    }
-    return { bytes, hash };
-  }
-
-  /** Written with the record by whoever ends the run. */
-  #keepBeginnings(): void {
-    const { entry } = this.#host;
-    entry.inFlight.clear();
-    entry.record.beginnings = [...entry.beginnings].map(([number, { bytes, hash }]) => ({
-      number,
-      bytes,
-      sha256: hash.copy().digest('hex'),
-    }));
-  }
-
   #pathOf(part: number): string {
     const { kind, parts } = this.#entry.record;
     const { target = '', isVerified = false } = parts[part] ?? {};
@@ -454,12 +416,4 @@ async function sizeOf(path: string): Promise<number | null> {
     (stats) => (stats.isFile() ? stats.size : null),
     () => null,
   );
-}
-
-/** Hashes of a part's pieces, in order, as they are stored with the model. */
-export function piecesOfPart(entry: Entry, part: number): { pieceBytes: number; pieces: string[] } {
-  const pieces = [...entry.layout.entries()]
-    .filter(([, piece]) => piece.part === part)
-    .map(([number]) => entry.pieces.get(number)?.sha256 ?? '');
-  return { pieceBytes: PIECE_BYTES, pieces };
 }

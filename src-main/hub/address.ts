@@ -33,7 +33,7 @@ const WITH_REVISION = new Set(['blob', 'resolve', 'raw', 'tree', 'commit']);
  * @param endpointHost host and port of a mirror, accepted like the Hub's own
  * @returns null for anything else, the addresses of other hosts and of other pages included
  */
-export function parseHubAddress(text: string, endpointHost: string | null = null): HubAddress | null {
+export function parseHubAddress(text: string, endpointHost?: string): HubAddress | null {
   const trimmed = text.replace(WRAPPING, '');
   if (/^hf:/iu.test(trimmed)) return parseShort(trimmed.slice(3).replace(/^\/\//u, ''));
   if (/^[a-z][a-z0-9+.-]*:\/\//iu.test(trimmed)) return parseUrl(trimmed, endpointHost);
@@ -48,7 +48,7 @@ function parseShort(text: string): HubAddress | null {
   return isRepo(repo) ? { repo, revision: null, path: null, quant: quant?.toUpperCase() ?? null } : null;
 }
 
-function parseUrl(text: string, endpointHost: string | null): HubAddress | null {
+function parseUrl(text: string, endpointHost: string | undefined): HubAddress | null {
   const url = URL.parse(text);
   if (!url || (url.protocol !== 'https:' && url.protocol !== 'http:')) return null;
   if (url.username !== '' || url.password !== '') return null;

@@ -187,7 +187,7 @@ export function createHubClient({ privacy, endpoint, hubToken }: HubClientOption
       call(...args).catch((error: unknown) => {
         if (isAppError(error)) throw error;
         // No answer of the hub's: a sign-in page of a hotel, or a mirror of another kind.
-        const host = new URL(endpoint()).hostname;
+        const host = URL.parse(endpoint())?.hostname ?? null;
         throw appError('network_failed', { host, reason: 'answer' }, { cause: error });
       });
   return {

@@ -22,7 +22,9 @@ export function hubErrorOf(status: number, header: ReadHeader, host: string): Ap
     return appError('not_found');
   }
   if (status === 401 || status === 404) return appError('not_found');
-  if (status === 403) return appError('hub_gated', { reason: 'no_access' });
+  // The hub gives a reason; a firewall in between does not.
+  if (status === 403 && header('x-error-message') !== null)
+    return appError('hub_gated', { reason: 'no_access' });
   return appError('network_failed', { host, reason: String(status) });
 }
 

@@ -1,11 +1,4 @@
-import {
-  appError,
-  errorCodeOf,
-  isAppError,
-  type Fit,
-  type HubBaseModel,
-  type HubFile,
-} from '../contract/index.ts';
+import { appError, errorCodeOf, type Fit, type HubBaseModel, type HubFile } from '../contract/index.ts';
 import type * as v from 'valibot';
 import type { HeaderReader } from '../models/gguf-header.ts';
 import type { Privacy } from '../privacy/privacy.ts';
@@ -27,7 +20,7 @@ const MAX_LINEAGE_STEPS = 3;
 const KEPT_PAGES = 50;
 const KEPT_HEADERS = 100;
 /** A page does not wait longer for its recommendation: the header of a large vocabulary takes a while. */
-const MAX_FIT_WAIT_MS = 8_000;
+const MAX_FIT_WAIT_MS = 5_000;
 
 type BaseModel = v.InferOutput<typeof HubBaseModel>;
 
@@ -101,19 +94,16 @@ export function createHub({ privacy, settings, hubToken, headers, fitOf, modelId
       return readCommit(repo, revision, known, options);
     });
 
-  const withModelIds = async (files: readonly HubFile[]): Promise<HubFile[]> =>
-    Promise.all(
-      files.map(async (file) => {
-        const hashes = file.parts.flatMap(({ sha256 }) => sha256 ?? []);
-        const isKnown = modelIdOf !== undefined && hashes.length === file.parts.length;
-        return { ...file, modelId: isKnown ? await modelIdOf(hashes) : null };
-      }),
-    );
+  /** Asked anew each time: a download may have ended meanwhile. */
+  const withModelId = async (file: HubFile): Promise<HubFile> => {
+    const hashes = file.parts.flatMap(({ sha256 }) => sha256 ?? []);
+    const isKnown = modelIdOf !== undefined && hashes.length === file.parts.length;
+    return { ...file, modelId: isKnown ? await modelIdOf(hashes) : null };
+  };
 
-  const recommendedOf = async (repo: string, revision: string, files: readonly HubFile[]) => {
+  const fitOfUsual = async (repo: string, revision: string, files: readonly HubFile[]) => {
     const usual = usualFile(files);
-    const fit = usual && fitOf ? await soon(fitOf({ repo, revision, path: usual.path })) : null;
-    return recommend(files, fit, usual);
+    return usual && fitOf ? soon(fitOf({ repo, revision, path: usual.path })) : null;
   };
 
   const readHeader = async (id: HubFileId, mayPassOffline: boolean): Promise<RemoteHeader> => {
@@ -130,7 +120,7 @@ export function createHub({ privacy, settings, hubToken, headers, fitOf, modelId
     catalogue: () => CATALOGUE.map((entry) => ({ ...entry })),
     search: (query, options) => client.search(query, options),
     async model(address, options = {}) {
-      const wanted = parseHubAddress(address, new URL(endpoint()).host);
+      const wanted = parseHubAddress(address, URL.parse(endpoint())?.host);
       if (!wanted) throw appError('invalid_input', { reason: 'address' });
       const { summary, revision, card } = await client.page(wanted.repo, wanted.revision, options);
       const {
@@ -138,20 +128,25 @@ export function createHub({ privacy, settings, hubToken, headers, fitOf, modelId
         baseModels,
         files: kept,
       } = await commitOf(summary.repo, revision, card, options.mayPassOffline);
-      const files = await withModelIds(kept);
+      const files = await Promise.all(kept.map(withModelId));
+      // While offline is on nothing is read but what the user allowed.
+      const fit = options.mayPassOffline ? null : await fitOfUsual(summary.repo, revision, files);
       return {
         ...summary,
         revision,
         description,
         baseModels,
         files,
-        recommended: await recommendedOf(summary.repo, revision, files),
+        recommended: recommend(files, fit, usualFile(files)),
         wantedPath: wantedFile(files, wanted),
       };
     },
     filesOf: (repo, revision, options = {}) => commitOf(repo, revision, null, options.mayPassOffline),
-    headerOf: (id, { mayPassOffline = false } = {}) =>
-      readHeaders.get(keyOf(id.repo, id.revision, id.path), () => readHeader(id, mayPassOffline)),
+    async headerOf(id, { mayPassOffline = false } = {}) {
+      const key = keyOf(id.repo, id.revision, id.path);
+      const { file, parts } = await readHeaders.get(key, () => readHeader(id, mayPassOffline));
+      return { file: await withModelId(file), parts };
+    },
     close: () => headers.close(),
   };
 }
@@ -159,7 +154,7 @@ export function createHub({ privacy, settings, hubToken, headers, fitOf, modelId
 /** A base that is gone, private or gated ends the chain; what stops every request does not. */
 function endOfLine(error: unknown): BaseModel[] {
   const code = errorCodeOf(error);
-  if (code === 'not_found' || code === 'hub_gated' || !isAppError(error)) return [];
+  if (code === 'not_found' || code === 'hub_gated') return [];
   throw error;
 }
 

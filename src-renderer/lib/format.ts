@@ -83,8 +83,12 @@ export function formatRate(bytesPerSecond: number, locale?: string): string {
   return `${fixed(bytesPerSecond / KILO, 0, locale)} kB/s`;
 }
 
-/** Memory as a bare figure in GiB with one decimal, for places that name the unit once: 4.1. */
+/**
+ * Memory as a bare figure in GiB with one decimal, for places that name the unit once: 4.1. What would show as
+ * nothing has its own unit.
+ */
 export function formatGibibytes(bytes: number, locale?: string): string {
+  if (bytes > 0 && bytes < 0.05 * KIBI ** 3) return formatMemory(bytes, locale);
   return fixed(bytes / KIBI ** 3, 1, locale);
 }
 

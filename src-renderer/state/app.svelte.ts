@@ -49,6 +49,8 @@ export class AppState {
   newChatModelId = $state.raw<string | null>(null);
   /** The Models screen is to show the files that can be added, as soon as it stands. */
   openFileWanted = $state(false);
+  /** The field for the hub's token is to have the focus, as soon as it stands. */
+  tokenFieldWanted = $state(false);
   /** Sidebar of a narrow window, which lies over the chat. */
   sidebarSheetOpen = $state(false);
   /** Since when saving fails for want of space, ms since 1970; null while it works. */
@@ -128,6 +130,12 @@ export class AppState {
   newChat(): void {
     this.sidebarSheetOpen = false;
     this.navigation.openChat(null);
+  }
+
+  /** Leads to the field for the token that models with terms of their own ask for. */
+  openTokenField(): void {
+    this.tokenFieldWanted = true;
+    this.navigation.openSettings('privacy');
   }
 
   /** The connection is back: fetches what failed meanwhile. Missed events come by themselves, or a gap. */

@@ -20,9 +20,7 @@ export const downloadsTexts = catalogue({
     `${checked} of ${counted(value, all, 'piece', 'pieces')} checked`,
   waiting: 'Waiting to start',
   waitingAfter: (name: string) => `Starts after ${name}`,
-  starting: 'Connecting',
   checking: (value: number, count: string) => `Checking ${counted(value, count, 'piece', 'pieces')}`,
-  checkingAgain: (amount: string) => `Checked ${amount}`,
   repairing: (value: number, damaged: string, all: string) =>
     `${damaged} of ${counted(value, all, 'piece', 'pieces')} again`,
   paused: {
@@ -46,17 +44,14 @@ export const downloadsTexts = catalogue({
   },
   done: 'Complete, matches its published SHA-256',
   doneVerified: 'Every byte matches its published SHA-256',
-  doneUnpublished: 'Complete',
   stopped: 'Stopped',
   pause: 'Pause',
   resume: 'Resume',
-  allowResume: 'Allow this download',
   tryAgain: 'Try again',
   cancel: 'Cancel the download',
   cancelVerify: 'Stop checking',
   clear: 'Take off the list',
   chat: 'Chat',
-  show: 'Show the model',
 
   checksum: {
     title: 'The file does not match its checksum',

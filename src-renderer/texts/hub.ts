@@ -48,7 +48,6 @@ export const hubTexts = catalogue({
     downloads: (count: string) => `${count} downloads`,
     download: (name: string) => `Download ${name}`,
     choose: (name: string) => `Choose a file of ${name}`,
-    onList: 'On this computer',
     gated: 'Terms',
     seeAll: 'Find more',
   },
@@ -115,7 +114,6 @@ export const hubTexts = catalogue({
     belowPace: 'Slower than you read.',
     reading: 'Reading the header',
     failed: 'The fit could not be worked out.',
-    other: 'Other apps and the system are already taken off what is free.',
   },
 
   page: {
@@ -144,7 +142,6 @@ export const hubTexts = catalogue({
       usual_choice: 'the usual balance of size and quality',
     },
     recommendation: (quant: string, reason: string) => `Recommended: ${quant}, ${reason}.`,
-    noFile: 'No file suits',
     files: 'Quantisations',
     filesNote: (context: string) => `at ${context} context`,
     noFiles: 'This page has no GGUF file. A page of the same name that ends in GGUF may have some.',
@@ -176,6 +173,8 @@ export const hubTexts = catalogue({
     gatedAuto: 'Sign in on its page, accept the terms there, then give Leeward your access token.',
     gatedManual:
       'Ask for access on its page; its owner decides. Then give Leeward your access token and open this page again.',
+    badTokenTitle: 'The hub does not accept the token',
+    badTokenText: 'It may have expired or been taken back. Set another one, or remove it.',
     setToken: 'Set the token',
     about: 'About',
     revision: 'Revision',
@@ -189,13 +188,13 @@ export const hubTexts = catalogue({
   provenance: {
     title: 'Provenance',
     verify: 'Verify again',
-    verifyName: (name: string) => `Verify ${name} again`,
     copy: 'Copy sheet',
     save: 'Save as file',
     copied: 'Copied',
     copyFailed: 'The browser did not allow copying.',
     licence: 'Licence',
     repository: 'Repository',
+    otherFiles: 'Other files',
     file: 'File',
     files: 'Files',
     revision: 'Revision',

@@ -31,13 +31,14 @@ export const modelsTexts = catalogue({
 
   sort: { label: 'Sort by', lastUsed: 'Last used', name: 'Name', size: 'Size' },
   listTitle: 'On this computer',
-  listNote: 'files stay where they are',
+  listNote: 'files stay where they are; speeds are medians measured here',
   columns: {
     model: 'Model',
     quant: 'Quant',
     size: 'Size',
     licence: 'Licence',
     lastUsed: 'Last used',
+    speed: 'Tok/s',
     actions: 'Actions',
   },
   /** Second line of a row: "7.25B, 32k context". */

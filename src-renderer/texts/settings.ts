@@ -112,7 +112,7 @@ export const settingsTexts = catalogue({
   hub: {
     title: 'Finding and downloading models',
     endpoint: 'Address of the hub',
-    endpointHint: 'A mirror takes the place of Hugging Face. Only its hosts are connected to then.',
+    endpointHint: 'Searches and downloads go there in place of huggingface.co. Its host is allowed then, beside the usual download hosts.',
     endpointError: 'Use an address such as https://mirror.example',
     standard: 'Use Hugging Face',
     proxy: 'Web proxy',
@@ -264,7 +264,7 @@ export const settingsTexts = catalogue({
     },
     hubToken: {
       title: 'Hugging Face token',
-      why: 'Some models can only be fetched by people who accepted their terms on huggingface.co. A token shows that you did. It is sent to Hugging Face only.',
+      why: 'Some models can only be fetched by people who accepted their terms on huggingface.co. A token shows that you did. It is sent to the hub that is set here, and to nobody else.',
       state: 'State',
       none: 'No token is set',
       isSet: 'A token is set',

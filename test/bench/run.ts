@@ -15,6 +15,7 @@ const ROWS: Record<string, () => Promise<{ row: BenchRow }>> = {
   'decode-threadpool': () => import('./rows/decode-threadpool.ts'),
   'state-save-load': () => import('./rows/state-save-load.ts'),
   decode: () => import('./rows/decode.ts'),
+  fit: () => import('./rows/fit.ts'),
   download: () => import('./rows/download.ts'),
 };
 

@@ -144,12 +144,16 @@ describe('from the hub', () => {
     await page.modelPage.getByText('maker/Harbour', { exact: true }).waitFor();
     // A picture would tell its server who reads: none is in the page.
     expect(await page.modelPage.locator('img').count()).toBe(0);
-    await page.get('Q8_0').click();
+    await page.modelPage.getByText('Recommended: Q8_0, the largest that fits this computer.').waitFor();
+    await page.get('Q4_K_M').click();
     await page.verified.waitFor();
-    await page.modelPage.getByRole('button', { name: 'On disk, show Q8_0' }).waitFor();
+    await page.modelPage.getByRole('button', { name: 'On disk, show Q4_K_M' }).waitFor();
     const [model] = await client.models.list();
-    expect(model).toMatchObject({ fileName: 'harbour-Q8_0.gguf', sizeBytes: large.length });
-    expect(hub.traffic(REPO, FILE).ranges.every(({ sentBytes }) => sentBytes <= small.length)).toBe(true);
+    expect(model).toMatchObject({ fileName: FILE, sizeBytes: small.length });
+    expect(await client.models.provenance({ id: model?.id ?? '' })).toMatchObject({
+      baseModels: [{ repo: 'maker/Harbour', relation: 'quantized' }],
+      files: [{ path: FILE, sha256: sha256(small) }],
+    });
   });
 
   test('a pasted address opens the page with its file marked; one of another host does not', async ({
@@ -187,14 +191,27 @@ describe('from the hub', () => {
     expect(entries.length).toBeGreaterThan(0);
   });
 
-  test('a gated model without a token says what to do', async ({ stage }) => {
-    await addHarbour({ gated: true });
+  test('a gated model without a token says what to do; with one it comes, and only the hub hears it', async ({
+    stage,
+  }) => {
+    const { bytes } = await addHarbour({ gated: true });
     const { client, page } = await open(stage);
     await getHarbour(page);
     await page.app.card('This model asks you to accept its terms').waitFor();
-    await page.modelPage.getByRole('button', { name: 'Set the token' }).first().waitFor();
     expect(await client.models.list()).toEqual([]);
     expect(hub.requests.some(({ authorization }) => authorization !== null)).toBe(false);
+
+    hub.tokens.add('hf_of_the_test');
+    await page.modelPage.getByRole('button', { name: 'Set the token' }).first().click();
+    await page.app.page.getByRole('textbox', { name: 'Token', exact: true }).fill('hf_of_the_test');
+    await page.app.button('Save token').click();
+    await page.app.text('A token is set').waitFor();
+    await getHarbour(page);
+    await page.verified.waitFor();
+    expect(sha256(readFileSync(savedFile(stage)))).toBe(sha256(bytes));
+    const told = hub.requests.filter(({ authorization }) => authorization === 'Bearer hf_of_the_test');
+    expect(told.length).toBeGreaterThan(0);
+    expect(told.every(({ url }) => url.includes(REPO))).toBe(true);
   });
 });
 

@@ -100,9 +100,13 @@ describe('a server that misbehaves', () => {
   });
 
   test('a link that expires while others use it does not end the download', async () => {
-    hub.behaviour.linkLifetimeMs = 50;
-    hub.behaviour.headerDelayMs = 40;
+    hub.behaviour.bytesPerSecond = 6 * MIB;
+    // One for the first look of `start`, and one for each connection.
+    hub.cut({ afterBytes: MIB, times: 4 });
     const { id } = await start();
+    await until(core, id, ({ receivedBytes }) => receivedBytes > 0);
+    hub.expireLinks();
+    hub.behaviour.bytesPerSecond = null;
     await expectDone(id);
     expect(hub.requests.some(({ where, status }) => where === 'cdn' && status === 403)).toBe(true);
   });

@@ -210,6 +210,16 @@ test('what the hub refuses: nothing there, gated, too often, broken, offline', a
   expect(hub.requests).toHaveLength(0);
 });
 
+test('a page that the user allows while offline is on is read whole, and nothing else is', async () => {
+  await addSmall();
+  await client.privacy.setOffline({ offline: true });
+  const page = await client.hub.model({ address: REPO, allowOnce: true });
+  expect(page).toMatchObject({ description: '# Small\n<script>alert(1)</script>' });
+  expect(page.recommended).toEqual({ path: FILE, reason: 'usual_choice' });
+  expect((await client.privacy.ledger({ outcome: 'refused' })).entries).toEqual([]);
+  expect(hub.requests.filter(({ where }) => where === 'cdn')).toEqual([]);
+});
+
 test('a gated model is listed and shown without its card; hostile fields fall back, hostile names are left out', async () => {
   await hub.add('other/Closed-GGUF', {
     files: { 'README.md': '# Closed', 'closed-Q4_0.gguf': 'x' },
@@ -231,6 +241,24 @@ test('a gated model is listed and shown without its card; hostile fields fall ba
   expect((await client.hub.search({ query: '' })).models.map(({ repo }) => repo)).toEqual([
     'other/Closed-GGUF',
   ]);
+});
+
+test('the token goes with pages and files, not with searches; one that the hub does not know is told apart', async () => {
+  await addSmall();
+  await client.privacy.setHubToken({ token: 'hf_someone' });
+  await client.hub.search({ query: 'small' });
+  expect(hub.requests.map(({ authorization }) => authorization)).toEqual([null]);
+  await client.hub.model({ address: REPO });
+  expect(hub.requests.slice(1).every(({ authorization }) => authorization === 'Bearer hf_someone')).toBe(
+    true,
+  );
+  await client.privacy.setHubToken({ token: 'nonsense' });
+  expect(await failureOf(client.hub.model({ address: REPO }))).toEqual([
+    'hub_gated',
+    { reason: 'bad_token' },
+  ]);
+  await client.privacy.removeHubToken();
+  expect(await client.hub.model({ address: REPO })).toMatchObject({ repo: REPO });
 });
 
 test('a search can be stopped', async () => {
@@ -310,7 +338,7 @@ test('a remote header is read by ranges once, and what is fetched is a part of t
     const { service, connections } = openRemote();
     const id = { repo: REPO, revision: repository.revision, path: FILE };
     const [header, again] = await Promise.all([service.headerOf(id), service.headerOf(id)]);
-    expect(again).toBe(header);
+    expect(again).toEqual(header);
     expect(header.file).toMatchObject({ path: FILE, sizeBytes: repository.file(FILE).sizeBytes });
     expect(header.parts).toMatchObject([{ name: 'Remote', layerCount: 20, trainedContextSize: 2_048 }]);
     const { bytes, requests } = hub.traffic(REPO, FILE);

@@ -17,11 +17,16 @@ export interface DrawnShape {
   contextSize: number;
 }
 
+const BYTES_PER_WEIGHT = { Q4_0: 18 / 32, Q8_0: 34 / 32 };
+
 /**
- * A shape by seed: widths, heads, layers, type and context differ; its layers hold about `megabytes` of weights.
+ * A shape by seed: widths, heads, layers, window and context differ; its layers hold about `megabytes` of weights.
  * The same seed gives the same shape.
  */
-export function drawShape(attention: Attention, seed: number, megabytes: number): DrawnShape {
+export function drawShape(
+  attention: Attention,
+  { seed, megabytes, type }: { seed: number; megabytes: number; type: 'Q4_0' | 'Q8_0' },
+): DrawnShape {
   const random = new Random(seed);
   const pick = <T>(...values: readonly [T, ...T[]]): T =>
     values[random.uint32() % values.length] ?? values[0];
@@ -31,9 +36,7 @@ export function drawShape(attention: Attention, seed: number, megabytes: number)
   const feedForward = Math.round((embedding * pick(2, 2.5, 3, 3.5)) / 256) * 256;
   const kvHeads = attention === 'full' ? heads : attention === 'windows' ? 1 : Math.max(1, heads / 4);
   const perLayer = embedding * headDim * (2 * heads + 2 * kvHeads) + 3 * embedding * feedForward;
-  const type = pick<RandomType>('Q4_0', 'Q4_0', 'Q8_0');
-  const bytesPerWeight = type === 'Q4_0' ? 18 / 32 : 34 / 32;
-  const blocks = Math.max(6, Math.round((megabytes * 1e6) / (perLayer * bytesPerWeight)));
+  const blocks = Math.max(6, Math.round((megabytes * 1e6) / (perLayer * BYTES_PER_WEIGHT[type])));
   return {
     attention,
     type,

@@ -206,7 +206,8 @@ describe('a refusal', () => {
   test.each([
     [401, { 'x-error-code': 'GatedRepo' }, ['hub_gated', { reason: 'no_token' }]],
     [403, { 'x-error-code': 'GatedRepo' }, ['hub_gated', { reason: 'no_access' }]],
-    [403, {}, ['hub_gated', { reason: 'no_access' }]],
+    [403, { 'x-error-message': 'Your token lacks a permission.' }, ['hub_gated', { reason: 'no_access' }]],
+    [403, {}, ['network_failed', { host: 'huggingface.co', reason: '403' }]],
     [
       401,
       { 'x-error-message': 'Invalid credentials in Authorization header' },

@@ -15,8 +15,8 @@ const QUIET_MS = 15_000;
 const LEAST_IDLE = 0.85;
 /** So often a busy computer is waited for; a figure that is too low is better than none, and answers correct it. */
 const MAX_WAITS = 12;
-/** A measurement that failed is tried again in the next run of the app only. */
-const MAX_FAILURES = 2;
+/** Most fail because other programs took the processor in the middle; after these the next run of the app tries. */
+const MAX_FAILURES = 5;
 
 export type SpeedState = Awaited<ReturnType<AppClient['fit']['speed']>>;
 
@@ -94,11 +94,12 @@ export function createSpeedKeeper(options: SpeedKeeperOptions): SpeedKeeper {
         if (mine.signal.aborted || closing.signal.aborted) return;
         failures += 1;
         log('fit.not_measured', { code: errorCodeOf(error) });
+        return 'again';
       })
-      .finally(() => {
+      .then((outcome) => {
         if (attempt === mine) attempt = null;
         // What stopped it may be over already.
-        if (mine.signal.aborted) start();
+        if (mine.signal.aborted || outcome === 'again') start();
       });
   };
 

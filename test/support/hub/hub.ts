@@ -13,7 +13,7 @@ import {
   type Refusal,
   type Where,
 } from './faults.ts';
-import { Failure, mayRead, refusalOf } from './refusals.ts';
+import { checkToken, Failure, mayRead, refusalOf } from './refusals.ts';
 import { Repository, type RepositoryOptions, type StoredFile } from './repository.ts';
 import { BodySender } from './send.ts';
 
@@ -143,6 +143,7 @@ class HubServer implements Hub {
     try {
       if (where === 'api') {
         this.#refuseAsAsked(where, null);
+        checkToken(tokenOf(request));
         await answerApi({ url, request, response, repositories: this.#repositories, endpoint: this.url });
       } else if (where === 'cdn') await this.#sendObject(url, request, response);
       else await this.#resolve(url, request, response);
@@ -165,6 +166,7 @@ class HubServer implements Hub {
     if (this.behaviour.headerDelayMs > 0) await delay(this.behaviour.headerDelayMs);
     const repository = this.#repositories.get(`${owner}/${name}`);
     const token = tokenOf(request);
+    checkToken(token);
     if (!repository) throw Failure.repoNotFound(token !== null);
     if (verb !== 'resolve' && verb !== 'raw') throw Failure.entryNotFound();
     const commit = repository.commitOf(revision ?? '');

@@ -72,12 +72,15 @@ export class Failure extends Error {
   }
 }
 
+/** @throws when there is a token that is none: the hub then refuses even what everyone may read */
+export function checkToken(token: string | null): void {
+  if (token === null || token.startsWith('hf_')) return;
+  const message = 'Invalid credentials in Authorization header';
+  throw new Failure(401, { 'x-error-message': message }, JSON.stringify({ error: message }));
+}
+
 /** @throws when the repository is gated and the token is none, unknown or without access */
 export function mayRead(repository: Repository, token: string | null, tokens: ReadonlySet<string>): void {
-  if (token !== null && !token.startsWith('hf_')) {
-    const message = 'Invalid credentials in Authorization header';
-    throw new Failure(401, { 'x-error-message': message }, JSON.stringify({ error: message }));
-  }
   if (!repository.options.gated || (token !== null && tokens.has(token))) return;
   const { name } = repository;
   throw token === null

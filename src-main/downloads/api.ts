@@ -23,6 +23,8 @@ export interface HubSource {
 export interface DownloadLibrary {
   /** Puts a file that was verified into the list; the first model becomes the default one. */
   addDownloaded(path: string): Promise<Pick<Model, 'id'>>;
+  /** A file will come soon: gets ready to read it. */
+  expectDownload(): void;
   /** Absolute paths of a model's parts, in order. @throws not_found, model_file_missing */
   partPathsOf(id: string): Promise<readonly string[]>;
 }

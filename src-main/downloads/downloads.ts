@@ -256,6 +256,7 @@ class DownloadService implements Downloads {
         source: this.#sourceOf(entry),
         retryDelaysMs,
         moveTargets: () => moveTargets(entry, this.#options.folder ?? ''),
+        nearlyHere: () => this.#options.models.expectDownload(),
         notWritten: (error) => this.#notWritten(error),
         changed: () => this.#announcer.soon(),
       },

@@ -91,11 +91,17 @@ export class Entry {
       etaMs: record.state === 'running' ? this.meter.etaMs(this.sizeBytes - received, now) : null,
       pieces: this.layout.length,
       checkedPieces: this.checkedPieces,
-      damagedPieces: record.damaged.length,
+      damagedPieces: this.#piecesToFetchAgain(),
       error: record.error,
       modelId: record.modelId,
       startedAt: record.startedAt,
     };
+  }
+
+  /** While the wrong part is looked for, any piece that was not looked at may be it. */
+  #piecesToFetchAgain(): number {
+    const isSearching = this.wantsSearch && this.record.state === 'repairing';
+    return isSearching ? this.layout.length - this.searched.size : this.record.damaged.length;
   }
 
   /** How a run ended, written into the record. */

@@ -25,6 +25,8 @@ export interface JobHost {
   readonly retryDelaysMs?: readonly number[] | undefined;
   /** Another file has the final name: chooses others, and takes along what has come. */
   moveTargets(): Promise<void>;
+  /** The last pieces are on their way. */
+  nearlyHere(): void;
   /** The record could not be written, and nothing depends on it. */
   notWritten(error: unknown): void;
   /** Something that a client sees is different. */
@@ -69,8 +71,10 @@ export class Job {
       await this.#note({ isClean: false });
       if (this.#entry.wantsSearch) await this.#search();
       else await this.#fetchAndVerify({ checks: (number) => inherited.has(number), repairs: true });
-      await this.#finish();
+      this.#state('checking');
+      await this.#syncFiles();
     });
+    await this.#giveNames();
   }
 
   /**
@@ -191,6 +195,7 @@ export class Job {
 
   #transfer(plan: PiecePlan, onPiece: (number: number) => void) {
     const { entry, source } = this.#host;
+    if (plan.missing <= CONNECTIONS) this.#host.nearlyHere();
     if (!plan.isComplete && entry.record.state !== 'repairing') this.#state('running');
     return startTransfer({
       plan,
@@ -210,6 +215,7 @@ export class Job {
       onPiece: (number, piece) => {
         this.#received(number, piece);
         plan.markHere(number);
+        if (plan.missing === CONNECTIONS) this.#host.nearlyHere();
         if (plan.isComplete) this.#state('checking');
         onPiece(number);
       },
@@ -373,16 +379,15 @@ export class Job {
     return file;
   }
 
-  /** Everything is on the disk before a file gets its final name. */
-  async #finish(): Promise<void> {
-    this.#state('checking');
-    await this.#syncFiles();
+  /** The files are on the disk and closed: Windows renames no open ones. */
+  async #giveNames(): Promise<void> {
     for (const [part, record] of this.#entry.record.parts.entries()) {
       if (record.isVerified) continue;
       await giveName(this.#pathOf(part), record.target);
       record.isVerified = true;
     }
-    await this.#note({});
+    // Written once more when the run ends; a crash before finds the files under their names.
+    this.#note({}).catch((error: unknown) => this.#host.notWritten(error));
   }
 
   async #syncFiles(): Promise<void> {

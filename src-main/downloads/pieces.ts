@@ -50,7 +50,12 @@ export class PiecePlan {
   }
 
   get isComplete(): boolean {
-    return this.#here.every(Boolean);
+    return this.missing === 0;
+  }
+
+  /** How many pieces are not here. */
+  get missing(): number {
+    return this.#here.reduce((count, isHere) => count + (isHere ? 0 : 1), 0);
   }
 
   markHere(number: number): void {

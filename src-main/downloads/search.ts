@@ -27,15 +27,24 @@ export interface SearchHost {
   isWhole(): Promise<boolean>;
 }
 
-/** Numbers of a part's pieces, those first that had trouble on their way. */
-export function searchOrder(
+/**
+ * Numbers of a part's pieces in the order in which they are looked at, `atOnce` together: those first that had
+ * trouble on their way, and alone, for it is most likely one of them.
+ */
+export function searchBatches(
   layout: readonly Piece[],
   part: number,
   receivedOf: (number: number) => ReceivedPiece | undefined,
-): number[] {
+  atOnce: number,
+): number[][] {
   const numbers = [...layout.keys()].filter((number) => layout[number]?.part === part);
   const isSuspect = (number: number) => receivedOf(number)?.isSuspect === true;
-  return [...numbers.filter(isSuspect), ...numbers.filter((number) => !isSuspect(number))];
+  const groups = [numbers.filter(isSuspect), numbers.filter((number) => !isSuspect(number))];
+  return groups.flatMap((group) =>
+    Array.from({ length: Math.ceil(group.length / atOnce) }, (_, index) =>
+      group.slice(index * atOnce, (index + 1) * atOnce),
+    ),
+  );
 }
 
 /**
@@ -45,10 +54,9 @@ export function searchOrder(
  */
 export async function searchPart(host: SearchHost, signal: AbortSignal): Promise<boolean> {
   const { layout, part, connections, searched } = host;
-  const order = searchOrder(layout, part, (number) => host.receivedOf(number));
-  const left = order.filter((number) => !searched.has(number));
-  for (let at = 0; at < left.length; at += connections) {
-    const batch = left.slice(at, at + connections);
+  const batches = searchBatches(layout, part, (number) => host.receivedOf(number), connections);
+  for (const whole of batches) {
+    const batch = whole.filter((number) => !searched.has(number));
     const replaced = await together(batch, (number, ended) => lookAt(host, number, ended), signal);
     for (const number of batch) searched.add(number);
     host.onSearched();

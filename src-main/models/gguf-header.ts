@@ -24,6 +24,8 @@ export interface HeaderReader {
    * @throws model_not_gguf, model_truncated, model_malformed; and what `source.read` throws
    */
   read(source: ByteSource): Promise<GgufHeader>;
+  /** A read comes soon: starts the thread for it, which loads its code meanwhile. */
+  getReady(): void;
   close(): Promise<void>;
 }
 
@@ -79,6 +81,11 @@ export function createHeaderReader(workerPath: string, { maxParseMs = MAX_PARSE_
       const result = queue.then(() => readNow(source));
       queue = result.catch(() => {});
       return result;
+    },
+    getReady() {
+      if (closed || worker) return;
+      worker = start();
+      idleTimer = setTimeout(() => void stop(), IDLE_MS).unref();
     },
     async close() {
       closed = true;

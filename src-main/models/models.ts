@@ -61,6 +61,8 @@ export interface Models {
   add(fileId: string): Promise<Model>;
   /** The same for a verified download, by the absolute path of its only or first part. */
   addDownloaded(path: string): Promise<Model>;
+  /** A download ends soon: its header will be read then. */
+  expectDownload(): void;
   /** Absolute paths of a model's parts, in order. @throws not_found, model_file_missing */
   partPathsOf(id: string): Promise<readonly string[]>;
   /** Unloads the model and takes it off the list; the file stays. */
@@ -294,6 +296,7 @@ export function createModels(options: ModelsOptions): Models {
       await store.modelFolders.unhide({ path });
       return addFound(await files.parts(path));
     },
+    expectDownload: () => worker.getReady(),
     partPathsOf: async (id) => (await files.parts((await store.models.get({ id })).path)).partPaths,
     async remove(id) {
       const { path } = await store.models.get({ id });

@@ -23,6 +23,8 @@ function isOnline({ kind, state }: Download): boolean {
 export class DownloadsStore {
   list = $state.raw<readonly Download[]>([]);
   failure = $state.raw<Failure | null>(null);
+  /** False until the list is what the core has. */
+  known = $state(false);
   readonly online = $derived(this.list.filter(isOnline));
   readonly underWay = $derived(this.list.filter(isUnderWay));
   /** Of all together; null while none runs. */
@@ -43,6 +45,7 @@ export class DownloadsStore {
     try {
       const list = await this.#client.downloads.list();
       if (before === this.#events) this.list = list;
+      this.known = true;
       this.failure = null;
     } catch (error) {
       this.failure = failureOf(error);
@@ -54,6 +57,7 @@ export class DownloadsStore {
     if (event.type !== 'downloads.changed') return;
     this.#events += 1;
     this.list = event.downloads;
+    this.known = true;
     this.failure = null;
   }
 

@@ -86,7 +86,7 @@ export class FitsStore {
   }
 
   /**
-   * Asks for a fit unless it is known. For an effect: it runs again when what was predicted changed.
+   * Asks for a fit unless it is known or under way. For an effect: it runs again when what was predicted changed.
    * @param place what of one place on the screen is wanted last, is worked out; the target itself by default
    */
   want(target: FitTarget, options: FitOptions, place: string = targetKey(target)): void {
@@ -133,7 +133,11 @@ export class FitsStore {
     }
     this.#running -= 1;
     // An answer that came after one for newer figures would turn them back.
-    if (this.#versions.get(key) === version) this.#entries.set(key, entry);
+    if (this.#versions.get(key) === version) {
+      this.#entries.set(key, entry);
+      // Whoever opens a screen that wants it has it tried again: a token may be set, or Offline off by then.
+      if (entry.failure !== null) this.#versions.delete(key);
+    }
     this.#pump();
   }
 

@@ -48,6 +48,7 @@ export const hubTexts = catalogue({
     downloads: (count: string) => `${count} downloads`,
     download: (name: string) => `Download ${name}`,
     choose: (name: string) => `Choose a file of ${name}`,
+    isHere: 'On this computer',
     gated: 'Terms',
     seeAll: 'Find more',
   },
@@ -104,6 +105,7 @@ export const hubTexts = catalogue({
     speed: 'Speed',
     /** "42 to 48" */
     range: (from: string, to: string) => (from === to ? from : `${from} to ${to}`),
+    over: (figure: string) => `over ${figure}`,
     predicted: (range: string) => `${range} tok/s predicted`,
     measured: (speed: string) => `${speed} measured here`,
     notMeasured: 'Speed not measured yet',

@@ -27,6 +27,8 @@ export const modelsTexts = catalogue({
   openGguf: 'Open GGUF',
   filterLabel: 'Filter models',
   filterPlaceholder: 'Name, licence or quant',
+  fitsFully: 'Fits fully',
+  anyLicence: 'Any licence',
   filterCount: (shown: number, all: number) => `${shown} of ${all} models`,
 
   sort: { label: 'Sort by', lastUsed: 'Last used', name: 'Name', size: 'Size' },
@@ -78,6 +80,7 @@ export const modelsTexts = catalogue({
   },
   noMatch: {
     title: (query: string) => `No model matches “${query}”`,
+    titleFilters: 'No model matches the filters',
     text: (count: number) =>
       `Name, licence, quant and architecture of ${count === 1 ? '1 model' : `${count} models`} were searched.`,
     action: 'Clear the filter',

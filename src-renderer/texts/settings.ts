@@ -112,7 +112,8 @@ export const settingsTexts = catalogue({
   hub: {
     title: 'Finding and downloading models',
     endpoint: 'Address of the hub',
-    endpointHint: 'Searches and downloads go there in place of huggingface.co. Its host is allowed then, beside the usual download hosts.',
+    endpointHint:
+      'Searches and downloads go there in place of huggingface.co. Its host is allowed then, beside the usual download hosts.',
     endpointError: 'Use an address such as https://mirror.example',
     standard: 'Use Hugging Face',
     proxy: 'Web proxy',

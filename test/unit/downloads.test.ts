@@ -11,7 +11,7 @@ import { layoutOf, PiecePlan } from '../../src-main/downloads/pieces.ts';
 import { nextToRun } from '../../src-main/downloads/queue.ts';
 import { recordOfFile } from '../../src-main/downloads/records.ts';
 import { RateLimited, Retries, retryAfterMs } from '../../src-main/downloads/retries.ts';
-import { searchOrder } from '../../src-main/downloads/search.ts';
+import { searchBatches } from '../../src-main/downloads/search.ts';
 import { SpeedMeter } from '../../src-main/downloads/speed-meter.ts';
 import { safeName, targetsOf } from '../../src-main/downloads/target-names.ts';
 
@@ -213,11 +213,12 @@ describe('retries', () => {
 });
 
 describe('the search', () => {
-  test('looks first at pieces that had trouble, of the wrong part only', () => {
+  test('looks first at pieces that had trouble, alone, of the wrong part only', () => {
     const layout = layoutOf([3, 2], 1);
     const received = (number: number) => ({ sha256: hash('a'), isSuspect: number === 2 || number === 4 });
-    expect(searchOrder(layout, 0, received)).toEqual([2, 0, 1]);
-    expect(searchOrder(layout, 1, received)).toEqual([4, 3]);
+    expect(searchBatches(layout, 0, received, 4)).toEqual([[2], [0, 1]]);
+    expect(searchBatches(layout, 0, received, 1)).toEqual([[2], [0], [1]]);
+    expect(searchBatches(layout, 1, received, 4)).toEqual([[4], [3]]);
   });
 });
 

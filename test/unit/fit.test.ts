@@ -269,6 +269,7 @@ const SPEED: MachineSpeed = {
     },
     tokenMs: 1,
     layerMs: 0.05,
+    cachedBytes: 0,
   },
   card: null,
 };
@@ -371,6 +372,16 @@ describe('a fit', () => {
     if (layers !== undefined) expect(fit.gpuLayers).toBe(layers);
     expect(fit.vram?.neededBytes).toBeLessThanOrEqual(gib * GIB);
     expect(fit.gpuLayers).toBeGreaterThan(0);
+  });
+  test('absurd claims of a header come to numbers, not to nonsense', () => {
+    const most = Number.MAX_SAFE_INTEGER;
+    const absurd = shape(
+      { embeddingLength: most, vocabularySize: most, layerCount: 512, headCount: 0 },
+      { kvHeadCounts: most, keyLength: most, valueLength: most, feedForwardLength: most },
+    );
+    const fit = predictFit(absurd, machine, { ...wish, contextSize: most });
+    expect(fit).toMatchObject({ verdict: 'does_not_fit', kvCacheBytes: most, ram: { neededBytes: most } });
+    expect(Number.isFinite(fit.contextSize)).toBe(true);
   });
   test('the width of a speed is the error that was seen', () => {
     const width = (fit: ReturnType<typeof predictFit>) =>

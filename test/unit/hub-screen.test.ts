@@ -1,5 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import type { CatalogueEntry, Download, EngineState, Fit, HubFile } from '../../src-main/contract/index.ts';
+import type {
+  CatalogueEntry,
+  Download,
+  EngineState,
+  Fit,
+  HubFile,
+  Model,
+} from '../../src-main/contract/index.ts';
 import {
   damagedBytes,
   downloadLine,
@@ -15,6 +22,7 @@ import {
   speedShort,
 } from '../../src-renderer/screens/models/fit-words.ts';
 import { isModelAddress, nameOfRepo } from '../../src-renderer/screens/models/hub-rows.ts';
+import { provenanceSheet, sheetFileName } from '../../src-renderer/screens/models/provenance-sheet.ts';
 import { nearestFiles } from '../../src-renderer/screens/models/quants.ts';
 import { memoryFor, roughFit, roughSpeed, suggest } from '../../src-renderer/screens/models/rough-fit.ts';
 import { announcements } from '../../src-renderer/shell/download-announce.ts';
@@ -254,5 +262,37 @@ describe('shield', () => {
     });
     expect(shieldState(privacy, 0, 1000).kind).toBe('open');
     expect(shieldState({ ...privacy, open: [] }, 0, 1000, 1).kind).toBe('idle');
+  });
+});
+
+describe('provenance sheet', () => {
+  const model = { name: 'Mistral 7B', fileName: 'Mistral 7B:Q4.gguf', location: 'models / maker' } as Model;
+
+  it('has every hash whole and tells what was never verified', () => {
+    const sheet = provenanceSheet(model, {
+      repo: 'maker/Mistral-GGUF',
+      revision: 'c'.repeat(40),
+      files: [1, 2].map((part) => ({
+        path: `m-0000${part}-of-00002.gguf`,
+        sizeBytes: 1_234_567,
+        sha256: String(part).repeat(64),
+      })),
+      licence: null,
+      baseModels: [{ repo: 'maker/Mistral', relation: 'quantized' }],
+      downloadedAt: 0,
+      verifiedAt: null,
+      verifyMs: null,
+    });
+    expect(sheet.split('\n')[0]).toBe('Provenance of Mistral 7B');
+    for (const text of [
+      '1'.repeat(64),
+      '2'.repeat(64),
+      'c'.repeat(40),
+      'maker/Mistral-GGUF',
+      'not stated',
+      'Not yet',
+    ])
+      expect(sheet).toContain(text);
+    expect(sheetFileName(model)).toBe('Mistral-7B-Q4-provenance.txt');
   });
 });

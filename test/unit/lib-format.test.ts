@@ -2,6 +2,11 @@ import { describe, expect, it } from 'vitest';
 import {
   dayGroupOf,
   formatContextSize,
+  formatFileSizes,
+  formatGibibytes,
+  formatRange,
+  formatRate,
+  formatRoughSize,
   formatCount,
   formatDay,
   formatDuration,
@@ -87,6 +92,34 @@ describe('figures', () => {
     expect(formatSpeed(46.21, EN)).toBe('46.2 tok/s');
     expect(formatCount(3637.4, EN)).toBe('3,637');
     expect(formatPercent(0.624, EN)).toBe('62%');
+  });
+
+  it.each([
+    [820_400, '820 kB/s'],
+    [38.4e6, '38.4 MB/s'],
+    [251.3e6, '251 MB/s'],
+  ])('a rate of %d is %s', (rate, text) => expect(formatRate(rate, EN)).toBe(text));
+
+  it.each([
+    [3.21e9, 7.48e9, ['3.21', '7.48 GB']],
+    [402e6, 7.48e9, ['402 MB', '7.48 GB']],
+  ])('%d of %d names a unit once', (done, all, texts) =>
+    expect(formatFileSizes(done, all, EN)).toEqual(texts),
+  );
+
+  it.each([
+    [42.2, 47.9, ['42', '48']],
+    [5.1, 7.4, ['5', '7']],
+    [5.1, 5.4, ['5.1', '5.4']],
+    [1.21, 1.74, ['1.2', '1.7']],
+  ])('a speed from %d to %d', (low, high, texts) => expect(formatRange(low, high, EN)).toEqual(texts));
+
+  it('an estimate has fewer digits', () => {
+    expect(formatRoughSize(4.389e9, EN)).toBe('4.4 GB');
+    expect(formatRoughSize(219.4e6, EN)).toBe('220 MB');
+    expect(formatGibibytes(4.1 * 1024 ** 3, EN)).toBe('4.1');
+    expect(formatGibibytes(11 * 1024 ** 2, EN)).toBe('11 MiB');
+    expect(formatGibibytes(0, EN)).toBe('0.0');
   });
 
   describe('a wait', () => {

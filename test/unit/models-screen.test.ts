@@ -5,8 +5,10 @@ import { sizeLine, usedAt } from '../../src-renderer/screens/models/figures.ts';
 import { licenceView } from '../../src-renderer/screens/models/licences.ts';
 import {
   filterModels,
+  licencesOf,
   matchDropped,
   matchesWords,
+  narrowModels,
   sortModels,
   totalBytes,
 } from '../../src-renderer/screens/models/list.ts';
@@ -54,6 +56,20 @@ describe('filter of the model list', () => {
     expect(filterModels(list, 'APACHE')).toHaveLength(1);
     expect(filterModels(list, '  ')).toHaveLength(2);
     expect(filterModels(list, 'gemma')).toEqual([]);
+  });
+
+  it('narrows by licence and by what fits, and shows what is not known yet', () => {
+    const list = [
+      model({ id: 'a', licence: 'mit' }),
+      model({ id: 'b', licence: 'llama3.2' }),
+      model({ id: 'c', licence: null }),
+    ];
+    const ids = (filters: Parameters<typeof narrowModels>[1]) =>
+      narrowModels(list, filters).map(({ id }) => id);
+    expect(licencesOf([...list, ...list])).toEqual(['Llama 3.2', 'MIT']);
+    expect(ids({ licence: 'MIT', fits: null })).toEqual(['a']);
+    expect(ids({ licence: null, fits: ({ id }) => (id === 'c' ? null : id === 'b') })).toEqual(['b', 'c']);
+    expect(ids({ licence: null, fits: null })).toEqual(['a', 'b', 'c']);
   });
 
   it('never matches a value that is not there', () => {

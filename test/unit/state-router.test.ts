@@ -96,4 +96,23 @@ describe('Navigation', () => {
     navigation.goScreen('chat');
     expect(navigation.conversationId).toBeNull();
   });
+
+  it('opens Models from the rail on the tab that was left, without what was open beside it', () => {
+    const { history } = fakeHistory();
+    const navigation = new Navigation(history);
+    navigation.openHub('hf:owner/name');
+    expect(navigation.route).toEqual({
+      screen: 'models',
+      modelId: null,
+      tab: 'find',
+      address: 'hf:owner/name',
+    });
+    navigation.openChat(null);
+    navigation.goScreen('models');
+    expect(navigation.route).toEqual({ screen: 'models', modelId: null, tab: 'find' });
+    navigation.openModels('m');
+    navigation.openChat(null);
+    navigation.goScreen('models');
+    expect(navigation.route).toEqual({ screen: 'models', modelId: null });
+  });
 });

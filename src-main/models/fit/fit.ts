@@ -79,8 +79,9 @@ export function createFit(options: FitOptions): FitService {
     key: () => speedKey(dataDir, engine, settings.get().threads),
     measure: (signal) =>
       measureMachine({
-        startEngine: () =>
+        startEngine: (ending) =>
           startMeasuringEngine({
+            signal: ending,
             sidecarPath: entries.sidecar,
             nodeBinary: platform.nodeBinary,
             backend: settings.get().backend,

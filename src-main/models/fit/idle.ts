@@ -10,7 +10,7 @@ const WINDOW_MS = 1_000;
  */
 export async function idleShare(signal: AbortSignal): Promise<number> {
   const before = times();
-  await delay(WINDOW_MS, undefined, { signal, ref: false });
+  await delay(WINDOW_MS, undefined, { signal });
   const after = times();
   const all = after.all - before.all;
   return all > 0 ? (after.idle - before.idle) / all : 1;

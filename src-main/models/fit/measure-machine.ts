@@ -1,34 +1,37 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { MeasuringEngine, ProbeTimes } from '../../engine/measure.ts';
+import { readBytes } from './predict-speed.ts';
 import { probeWeights, writeProbeModel, type ProbeShape } from './probe-model.ts';
 import type { MachineSpeed, PlaceSpeed, TypeRate } from './speed-types.ts';
 
 /** The whole measurement, start of the process included, in ms. */
 const LIMIT_MS = 5_000;
-/** Read in chunks of 32 and 64 tokens and a rest: the second chunk is the one that is timed. */
-const PROMPT = 'abcdefghij'.repeat(13);
-const ANSWER_TOKENS = 16;
+/** Read in a chunk of 32 tokens and one of the rest, which is the one that is timed. */
+const PROMPT = 'abcdefghij'.repeat(9);
+/** Reading is not timed with it. */
+const SHORT_PROMPT = 'abcdefgh';
+const ANSWER_TOKENS = 10;
 /** Next to nothing to compute: what is left is the cost of a token, and with more layers that of a layer. */
 const EMPTY: readonly ProbeShape[] = [
   { type: 'Q4_0', layers: 2, embeddingLength: 256, feedForwardLength: 512 },
   { type: 'Q4_0', layers: 26, embeddingLength: 256, feedForwardLength: 512 },
 ];
 const WIDTH = { embeddingLength: 2048, feedForwardLength: 5632 };
-/**
- * The types that most files are made of, most usual first: those at the end are left out where the time ends.
- * Some 90 MB each: several times the caches of most processors.
- */
-const TYPES: readonly ProbeShape[] = [
-  { type: 'Q4_K', layers: 4, ...WIDTH },
+/** The usual quant: 100 MB of it, and 250 MB. What the second costs beyond the first is memory, not caches. */
+const USUAL: ProbeShape = { type: 'Q4_K', layers: 4, ...WIDTH };
+const USUAL_LARGE: ProbeShape = { type: 'Q4_K', layers: 10, ...WIDTH };
+/** Other types that most files are made of; those at the end are left out where the time ends. */
+const OTHERS: readonly ProbeShape[] = [
   { type: 'Q6_K', layers: 3, ...WIDTH },
   { type: 'Q8_0', layers: 2, ...WIDTH },
-  { type: 'Q4_0', layers: 4, ...WIDTH },
+  { type: 'Q4_0', layers: 3, ...WIDTH },
   { type: 'F16', layers: 1, ...WIDTH },
 ];
 
 export interface MeasureOptions {
-  startEngine(): Promise<MeasuringEngine>;
+  /** `signal` ends the engine. */
+  startEngine(signal: AbortSignal): Promise<MeasuringEngine>;
   /** A folder for the probes, on a disk; they are removed again. */
   tempDir: string;
   threads: number | null;
@@ -47,76 +50,83 @@ export async function measureMachine(
 ): Promise<Pick<MachineSpeed, 'cpu' | 'card'> | null> {
   const { signal, limitMs = LIMIT_MS } = options;
   const folder = await mkdtemp(join(options.tempDir, 'leeward-speed-'));
+  const limit = new AbortController();
+  const timer = setTimeout(() => limit.abort(), limitMs);
+  const ending = AbortSignal.any([signal, limit.signal]);
   let engine: MeasuringEngine | null = null;
-  let hasEnded = false;
-  const end = () => {
-    hasEnded = true;
-    void engine?.kill();
-  };
-  const timer = setTimeout(end, limitMs);
-  signal.addEventListener('abort', end, { once: true });
   try {
-    engine = await options.startEngine();
-    if (hasEnded) return null;
-    const bench = new Bench(engine, folder, options.threads);
-    const hasCard = engine.backend !== 'cpu';
-    const card = hasCard ? await bench.place(null, () => hasEnded) : null;
-    const cpu = await bench.place(0, () => hasEnded);
+    engine = await options.startEngine(ending);
+    const bench = new Bench(engine, { folder, threads: options.threads, ending });
+    const card = engine.backend === 'cpu' ? null : await bench.place(null);
+    const cpu = await bench.place(0);
     signal.throwIfAborted();
-    // Without a figure of its own the processor is left to the card's: all of a small model lies there.
+    // Without figures of its own the processor is left out: what fits on the card is told from the card's.
     return (cpu ?? card) ? { cpu: cpu ?? EMPTY_PLACE, card } : null;
+  } catch (error) {
+    signal.throwIfAborted();
+    // The time ended while the engine started.
+    if (limit.signal.aborted) return null;
+    throw error;
   } finally {
     clearTimeout(timer);
-    signal.removeEventListener('abort', end);
     await engine?.kill();
     await rm(folder, { recursive: true, force: true });
   }
 }
 
-const EMPTY_PLACE: PlaceSpeed = { rates: {}, tokenMs: 0, layerMs: 0 };
+const EMPTY_PLACE: PlaceSpeed = { rates: {}, tokenMs: 0, layerMs: 0, cachedBytes: 0 };
+
+interface BenchOptions {
+  folder: string;
+  threads: number | null;
+  ending: AbortSignal;
+}
 
 class Bench {
   readonly #engine: MeasuringEngine;
-  readonly #folder: string;
-  readonly #threads: number | null;
+  readonly #options: BenchOptions;
   #count = 0;
 
-  constructor(engine: MeasuringEngine, folder: string, threads: number | null) {
+  constructor(engine: MeasuringEngine, options: BenchOptions) {
     this.#engine = engine;
-    this.#folder = folder;
-    this.#threads = threads;
+    this.#options = options;
   }
 
   /** The figures of one place; what was timed until the time ended. Null when that was no type at all. */
-  async place(gpuLayers: number | null, hasEnded: () => boolean): Promise<PlaceSpeed | null> {
+  async place(gpuLayers: number | null): Promise<PlaceSpeed | null> {
     const rates: Record<string, TypeRate> = {};
-    const overhead = { tokenMs: 0, layerMs: 0 };
+    const overhead = { tokenMs: 0, layerMs: 0, cachedBytes: 0 };
     try {
       const [few, many] = [await this.#time(EMPTY[0], gpuLayers), await this.#time(EMPTY[1], gpuLayers)];
       const layers = (EMPTY[1]?.layers ?? 0) - (EMPTY[0]?.layers ?? 0);
       overhead.layerMs = Math.max(0, (many.decodeMs - few.decodeMs) / layers);
       overhead.tokenMs = Math.max(0, few.decodeMs - (EMPTY[0]?.layers ?? 0) * overhead.layerMs);
-      for (const shape of TYPES)
+      const usual = await this.#time(USUAL, gpuLayers);
+      rates[USUAL.type] = rateFrom(USUAL, usual, overhead);
+      const large = await this.#time(USUAL_LARGE, gpuLayers, SHORT_PROMPT);
+      overhead.cachedBytes = cachedBytes([usual.decodeMs, large.decodeMs], overhead);
+      rates[USUAL.type] = rateFrom(USUAL, usual, overhead);
+      for (const shape of OTHERS)
         rates[shape.type] = rateFrom(shape, await this.#time(shape, gpuLayers), overhead);
     } catch (error) {
       // The time ended in the middle of a probe.
-      if (!hasEnded()) throw error;
+      if (!this.#options.ending.aborted) throw error;
     }
     return Object.keys(rates).length > 0 ? { rates, ...overhead } : null;
   }
 
-  async #time(shape: ProbeShape | undefined, gpuLayers: number | null): Promise<ProbeTimes> {
+  async #time(shape: ProbeShape | undefined, gpuLayers: number | null, prompt = PROMPT): Promise<ProbeTimes> {
     if (!shape) throw new RangeError('no probe');
     this.#count += 1;
-    const path = join(this.#folder, `${this.#count}.gguf`);
+    const path = join(this.#options.folder, `${this.#count}.gguf`);
     const sizeBytes = await writeProbeModel(path, shape);
     const times = await this.#engine.time({
       path,
       // Small probes must run on as many threads as large models do.
       sizeBytes: Math.max(sizeBytes, 2 ** 27),
       gpuLayers,
-      threads: this.#threads,
-      prompt: PROMPT,
+      threads: this.#options.threads,
+      prompt,
       answerTokens: ANSWER_TOKENS,
     });
     await rm(path, { force: true });
@@ -124,17 +134,37 @@ class Bench {
   }
 }
 
+type Overhead = Pick<PlaceSpeed, 'tokenMs' | 'layerMs' | 'cachedBytes'>;
+
+/** Milliseconds of a token that its weights take: never less than half, as the rest was timed on another model. */
+function weightsMs(shape: ProbeShape, decodeMs: number, { tokenMs, layerMs }: Overhead): number {
+  return Math.max(decodeMs / 2, decodeMs - tokenMs - shape.layers * layerMs);
+}
+
+/**
+ * Bytes that cost nothing, from the usual quant in two sizes: time grows with the bytes beyond them. Pure.
+ * @param decodeMs of the smaller and of the larger
+ */
+export function cachedBytes([small, large]: readonly [number, number], overhead: Overhead): number {
+  const smallBytes = probeWeights(USUAL).decodeBytes;
+  const smallMs = weightsMs(USUAL, small, overhead);
+  const msPerByte =
+    (weightsMs(USUAL_LARGE, large, overhead) - smallMs) /
+    (probeWeights(USUAL_LARGE).decodeBytes - smallBytes);
+  if (msPerByte <= 0) return 0;
+  return Math.max(0, Math.min(smallBytes / 2, smallBytes - smallMs / msPerByte));
+}
+
 /** Pure. */
 export function rateFrom(
   shape: ProbeShape,
   { decodeMs, read }: Pick<ProbeTimes, 'decodeMs' | 'read'>,
-  { tokenMs, layerMs }: Pick<PlaceSpeed, 'tokenMs' | 'layerMs'>,
+  overhead: Overhead,
 ): TypeRate {
   const { decodeBytes, readElements } = probeWeights(shape);
-  // What is left when the rest is taken away is never less than half: the rest was timed on another model.
-  const weightsMs = Math.max(decodeMs / 2, decodeMs - tokenMs - shape.layers * layerMs);
+  const fromMemory = readBytes(decodeBytes, overhead.cachedBytes);
   return {
-    decodeBytesPerSecond: (decodeBytes / weightsMs) * 1000,
+    decodeBytesPerSecond: (fromMemory / weightsMs(shape, decodeMs, overhead)) * 1000,
     readWeightsPerSecond: read && read.ms > 0 ? ((readElements * read.tokens) / read.ms) * 1000 : null,
   };
 }

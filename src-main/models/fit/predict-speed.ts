@@ -41,6 +41,14 @@ export interface TokenTimes {
   isTypeMeasured: boolean;
 }
 
+/** However large the caches are, half of the time stays: then arithmetic is what takes it. */
+const MOST_CACHED_SHARE = 0.5;
+
+/** Bytes of `bytes` that are read from memory for each token. Pure. */
+export function readBytes(bytes: number, cachedBytes: number): number {
+  return bytes - Math.min(cachedBytes, bytes * MOST_CACHED_SHARE);
+}
+
 /** The rate of a type, and whether it is its own. Pure. */
 export function rateOf(place: PlaceSpeed, type: string | null): { rate: TypeRate; isOwn: boolean } | null {
   const own = type === null ? undefined : place.rates[type];
@@ -73,12 +81,13 @@ export function predictSpeed(
   const card = gpuLayers > 0 ? speed.card : null;
   const onCard = card ? Math.max(0, Math.min(gpuLayers - 1, shape.layerCount)) : 0;
   const cardShare = onCard / shape.layerCount;
-  const sum = { decodeSeconds: 0, readSeconds: 0, canRead: true };
+  const sum = { bytes: 0, decodeSeconds: 0, readSeconds: 0, canRead: true };
   let largest = { bytes: 0, isOwn: true };
   const add = (place: PlaceSpeed, group: WeightGroup, share: number, isRead: boolean): boolean => {
     if (share === 0) return true;
     const found = rateOf(place, group.type);
     if (!found) return false;
+    sum.bytes += group.bytes * share;
     sum.decodeSeconds += (group.bytes * share) / found.rate.decodeBytesPerSecond;
     if (found.rate.readWeightsPerSecond === null) sum.canRead = false;
     else if (isRead) sum.readSeconds += (group.elements * share) / found.rate.readWeightsPerSecond;
@@ -90,9 +99,10 @@ export function predictSpeed(
     if (card && !add(card, group, share * onThisCard, isRead)) return null;
     if (!add(speed.cpu, group, share * (1 - onThisCard), isRead)) return null;
   }
-  const cacheRate = rateOf(card ?? speed.cpu, 'F16')?.rate.decodeBytesPerSecond;
-  if (cacheRate) sum.decodeSeconds += cacheBytesAt(shape, depth) / cacheRate;
   const place = card ?? speed.cpu;
+  if (sum.bytes > 0) sum.decodeSeconds *= readBytes(sum.bytes, place.cachedBytes) / sum.bytes;
+  const cacheRate = rateOf(place, 'F16')?.rate.decodeBytesPerSecond;
+  if (cacheRate) sum.decodeSeconds += cacheBytesAt(shape, depth) / cacheRate;
   const layersMs = onCard * (card?.layerMs ?? 0) + (shape.layerCount - onCard) * speed.cpu.layerMs;
   return {
     decodeSeconds: sum.decodeSeconds + (place.tokenMs + layersMs) / 1000,

@@ -90,9 +90,9 @@ export function predictFit(
     trainedContextSize: shape.trainedContextSize,
     layerCount: shape.layerCount,
     gpuLayers: Math.min(gpuLayers, shape.layerCount + 1),
-    weightsBytes: need.ram.weightsBytes + need.mappedInUseBytes + need.vram.weightsBytes,
-    kvCacheBytes: Math.round(need.ram.kvCacheBytes + need.vram.kvCacheBytes),
-    buffersBytes: Math.round(need.ram.buffersBytes + need.vram.buffersBytes),
+    weightsBytes: whole(need.ram.weightsBytes + need.mappedInUseBytes + need.vram.weightsBytes),
+    kvCacheBytes: whole(need.ram.kvCacheBytes + need.vram.kvCacheBytes),
+    buffersBytes: whole(need.ram.buffersBytes + need.vram.buffersBytes),
     vram,
     ram,
     verdict: verdictOf(need, { ram, vram, isAllOnCard: gpuLayers > shape.layerCount }),
@@ -169,5 +169,10 @@ function predictedSpeeds(
 }
 
 function sum({ weightsBytes, kvCacheBytes: cache, buffersBytes }: MemoryNeed['ram']): number {
-  return Math.round(weightsBytes + cache + buffersBytes);
+  return whole(weightsBytes + cache + buffersBytes);
+}
+
+/** A header can claim any size; what it comes to is still a number that the contract takes. */
+function whole(bytes: number): number {
+  return Math.min(Number.MAX_SAFE_INTEGER, Math.round(bytes));
 }

@@ -1,6 +1,9 @@
 import { formatContextSize, formatDay, formatParameters, formatTime } from '../../lib/format.ts';
 import { modelsTexts as texts } from '../../texts/models.ts';
 
+/** A fit with the model's own settings, with which its speeds were measured. */
+export const OWN_CHOICE = { contextSize: null, gpuLayers: null } as const;
+
 // Made once: a format costs some 50 µs.
 const spelled = new Intl.NumberFormat(undefined, {
   notation: 'compact',

@@ -82,6 +82,14 @@ export function speedShort({ decode, isMeasured }: Fit): string | null {
   return texts.range(...formatRange(decode.low, decode.high));
 }
 
+/** Quicker than anybody reads: an estimate above it says nothing more. */
+const VERY_QUICK = 200;
+
+/** An estimated speed: "34 to 57", "over 200". */
+export function roughSpeedText({ low, high }: { low: number; high: number }): string {
+  return low > VERY_QUICK ? texts.over(formatCount(VERY_QUICK)) : texts.range(...formatRange(low, high));
+}
+
 /** Tokens a second that a person reads, some 250 words a minute. */
 const READING_PACE = 5.5;
 

@@ -1,4 +1,5 @@
 import type { Model, ModelFile } from '../../../src-main/contract/index.ts';
+import { licenceView } from './licences.ts';
 
 export type ModelSort = 'lastUsed' | 'name' | 'size';
 
@@ -17,6 +18,27 @@ export function filterModels(models: readonly Model[], query: string): Model[] {
   return models.filter((model) =>
     matchesWords(query, [model.name, model.fileName, model.licence, model.quant, model.architecture]),
   );
+}
+
+export interface LibraryFilters {
+  /** The licence as it is shown; null for any. */
+  readonly licence: string | null;
+  /** Only models that fit as a whole; null for any. Says null while it is not known: such a model is shown. */
+  readonly fits: ((model: Model) => boolean | null) | null;
+}
+
+export function narrowModels(models: readonly Model[], { licence, fits }: LibraryFilters): Model[] {
+  return models.filter(
+    (model) => (licence === null || licenceView(model.licence)?.label === licence) && fits?.(model) !== false,
+  );
+}
+
+/** The licences of a list as they are shown, each once, in order. */
+export function licencesOf(models: readonly Model[]): string[] {
+  const labels = models
+    .map((model) => licenceView(model.licence)?.label)
+    .filter((label) => label !== undefined);
+  return [...new Set(labels)].sort((a, b) => a.localeCompare(b, undefined, { numeric: true }));
 }
 
 /** A sorted copy. Never used comes after used, newest added first; ties go by name. */

@@ -4,8 +4,16 @@ import type { AppState } from '../../state/app.svelte.ts';
 import { failureOf, type Failure } from '../../state/failure.ts';
 import { modelsTexts as texts } from '../../texts/models.ts';
 import type { ModelAction } from './actions.ts';
+import { OWN_CHOICE } from './figures.ts';
 import { isModelFailure, type ModelStep } from './failures.ts';
-import { filterModels, matchDropped, sortModels, type DroppedFile, type ModelSort } from './list.ts';
+import {
+  filterModels,
+  matchDropped,
+  narrowModels,
+  sortModels,
+  type DroppedFile,
+  type ModelSort,
+} from './list.ts';
 
 interface HeaderState {
   modelId: string;
@@ -17,6 +25,10 @@ interface HeaderState {
 export class ModelsPage {
   query = $state('');
   sort = $state<ModelSort>('lastUsed');
+  /** As it is shown; null for any. */
+  licence = $state<string | null>(null);
+  /** Only models that fit as a whole. */
+  fitsOnly = $state(false);
   addOpen = $state(false);
   /** File that is being added. */
   addingId = $state<string | null>(null);
@@ -32,7 +44,12 @@ export class ModelsPage {
   #failures = $state.raw<Readonly<Record<string, Failure>>>({});
   readonly #app: AppState;
 
-  readonly shown = $derived.by(() => sortModels(filterModels(this.#app.models.list, this.query), this.sort));
+  readonly isFiltered = $derived(this.query.trim() !== '' || this.licence !== null || this.fitsOnly);
+  readonly shown = $derived.by(() => {
+    const fits = this.fitsOnly ? (model: Model) => this.#fits(model) : null;
+    const narrowed = narrowModels(this.#app.models.list, { licence: this.licence, fits });
+    return sortModels(filterModels(narrowed, this.query), this.sort);
+  });
   readonly selected = $derived.by(() => {
     const { route } = this.#app.navigation;
     return route.screen === 'models' ? this.#app.models.byId(route.modelId) : undefined;
@@ -59,6 +76,13 @@ export class ModelsPage {
     const { navigation } = this.#app;
     const wasOpen = navigation.route.screen === 'models' && navigation.route.modelId !== null;
     navigation.go({ screen: 'models', modelId }, { replace: wasOpen });
+  }
+
+  /** Shows the whole list again. */
+  clearFilters(): void {
+    this.query = '';
+    this.licence = null;
+    this.fitsOnly = false;
   }
 
   showTab(tab: 'library' | 'find'): void {
@@ -243,6 +267,11 @@ export class ModelsPage {
     if (error !== null && modelId === model.id && isModelFailure(error.code))
       return { code: error.code, details: error.data, retryable: true };
     return model.lastLoadCrashed ? { code: 'model_load_crashed', details: {}, retryable: true } : null;
+  }
+
+  #fits(model: Model): boolean | null {
+    const { fit } = this.#app.fits.of({ modelId: model.id }, OWN_CHOICE);
+    return fit === null ? null : fit.verdict === 'fits' || fit.verdict === 'tight';
   }
 
   #headerOfSelected(): HeaderState | null {

@@ -171,8 +171,13 @@ async function untilIdle(report: (line: string) => void): Promise<void> {
 
 async function machineSpeed(): Promise<MachineSpeed> {
   const figures = await measureMachine({
-    startEngine: () =>
-      startMeasuringEngine({ sidecarPath: entries.sidecar, nodeBinary: process.execPath, backend: 'cpu' }),
+    startEngine: (signal) =>
+      startMeasuringEngine({
+        signal,
+        sidecarPath: entries.sidecar,
+        nodeBinary: process.execPath,
+        backend: 'cpu',
+      }),
     tempDir: tmpdir(),
     threads: null,
     signal: new AbortController().signal,

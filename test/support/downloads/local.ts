@@ -53,6 +53,7 @@ export async function startLocal(options: LocalOptions): Promise<LocalDownloads>
   const hub = createHub({ privacy, settings, hubToken, headers });
   const models: DownloadLibrary = {
     addDownloaded: (path) => store.models.upsert(newModel({ path })),
+    expectDownload: () => {},
     partPathsOf: async (id) => [(await store.models.get({ id })).path],
   };
   const downloads = createDownloads({

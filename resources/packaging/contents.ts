@@ -42,7 +42,7 @@ const SCRIPTS_BUDGET_BYTES = 10 * MB;
 
 /** Nobody runs these: sources, maps, documents, tests. */
 const NEEDLESS =
-  /\.(?:map|md|markdown|[cm]?ts|tsx|flow|tsbuildinfo|c|cc|cpp|h|hpp|gyp|gypi|bundle|svelte|txt\.gz|yml|yaml|lock|tgz)$|(?:^|\/)(?:test|tests|__tests__|docs|example|examples|\.github|\.bin)\//i;
+  /\.(?:map|md|markdown|[cm]?ts|tsx|flow|tsbuildinfo|c|cc|cpp|h|hpp|gyp|gypi|lib|exp|bundle|svelte|txt\.gz|yml|yaml|lock|tgz)$|(?:^|\/)(?:test|tests|__tests__|docs|example|examples|\.github|\.bin)\//i;
 
 interface HeaderNode {
   files?: Record<string, HeaderNode>;
@@ -70,13 +70,12 @@ export function listContents(resourcesDir: string): PackagedFile[] {
   for (const entry of readdirSync(resourcesDir, { recursive: true, withFileTypes: true })) {
     const full = join(entry.parentPath, entry.name);
     const path = relative(resourcesDir, full).split(sep).join('/');
-    if (entry.isFile() && !/^(?:app|default_app)\.asar(?:\.unpacked\/|$)/.test(path) && isOurs(path))
-      found.push({ path, sizeBytes: statSync(full).size, place: 'beside' });
+    if (entry.isFile() && isOurs(path)) found.push({ path, sizeBytes: statSync(full).size, place: 'beside' });
   }
   return found.sort((a, b) => b.sizeBytes - a.sizeBytes || a.path.localeCompare(b.path));
 }
 
-/** On macOS the resources folder also holds Electron's own: languages and the icon. */
+/** Beside lie also the archive itself and, on macOS, Electron's own: languages and the icon. */
 const isOurs = (path: string) => /^(?:node|licences)\//.test(path);
 
 /**
@@ -91,38 +90,6 @@ export function problemsOf(
   needed: readonly string[],
 ): string[] {
   const present = new Set(files.map(({ path }) => path));
-  const at = (path: string, place: PackagedFile['place']) =>
-    files.some((file) => file.path === path && file.place === place);
-  const anyBelow = (dir: string, ending: string) =>
-    files.some(
-      ({ path, place }) => place === 'unpacked' && path.startsWith(`${dir}/`) && path.endsWith(ending),
-    );
-  const missing = [
-    ...['package.json', 'out/main/main.js', 'out/main/store-worker.js', 'out/main/gguf-worker.js']
-      .concat(
-        'out/main/hash-worker.js',
-        'out/preload/preload.cjs',
-        'out/renderer.json',
-        'out/renderer/index.html',
-      )
-      .filter((path) => !at(path, 'archive')),
-    ...['out/main/sidecar.js', 'node_modules/node-llama-cpp/dist/index.js', sqliteBinary(target)].filter(
-      (path) => !at(path, 'unpacked'),
-    ),
-    ...enginePackages(target).filter((name) =>
-      // The extension of CUDA's build holds a library alone.
-      ['.node', '.so', '.dll', '.dylib'].every((ending) => !anyBelow(`node_modules/${name}/bins`, ending)),
-    ),
-    ...[target.platform === 'win32' ? 'node/node.exe' : 'node/node', 'node/node.json'].filter(
-      (path) => !at(path, 'beside'),
-    ),
-    ...files
-      .filter(
-        ({ place, path }) =>
-          place === 'unpacked' && !existsSync(join(resourcesDir, 'app.asar.unpacked', path)),
-      )
-      .map(({ path }) => path),
-  ];
   const needless = files.filter(({ path, place }) => place !== 'beside' && NEEDLESS.test(path));
   const otherSystems = files.filter(
     ({ path }) =>
@@ -134,12 +101,52 @@ export function problemsOf(
     ({ path, sizeBytes }) => sizeBytes > LARGE_BYTES && !LARGE_FILES.some(({ file }) => file.test(path)),
   );
   return [
-    ...missing.map((path) => `${path} is missing.`),
+    ...missingOf(files, resourcesDir, target).map((path) => `${path} is missing.`),
     ...needed.filter((path) => !present.has(path)).map((path) => `${path} is imported and missing.`),
     ...needless.map(({ path }) => `${path} is not needed.`),
     ...otherSystems.map(({ path }) => `${path} is not for this system.`),
     ...unexplained.map(({ path, sizeBytes }) => `${path} has ${sizeBytes} bytes and no reason.`),
     ...overBudget(files, target),
+  ];
+}
+
+/** What each package of this system has, wherever the imports lead. */
+function missingOf(
+  files: readonly PackagedFile[],
+  resourcesDir: string,
+  target: PackageTarget,
+): readonly string[] {
+  const at = (path: string, place: PackagedFile['place']) =>
+    files.some((file) => file.path === path && file.place === place);
+  const hasLibrary = (name: string) => {
+    const dir = `node_modules/${name}/bins/`;
+    // The extension of CUDA's build holds a library for the other's addon.
+    const library = name.endsWith('-ext') ? /\.(?:so|dll)$/ : /\/llama-addon\.node$/;
+    return files.some(
+      ({ path, place }) => place === 'unpacked' && path.startsWith(dir) && library.test(path),
+    );
+  };
+  const inside = [
+    'package.json',
+    'out/main/main.js',
+    'out/main/store-worker.js',
+    'out/main/gguf-worker.js',
+    'out/main/hash-worker.js',
+    'out/preload/preload.cjs',
+    'out/renderer.json',
+    'out/renderer/index.html',
+  ];
+  const outside = ['out/main/sidecar.js', 'node_modules/node-llama-cpp/dist/index.js', sqliteBinary(target)];
+  const beside = [target.platform === 'win32' ? 'node/node.exe' : 'node/node', 'node/node.json'];
+  const lost = files.filter(
+    ({ place, path }) => place === 'unpacked' && !existsSync(join(resourcesDir, 'app.asar.unpacked', path)),
+  );
+  return [
+    ...inside.filter((path) => !at(path, 'archive')),
+    ...outside.filter((path) => !at(path, 'unpacked')),
+    ...enginePackages(target).filter((name) => !hasLibrary(name)),
+    ...beside.filter((path) => !at(path, 'beside')),
+    ...lost.map(({ path }) => path),
   ];
 }
 

@@ -2,8 +2,8 @@ import { existsSync, readFileSync, statSync } from 'node:fs';
 import { isBuiltin } from 'node:module';
 import { dirname, join, relative, resolve as resolvePath, sep } from 'node:path';
 
-/** Conditions under which Node may pick a target of `exports` and `imports`; both kinds of module are followed. */
-const CONDITIONS = new Set(['node', 'import', 'require', 'module-sync', 'default']);
+/** Conditions under which Node, or Electron's Node, may pick a target of `exports` and `imports`. */
+const CONDITIONS = new Set(['electron', 'node', 'import', 'require', 'module-sync', 'default']);
 /** `from 'x'`, `import 'x'`, `import('x')` and `require('x')`; one in a comment costs a file too many at worst. */
 const NAMES = /\b(?:from|import|require)\s*\(?\s*['"]([^'"\n]+)['"]/g;
 const SOURCE = /\.(?:[cm]?js|ts|svelte)$/;
@@ -19,9 +19,9 @@ export interface ImportGraph {
 }
 
 /**
- * Follows the imports of built files (and of TypeScript and Svelte sources), dynamic ones and `require` included, through node_modules. Takes both the
- * target of `import` and that of `require` where a package offers two, so it may reach a file too many, never
- * one too few, as long as the name is written out.
+ * Follows the imports of built files (and of TypeScript and Svelte sources) through node_modules, dynamic ones and
+ * `require` included. Takes every target that a condition may choose, so it may reach a file too many, never one
+ * too few, as long as the name is written out.
  * @param entries absolute paths
  * @param folder the one that holds node_modules; packages above it are not looked for
  * @param never packages that are named in code that we never run

@@ -14,10 +14,10 @@ const SIDECAR = 'sidecar';
  */
 const NEVER_RUN = ['electron', '@reflink/reflink'];
 
-/** Of every package: no sources, maps, types, documents and tests; licences are in licences/THIRD-PARTY.txt. */
+/** Of every package: no sources, maps, types, documents, tests and linkers' files; licences are in licences/THIRD-PARTY.txt. */
 const FROM_EVERY_PACKAGE = [
   '**/*',
-  '!**/*.{map,md,markdown,ts,mts,cts,flow,tsbuildinfo,c,cc,cpp,h,hpp,gyp,gypi,yml,yaml,lock,gif,bnf}',
+  '!**/*.{map,md,markdown,ts,mts,cts,flow,tsbuildinfo,c,cc,cpp,h,hpp,gyp,gypi,lib,exp,yml,yaml,lock,gif,bnf}',
   '!**/{.*,Makefile,package-lock.json}',
   '!**/{test,tests,__tests__,docs,example,examples,.github}{,/**}',
   '!**/{LICENSE,LICENCE,License,Licence,license,licence,COPYING,HISTORY,CHANGES,AUTHORS}{,.*,-*}',

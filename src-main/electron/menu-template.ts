@@ -1,4 +1,4 @@
-import type { MenuItemConstructorOptions } from 'electron';
+import type { ContextMenuParams, MenuItemConstructorOptions } from 'electron';
 import type { HostCommand } from '../contract/index.ts';
 import { desktopTexts } from './texts.ts';
 
@@ -74,5 +74,37 @@ export function menuTemplate(
       label: texts.help,
       submenu: [item('shortcuts', texts.shortcuts, 'CmdOrCtrl+/'), ...(isMac ? [] : [separator, about])],
     },
+  ];
+}
+
+/** What of a right click decides its menu. */
+export type MenuPlace = Pick<
+  ContextMenuParams,
+  'isEditable' | 'selectionText' | 'misspelledWord' | 'dictionarySuggestions'
+> & { editFlags: Pick<ContextMenuParams['editFlags'], 'canCut' | 'canCopy' | 'canPaste' | 'canSelectAll'> };
+
+/**
+ * Spelling first, then what can be done with text. Pure; empty where there is nothing to do.
+ * @param correct puts a word in the place of the misspelled one
+ */
+export function contextMenuTemplate(
+  place: MenuPlace,
+  correct: (word: string) => void,
+): MenuItemConstructorOptions[] {
+  const { editFlags, isEditable, misspelledWord, selectionText } = place;
+  const { canCut, canCopy, canPaste, canSelectAll } = editFlags;
+  const texts = desktopTexts.contextMenu;
+  const words = misspelledWord === '' ? [] : place.dictionarySuggestions;
+  const spelling = words.map((word) => ({ label: word, click: () => correct(word) }));
+  const copy: MenuItemConstructorOptions = { role: 'copy', label: texts.copy, enabled: canCopy };
+  if (!isEditable) return selectionText.trim() === '' ? [] : [copy];
+  return [
+    ...spelling,
+    ...(spelling.length > 0 ? [separator] : []),
+    { role: 'cut', label: texts.cut, enabled: canCut },
+    copy,
+    { role: 'paste', label: texts.paste, enabled: canPaste },
+    separator,
+    { role: 'selectAll', label: texts.selectAll, enabled: canSelectAll },
   ];
 }

@@ -1,8 +1,8 @@
-import { app, Menu, nativeTheme, powerMonitor } from 'electron';
+import { app, Menu, nativeTheme, powerMonitor, type BrowserWindow } from 'electron';
 import type { App } from '../app.ts';
 import type { HostCommand } from '../contract/index.ts';
 import type { Platform } from '../platform.ts';
-import { menuTemplate } from './menu-template.ts';
+import { contextMenuTemplate, menuTemplate } from './menu-template.ts';
 
 /** Puts the native menus up. */
 export function installMenu(run: (command: HostCommand) => void): void {
@@ -24,5 +24,16 @@ export function watchPower(log: Platform['log'], force: () => void): void {
   powerMonitor.on('shutdown', (event?: Electron.Event) => {
     event?.preventDefault();
     force();
+  });
+}
+
+/** Gives the page the menu that people expect under the right button; where the page has its own, it gets none. */
+export function serveContextMenu(window: BrowserWindow): void {
+  const { webContents } = window;
+  webContents.on('context-menu', (_event, params) => {
+    const items = contextMenuTemplate(params, (word) => webContents.replaceMisspelling(word));
+    if (items.length === 0) return;
+    const { x, y, frame, menuSourceType: sourceType } = params;
+    Menu.buildFromTemplate(items).popup({ window, x, y, sourceType, ...(frame ? { frame } : {}) });
   });
 }

@@ -39,6 +39,7 @@ export const desktopTexts = {
     folder: (folder: string) => `The folder ${folder} cannot be used. Check that it can be written to.`,
     other: 'Something failed inside the app. Its log is in the data folder.',
   },
+  contextMenu: { cut: 'Cut', copy: 'Copy', paste: 'Paste', selectAll: 'Select all' },
   windowFailure: {
     title: 'The window keeps failing',
     text: 'Leeward ends now. Your chats are saved.',

@@ -2,6 +2,7 @@ import { app, BrowserWindow, nativeTheme, screen, type WebPreferences } from 'el
 import type { Quitting } from './closing.ts';
 import { mayLeave } from './dialogs.ts';
 import { APP_PAGE, isSpellCheckLocal } from './rules.ts';
+import { serveContextMenu } from './system.ts';
 import { desktopTexts } from './texts.ts';
 import { placeWindow, readWindowState, SMALLEST_SIZE, writeWindowState } from './window-state.ts';
 
@@ -59,6 +60,7 @@ export function createWindow(
     webPreferences: pagePreferences(files.preload),
   });
   wire(window);
+  serveContextMenu(window);
   let isShown = false;
   const appear = () => {
     if (isShown || window.isDestroyed()) return;

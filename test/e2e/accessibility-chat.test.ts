@@ -1,7 +1,9 @@
-import { describe, expect } from 'vitest';
+import { describe, expect, vi } from 'vitest';
 import { markdownScript, plainScript, reasoningScript } from '../support/gguf/scripted-model.ts';
-import { audit, expectNoSidewaysScroll, faultsOf } from './accessibility.ts';
+import { AUDITS_TIMEOUT_MS, audit, expectNoSidewaysScroll, faultsOf } from './accessibility.ts';
 import { talker, test } from './fixture.ts';
+
+vi.setConfig({ testTimeout: AUDITS_TIMEOUT_MS });
 
 describe('axe finds nothing on', () => {
   test('a page without faults, and does find those that are put in', async ({ stage }) => {

@@ -1,9 +1,11 @@
 import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe } from 'vitest';
+import { describe, vi } from 'vitest';
 import { plainScript } from '../support/gguf/scripted-model.ts';
-import { audit } from './accessibility.ts';
+import { AUDITS_TIMEOUT_MS, audit } from './accessibility.ts';
 import { addFile, test } from './fixture.ts';
+
+vi.setConfig({ testTimeout: AUDITS_TIMEOUT_MS });
 
 describe('axe finds nothing on', () => {
   test('the models: empty, listed, in detail, being added, dropped, missing', async ({ stage }) => {

@@ -2,6 +2,9 @@ import AxeBuilder from '@axe-core/playwright';
 import { expect } from 'vitest';
 import type { AppPage } from './app-page.ts';
 
+/** Dozens of audits in one test, each of them a second of pure work and more on a machine that is busy, ms. */
+export const AUDITS_TIMEOUT_MS = 300_000;
+
 /** Wide, small and half-height windows. */
 const SIZES = [
   { width: 1440, height: 900 },

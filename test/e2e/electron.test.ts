@@ -480,6 +480,7 @@ describe('by hand before a release, since no program can do it', () => {
   it.todo('the system sleeps and wakes: both are in the log, and the window is as it was');
   it.todo('text that could not be saved: closing the window asks, and both answers do what they say');
   it.todo('a GGUF file opened from the file manager, with the app running and not, comes up in the app');
+  it.todo('a right click in the message field offers spelling, cut, copy and paste, and each works');
   it.todo('a GGUF file dropped from the file manager on the window is let in');
   it.todo('the tray’s icon is there, its menu lists running answers, and a closed window comes back from it');
   it.todo('a notice of a long answer appears while the window is away, and a click on it shows the chat');

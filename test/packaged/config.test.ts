@@ -8,6 +8,7 @@ import { describe, expect, it } from 'vitest';
 import { nodeBinaries } from '../../resources/packaging/node-copy.ts';
 import { signOptions } from '../../resources/packaging/sign-mac.ts';
 import { AD_HOC, enginePackages } from '../../resources/packaging/target.ts';
+import { APP_ID } from '../../src-main/electron/rules.ts';
 import { outsideArchive } from '../../src-main/entries.ts';
 import { pngSize, readIcns, readIco } from '../support/icon-files.ts';
 
@@ -29,6 +30,8 @@ describe('electron-builder.yml', () => {
     expect(config.mac).toMatchObject({ target: ['dmg', 'zip'], hardenedRuntime: true });
     expect(config.linux).toMatchObject({ target: ['AppImage', 'deb', 'rpm'] });
     expect(config.publish).toBeNull();
+    // Windows ties notices and the taskbar to it.
+    expect(config.appId).toBe(APP_ID);
     for (const part of [config.win, config.mac, config.linux])
       expect(part?.fileAssociations).toMatchObject([{ ext: 'gguf' }]);
   });

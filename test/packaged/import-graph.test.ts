@@ -53,13 +53,20 @@ describe('followImports', () => {
       'main.js': "import 'a/part/one'; import 'a';",
       'node_modules/a/package.json': {
         exports: {
-          '.': { types: './a.d.ts', browser: './web.js', import: './a.mjs', require: './a.cjs' },
+          '.': {
+            types: './a.d.ts',
+            browser: './web.js',
+            electron: './e.js',
+            import: './a.mjs',
+            require: './a.cjs',
+          },
           './part/*': [{ node: './parts/*.js' }],
         },
         imports: { '#own': { node: './own.js', browser: './web.js' } },
       },
       'node_modules/a/a.mjs': "import '#own';",
       'node_modules/a/a.cjs': '',
+      'node_modules/a/e.js': '',
       'node_modules/a/own.js': "import 'node:fs'; import './own.js';",
       'node_modules/a/parts/one.js': '',
       'node_modules/a/web.js': '',
@@ -69,6 +76,7 @@ describe('followImports', () => {
       'main.js',
       'node_modules/a/a.cjs',
       'node_modules/a/a.mjs',
+      'node_modules/a/e.js',
       'node_modules/a/own.js',
       'node_modules/a/parts/one.js',
     ]);

@@ -85,6 +85,7 @@ class WebContents extends StrictEmitter {
       'will-redirect',
       'will-attach-webview',
       'will-prevent-unload',
+      'context-menu',
       'render-process-gone',
       'destroyed',
     ]);

@@ -53,6 +53,11 @@ export interface Platform {
   pickModelFiles?(): Promise<string[]>;
   /** Moves a file to the system's trash. Rejects when that fails; the file is where it was then. */
   trashFile?(path: string): Promise<void>;
+  /**
+   * Asks where to save a text and writes it there; false when it was cancelled.
+   * Rejects with the system's error when it cannot be written.
+   */
+  saveText?(fileName: string, text: string): Promise<boolean>;
   /** Opens the host's dialog for a folder; null when it was cancelled. */
   pickModelFolder?(): Promise<string | null>;
   /**

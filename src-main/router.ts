@@ -1,3 +1,4 @@
+import { basename } from 'node:path';
 import { implement } from '@orpc/server';
 import { RPCHandler } from '@orpc/server/message-port';
 import { appError, contract } from './contract/index.ts';
@@ -79,6 +80,17 @@ function systemRoutes({ platform, bus, engine, conversations, appVersion }: Serv
     openExternal: os.system.openExternal.handler(async ({ input }) => {
       if (!platform.openExternal) throw appError('invalid_input');
       return { opened: await platform.openExternal(input.address) };
+    }),
+    saveText: os.system.saveText.handler(async ({ input }) => {
+      if (!platform.saveText) throw appError('invalid_input');
+      try {
+        return { saved: await platform.saveText(basename(input.fileName), input.text) };
+      } catch (error) {
+        const code = error instanceof Error && 'code' in error ? error.code : undefined;
+        throw appError(code === 'ENOSPC' || code === 'EDQUOT' ? 'disk_full' : 'invalid_input', undefined, {
+          cause: error,
+        });
+      }
     }),
     machine: os.system.machine.handler(() => readMachine(platform.paths.dataDir)),
     events: os.system.events.handler(({ lastEventId, signal }) => bus.subscribe({ lastEventId, signal })),

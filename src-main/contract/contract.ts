@@ -77,6 +77,13 @@ const system = {
   openExternal: base
     .input(v.object({ address: v.pipe(v.string(), v.maxLength(MAX_ADDRESS_LENGTH)) }))
     .output(v.object({ opened: v.boolean() })),
+  /**
+   * Saves a text where the user says in the host's dialog. Needs `canSaveFile`.
+   * @throws disk_full, invalid_input when the host has no dialog or the place cannot be written to
+   */
+  saveText: base
+    .input(v.object({ fileName: v.pipe(v.string(), v.minLength(1), v.maxLength(200)), text }))
+    .output(v.object({ saved: v.boolean() })),
 };
 
 const conversations = {

@@ -408,6 +408,8 @@ export const Capabilities = v.object({
   /** The system keeps secrets, encrypted for this account; else they are gone when the app ends. */
   canKeepSecrets: v.boolean(),
   canOpenExternal: v.boolean(),
+  /** The host asks where to save; elsewhere the browser saves by itself. */
+  canSaveFile: v.boolean(),
   /** Deleted files go to the system's trash. */
   canTrashFiles: v.boolean(),
   canShowTray: v.boolean(),

@@ -1,3 +1,4 @@
+import { writeFile } from 'node:fs/promises';
 import { BrowserWindow, dialog, shell } from 'electron';
 import { isAppError } from '../contract/index.ts';
 import { FolderError } from '../server/platform.ts';
@@ -21,6 +22,22 @@ export async function pickModelFiles(): Promise<string[]> {
     ? await dialog.showOpenDialog(window, options)
     : await dialog.showOpenDialog(options);
   return canceled ? [] : filePaths;
+}
+
+/** Asks where to save a text and writes it there. False when it was cancelled. */
+export async function saveText(fileName: string, text: string): Promise<boolean> {
+  const options: Electron.SaveDialogOptions = {
+    defaultPath: fileName,
+    filters: [{ name: texts.saveText.filter, extensions: ['txt'] }],
+    properties: ['createDirectory', 'showOverwriteConfirmation', 'dontAddToRecent'],
+  };
+  const [window] = BrowserWindow.getAllWindows();
+  const { canceled, filePath } = window
+    ? await dialog.showSaveDialog(window, options)
+    : await dialog.showSaveDialog(options);
+  if (canceled) return false;
+  await writeFile(filePath, text);
+  return true;
 }
 
 /** The system's dialog for a folder. Null when it was cancelled. */

@@ -3,7 +3,7 @@ import { app, shell } from 'electron';
 import { shortPath } from '../models/short-path.ts';
 import type { Platform } from '../platform.ts';
 import { createLogger } from '../server/logger.ts';
-import { openExternal, pickModelFiles, pickModelFolder, showSettingsBroken } from './dialogs.ts';
+import { openExternal, pickModelFiles, pickModelFolder, saveText, showSettingsBroken } from './dialogs.ts';
 import { nodeBinaryPath } from './node-binary.ts';
 import { canNotify } from './notices.ts';
 import { openDesktopSecrets } from './secrets.ts';
@@ -29,6 +29,7 @@ export function createDesktopPlatform(
         return secrets.canKeep;
       },
       canOpenExternal: true,
+      canSaveFile: true,
       canTrashFiles: true,
       canShowTray: true,
       canCloseToTray: process.platform !== 'darwin',
@@ -49,6 +50,7 @@ export function createDesktopPlatform(
     }),
     pickModelFiles,
     pickModelFolder,
+    saveText,
     trashFile: (path) => shell.trashItem(path),
     openExternal,
     log,

@@ -22,6 +22,7 @@ export const desktopTexts = {
     leave: 'Close',
   },
   pickModel: { title: 'Open a GGUF file', button: 'Open', filter: 'GGUF models' },
+  saveText: { filter: 'Text' },
   pickFolder: { title: 'Use a folder with models', button: 'Use folder' },
   external: {
     message: 'Open this address in your browser?',

@@ -38,7 +38,7 @@ export interface MeasuringEngine {
 
 const CONTEXT_SIZE = 512;
 /** The fastest counts: other programs only ever make one slower. The later ones have nothing to read. */
-const ANSWERS = 3;
+const ANSWERS = 2;
 
 /**
  * @param options.signal ends the process, while it starts too

@@ -62,6 +62,7 @@ export function createBrowserPlatform(
       canRevealInFolder: false,
       canKeepSecrets: false,
       canOpenExternal: false,
+      canSaveFile: false,
       canTrashFiles: false,
       canShowTray: false,
       canCloseToTray: false,

@@ -55,6 +55,7 @@ export async function startCore(
       canRevealInFolder: false,
       canKeepSecrets: false,
       canOpenExternal: false,
+      canSaveFile: false,
       canTrashFiles: false,
       canShowTray: false,
       canCloseToTray: false,

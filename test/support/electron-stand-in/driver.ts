@@ -31,6 +31,8 @@ export class DesktopProcess {
   readonly windows: NewWindow[] = [];
   /** Answers of the person at the dialogs. */
   pickFiles: (options: object) => string[] = () => [];
+  /** '' cancels. */
+  saveTo: (options: object) => string = () => '';
   answerBox: (options: object) => number = () => 1;
   readonly exited: Promise<number | null>;
   stderr = '';
@@ -114,6 +116,7 @@ export class DesktopProcess {
       this.#tellAll('portClose', value);
     });
     link.handle('dialog.open', (options: object) => this.pickFiles(options));
+    link.handle('dialog.save', (options: object) => this.saveTo(options));
     link.handle('dialog.box', (options: object) => this.answerBox(options));
   }
 

@@ -1,3 +1,4 @@
+import { rm } from 'node:fs/promises';
 import { app } from './app.ts';
 import { link } from './process-link.ts';
 import { checkOptions, strict, StrictEmitter } from './strict.ts';
@@ -125,6 +126,7 @@ const shownNotices: Notification[] = [];
 link.handle('notification.click', () => shownNotices.at(-1)?.fire('click'));
 
 const OPEN_OPTIONS = ['title', 'buttonLabel', 'filters', 'properties'];
+const SAVE_OPTIONS = ['defaultPath', 'filters', 'properties'];
 const BOX_OPTIONS = ['type', 'message', 'detail', 'buttons', 'defaultId', 'cancelId', 'noLink'];
 /** The window comes first, or is left out: "showOpenDialog([window, ]options)". */
 const optionsOf = (args: object[], known: readonly string[], what: string): object => {
@@ -140,6 +142,12 @@ export const dialog = strict('dialog', {
     const options = optionsOf(args, OPEN_OPTIONS, 'OpenDialogOptions');
     const filePaths = await link.request<string[]>('dialog.open', options);
     return { canceled: filePaths.length === 0, filePaths };
+  },
+  /** "canceled - whether or not the dialog was canceled. filePath - If the dialog is canceled, this will be an empty string." */
+  async showSaveDialog(...args: object[]) {
+    const options = optionsOf(args, SAVE_OPTIONS, 'SaveDialogOptions');
+    const filePath = await link.request<string>('dialog.save', options);
+    return { canceled: filePath === '', filePath };
   },
   /** "response number - The index of the clicked button." */
   async showMessageBox(...args: object[]) {
@@ -161,6 +169,11 @@ export const shell = strict('shell', {
   /** "Open the given external protocol URL in the desktop's default manner." */
   async openExternal(url: string): Promise<void> {
     link.notify('record', { what: 'openExternal', value: url });
+  },
+  /** "Moves a path to the OS-specific trash location (Trash on macOS, Recycle Bin on Windows, and a desktop-environment-specific location on Linux)." */
+  async trashItem(path: string): Promise<void> {
+    link.notify('record', { what: 'trash', value: path });
+    await rm(path);
   },
 });
 

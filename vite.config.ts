@@ -33,6 +33,8 @@ export default defineConfig({
     // Inlined assets would need data: in script-src or style-src; the policy has neither.
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
+    // Read from the same disk in one go: splitting would only add requests.
+    chunkSizeWarningLimit: 1_000,
     // Advice for plugin authors; says nothing to someone who starts the app.
     rolldownOptions: { checks: { pluginTimings: false } },
   },

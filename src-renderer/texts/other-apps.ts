@@ -11,8 +11,7 @@ export const otherAppsTexts = catalogue({
   use: (value: number, count: string) =>
     plural.select(value) === 'one' ? 'Use 1 model' : `Use ${count} models`,
   useNone: 'Use none of them',
-  save: 'Save',
-  inUse: 'in use',
+  useIdle: 'Use models',
   busy: 'Reading the model files',
   refused: (value: number, count: string) =>
     plural.select(value) === 'one'

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import packageJson from '../package.json' with { type: 'json' };
-import { errorCodeOf, type HostCommand } from './contract/index.ts';
+import { errorCodeOf, type Download, type HostCommand } from './contract/index.ts';
 import { createConversations, type Conversations } from './conversations/conversations.ts';
 import { createShowRequests } from './conversations/show-requests.ts';
 import { createDownloads } from './downloads/downloads.ts';
@@ -62,7 +62,9 @@ export async function createApp(platform: Platform): Promise<App> {
   const engine = createEngine({ sidecarPath: entries.sidecar, nodeBinary: platform.nodeBinary, log });
   engine.configure({ backend: settings.get().backend });
   const privacy = createPrivacy({ store, settings, bus, sessionId: runId, log });
-  const models = createModels({ store, engine, platform, sources, bus, settings, log });
+  const isDamaged = async (id: string) =>
+    (await downloads.list()).some((download) => isFailedCheck(download, id));
+  const models = createModels({ store, engine, platform, sources, bus, settings, log, isDamaged });
   const hubToken = () => platform.secrets.get('huggingFaceToken');
   const hub = createHub({
     privacy,
@@ -151,6 +153,12 @@ export async function createApp(platform: Platform): Promise<App> {
         await store.close();
       })()),
   };
+}
+
+/** A check of this model found what does not match, and it was not repaired since. */
+function isFailedCheck({ kind, modelId, state, error, damagedPieces }: Download, id: string): boolean {
+  const mismatch = state === 'failed' && error?.code === 'checksum_mismatch';
+  return kind === 'verify' && modelId === id && state !== 'done' && (mismatch || damagedPieces > 0);
 }
 
 /** Ends what the last run left open. A full disk must not keep anyone from reading: the next start tidies up. */

@@ -41,6 +41,7 @@ const definitions = {
   model_not_enough_memory: [507, 'There is not enough free memory for this model.', true],
   model_file_missing: [404, 'The model file is no longer where it was.', true],
   model_file_forbidden: [403, 'The file is outside the folders that were allowed.', false],
+  model_damaged: [422, 'The model file does not match its published hash.', false],
   model_load_failed: [500, 'The engine refused the model.', true],
   model_load_crashed: [
     500,

@@ -314,6 +314,7 @@ class DownloadService implements Downloads {
 
   async pause(id: string): Promise<void> {
     const entry = await this.#entryOf(id);
+    entry.asked += 1;
     await this.#interrupt(entry, 'user');
     if (entry.record.state !== 'waiting') return;
     Object.assign(entry.record, { state: 'paused', pauseReason: 'user' });
@@ -324,24 +325,37 @@ class DownloadService implements Downloads {
   async resume(id: string, { allowOnce = false }: { allowOnce?: boolean | undefined } = {}): Promise<void> {
     const entry = await this.#entryOf(id);
     if (entry.record.state !== 'paused' && entry.record.state !== 'failed') return;
+    const asked = (entry.asked += 1);
     const isMissingSome = entry.layout.some((_, number) => !entry.isHere(number));
     if (isMissingSome || entry.wantsSearch) await this.#refuseWhenOffline(entry.record, allowOnce);
     await this.#expectSpace(entry);
+    if (!this.#mayGoOn(entry, asked)) return;
     entry.allowOnce = allowOnce;
     await this.#enqueue(entry);
+  }
+
+  /** False when something else was asked of it meanwhile: it was paused, cancelled, or resumed already. */
+  #mayGoOn(entry: Entry, asked: number): boolean {
+    const isStopped = entry.record.state === 'paused' || entry.record.state === 'failed';
+    return (
+      isStopped && entry.asked === asked && this.#entries.get(entry.id) === entry && !entry.record.isKept
+    );
   }
 
   async search(id: string): Promise<void> {
     const entry = await this.#entryOf(id);
     const { state, error } = entry.record;
     if (state !== 'failed' || error?.data['canSearch'] !== true) throw appError('conflict');
+    const asked = (entry.asked += 1);
     await this.#refuseWhenOffline(entry.record, false);
+    if (!this.#mayGoOn(entry, asked)) return;
     entry.wantsSearch = true;
     await this.#enqueue(entry);
   }
 
   async cancel(id: string, { keep }: { keep: boolean }): Promise<void> {
     const entry = await this.#entryOf(id);
+    entry.asked += 1;
     await this.#interrupt(entry, 'cancel');
     const { record } = entry;
     if (record.kind === 'verify' || record.state === 'done') return this.#forget(entry);

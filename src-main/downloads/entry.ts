@@ -28,6 +28,8 @@ export class Entry {
   readonly searched = new Set<number>();
   /** The user let this one through while offline is on. */
   allowOnce = false;
+  /** Counts what the user asked of it: what waited for something finds out that it was overtaken. */
+  asked = 0;
   running: { abort: AbortController; ended: Promise<void>; interruption: Interruption | null } | null = null;
 
   constructor({ record, pieces }: StoredDownload) {

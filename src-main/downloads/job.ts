@@ -381,6 +381,12 @@ export class Job {
 
   /** The files are on the disk and closed: Windows renames no open ones. */
   async #giveNames(): Promise<void> {
+    const { parts } = this.#entry.record;
+    const sizes = await Promise.all(parts.map(({ target }) => sizeOf(target)));
+    // A file that came while this was on its way: a rename would replace it.
+    if (parts.some(({ isVerified }, part) => !isVerified && sizes[part] !== null)) {
+      await this.#host.moveTargets();
+    }
     for (const [part, record] of this.#entry.record.parts.entries()) {
       if (record.isVerified) continue;
       await giveName(this.#pathOf(part), record.target);

@@ -21,7 +21,8 @@ export function chooseTargets(entry: Entry, folder: string, all: Iterable<Entry>
   const isTaken = (path: string, part: number) => {
     const size = statSync(path, { throwIfNoEntry: false })?.size ?? null;
     const isOther = size !== null && size !== parts[part]?.sizeBytes;
-    return isOther || claimed.has(path.toLowerCase());
+    // Of a download that has not begun no partial file is its own.
+    return isOther || existsSync(path + PARTIAL) || claimed.has(path.toLowerCase());
   };
   const targets = targetsOf(namesOf(entry), folder, isTaken);
   for (const [index, part] of parts.entries()) part.target = targets[index] ?? part.target;
@@ -33,13 +34,15 @@ export function chooseTargets(entry: Entry, folder: string, all: Iterable<Entry>
  */
 export async function moveTargets(entry: Entry, folder: string): Promise<void> {
   const { parts } = entry.record;
-  const targets = targetsOf(namesOf(entry), folder, (path) => existsSync(path));
+  const targets = targetsOf(namesOf(entry), folder, (path) => existsSync(path) || existsSync(path + PARTIAL));
   if (targets.some((target) => existsSync(target))) throw appError('conflict', { reason: 'target_taken' });
   for (const [index, part] of parts.entries()) {
     const to = targets[index] ?? part.target;
     await mkdir(dirname(to), { recursive: true });
+    const isMoved = part.isVerified && part.isOurs;
+    const ending = isMoved ? '' : PARTIAL;
     // There may be nothing yet.
-    await rename(part.target + PARTIAL, to + PARTIAL).catch(() => {});
-    Object.assign(part, { target: to, isVerified: false });
+    await rename(part.target + ending, to + ending).catch(() => {});
+    Object.assign(part, { target: to, isVerified: isMoved });
   }
 }

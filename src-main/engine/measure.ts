@@ -1,3 +1,4 @@
+import { DEFAULT_SAMPLING } from '../contract/index.ts';
 import type { GenerateEvent } from './sidecar/contract.ts';
 import { SidecarProcess, type SidecarOptions } from './sidecar-process.ts';
 
@@ -12,6 +13,8 @@ export interface Probe {
   prompt: string;
   /** Tokens to answer with. */
   answerTokens: number;
+  /** The fastest of so many counts: other programs only ever make one slower. Later ones have nothing to read. */
+  answers: number;
 }
 
 export interface ProbeTimes {
@@ -37,8 +40,6 @@ export interface MeasuringEngine {
 }
 
 const CONTEXT_SIZE = 512;
-/** The fastest counts: other programs only ever make one slower. The later ones have nothing to read. */
-const ANSWERS = 2;
 
 /**
  * @param options.signal ends the process, while it starts too
@@ -86,7 +87,7 @@ async function timeProbe(sidecar: SidecarProcess, probe: Probe): Promise<ProbeTi
     if (event.type === 'ready') usedGpuLayers = event.gpuLayers;
   const first = await timeAnswer(sidecar, probe);
   let { decodeMs } = first;
-  for (let answer = 1; answer < ANSWERS; answer += 1)
+  for (let answer = 1; answer < probe.answers; answer += 1)
     decodeMs = Math.min(decodeMs, (await timeAnswer(sidecar, probe)).decodeMs);
   return { ...first, decodeMs, gpuLayers: usedGpuLayers };
 }
@@ -99,15 +100,7 @@ async function timeAnswer(
     generationId: 'speed',
     systemPrompt: '',
     turns: [{ role: 'user', text: prompt }],
-    sampling: {
-      temperature: 0,
-      topK: 1,
-      topP: 1,
-      minP: 0,
-      repeatPenalty: 1,
-      seed: 1,
-      maxTokens: answerTokens,
-    },
+    sampling: { ...DEFAULT_SAMPLING, temperature: 0, seed: 1, maxTokens: answerTokens },
   });
   const marks: Marks = { second: null, read: null };
   for await (const event of events) {

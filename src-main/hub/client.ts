@@ -25,6 +25,8 @@ const MAX_ANSWER_BYTES = 8_000_000;
 const MAX_README_BYTES = 200_000;
 /** Files of one repository that are looked at. */
 const MAX_TREE_FILES = 5_000;
+/** A page of a tree has a thousand entries; folders and empty pages count here too, so that it comes to an end. */
+const MAX_TREE_REQUESTS = 20;
 
 const SORT = { downloads: 'downloads', likes: 'likes', recent: 'lastModified' } as const;
 
@@ -105,6 +107,15 @@ export function createHubClient({ privacy, endpoint, hubToken }: HubClientOption
     };
   };
 
+  /** The client follows the hub's links by itself, however many there are: past `limit` there is nothing more. */
+  const atMost = (limit: number, send: Fetch): Fetch => {
+    let requests = 0;
+    return (input, init) => {
+      requests += 1;
+      return requests > limit ? Promise.resolve(new Response('[]')) : send(input, init);
+    };
+  };
+
   const searchPage = async (query: HubSearchQuery, cursor: string | null, options: HubCallOptions) => {
     const send = open(options, false);
     let next: string | null = null;
@@ -120,13 +131,13 @@ export function createHubClient({ privacy, endpoint, hubToken }: HubClientOption
       limit: PAGE_SIZE,
       additionalFields: FIELDS,
       // The client walks all pages by itself; ours come one at a time, each by the hub's own cursor.
-      fetch: async (input, init) => {
+      fetch: atMost(1, async (input, init) => {
         const url = new URL(String(input));
         if (cursor !== null) url.searchParams.set('cursor', cursor);
         const response = await send(url, init);
         next = nextCursor(response.headers.get('link'));
         return response;
-      },
+      }),
     });
     for await (const item of found) {
       const entry = v.safeParse(Entry, item);
@@ -165,7 +176,7 @@ export function createHubClient({ privacy, endpoint, hubToken }: HubClientOption
         revision,
         recursive: true,
         hubUrl: endpoint(),
-        fetch: open(options, true),
+        fetch: atMost(MAX_TREE_REQUESTS, open(options, true)),
       });
       for await (const { type, path, size, lfs } of found) {
         if (files.length >= MAX_TREE_FILES) break;
@@ -200,13 +211,14 @@ export function createHubClient({ privacy, endpoint, hubToken }: HubClientOption
 
 function summaryOf(entry: Entry): HubModelSummary {
   const [author = '', name = ''] = entry.name.split('/');
+  const updatedAt = entry.updatedAt?.getTime() ?? -1;
   return {
     repo: entry.name,
     author,
     name,
     downloads: entry.downloads,
     likes: entry.likes,
-    updatedAt: entry.updatedAt?.getTime() ?? null,
+    updatedAt: updatedAt < 0 ? null : updatedAt,
     licence: licenceOf(entry),
     gated: entry.gated,
     parameterCount: entry.gguf.total,

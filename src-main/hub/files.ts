@@ -15,11 +15,13 @@ const PART = /^(.*)-(\d{5})-of-(\d{5})\.gguf$/iu;
 const OTHER_FILES = /(?:^|[-_.])(?:imatrix|vocab)(?:[-_.]|$)/iu;
 const ADAPTER = /(?:^|[-_.])(?:lora|adapter)(?:[-_.]|$)/iu;
 const PROJECTOR = /(?:^|[-_.])mmproj(?:[-_.]|$)/iu;
+/** Several times the largest model; a size that the hub made up must not cost memory by the number of its pieces. */
+const MAX_MODEL_BYTES = 4e12;
 const KIND_ORDER = { model: 0, adapter: 1, projector: 2 } as const;
 
 /**
- * Sorts a tree's GGUF files: parts of a split one together, incomplete ones and other files left out, largest
- * first, adapters and projectors at the end.
+ * Sorts a tree's GGUF files: parts of a split one together, incomplete ones, absurd sizes and other files left
+ * out, largest first, adapters and projectors at the end.
  * @param isAdapter the repository says that it holds an adapter
  */
 export function modelFiles(tree: readonly TreeFile[], isAdapter = false): HubFile[] {
@@ -44,13 +46,14 @@ function whole(unsorted: readonly TreeFile[], isAdapter: boolean): HubFile | nul
     const [, , number, count] = PART.exec(path) ?? [];
     return number === undefined || (Number(number) === index + 1 && Number(count) === parts.length);
   });
-  if (!isComplete) return null;
+  const sizeBytes = parts.reduce((sum, part) => sum + part.sizeBytes, 0);
+  if (!isComplete || sizeBytes > MAX_MODEL_BYTES) return null;
   return {
     path: first.path,
     fileName: nameOf(first.path),
     kind: kindOf(nameOf(first.path), isAdapter),
     quant: quantOf(first.path),
-    sizeBytes: parts.reduce((sum, part) => sum + part.sizeBytes, 0),
+    sizeBytes,
     parts: parts.map(({ path, sizeBytes, sha256 }) => ({ path, sizeBytes, sha256 })),
     modelId: null,
   };

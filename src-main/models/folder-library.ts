@@ -71,7 +71,11 @@ export function createFolderLibrary(
     const folder = sources.list().find((source) => source.id === id);
     if (!folder || !sources.isRemovable(id)) throw appError('not_found');
     await sources.remove(id);
-    for (const row of await library.rows()) if (isInside(folder.path, row.path)) await library.remove(row.id);
+    // A folder around it or inside it may still be let in.
+    const isElsewhere = (path: string) => sources.list().some((source) => isInside(source.path, path));
+    for (const row of await library.rows()) {
+      if (isInside(folder.path, row.path) && !isElsewhere(row.path)) await library.remove(row.id);
+    }
   };
 
   const use = async (apps: readonly OtherApp[]) => {

@@ -106,6 +106,8 @@ interface ModelsOptions {
   bus: EventBus;
   settings: SettingsService;
   log: Platform['log'];
+  /** A check of its hashes failed, and it was not repaired since. */
+  isDamaged?: (id: string) => Promise<boolean>;
   /** Another reader than the worker's, for tests. */
   readHeader?: ReadHeader;
 }
@@ -123,8 +125,9 @@ export function createModels(options: ModelsOptions): Models {
   const headers = createCheckedHeaders(options.readHeader ?? readerOfFiles(worker));
   const changed = () => bus.emit({ type: 'models.changed' });
 
-  /** Another app's files are that app's to delete: it may use them under other names. */
+  /** Another app's files are that app's to delete, whichever way they came here: it may use them under other names. */
   const mayDelete = (path: string) =>
+    !sources.otherApps.some((folder) => isInside(folder.path, path)) &&
     !sources.list().some((source) => sources.appOf(source.id) !== null && isInside(source.path, path));
 
   const toModel = async (row: StoredModel): Promise<Model> => {
@@ -215,6 +218,7 @@ export function createModels(options: ModelsOptions): Models {
     async prepare(id, { retryAfterCrash }) {
       const row = await store.models.get({ id });
       if (row.lastLoadCrashed && !retryAfterCrash) throw appError('model_load_crashed');
+      if (await options.isDamaged?.(id)) throw appError('model_damaged');
       const found = await files.parts(row.path);
       // The sidecar opens only files that the parser accepted as they are now.
       const { header, state } = await headers.ofChanged(found, row);

@@ -42,7 +42,7 @@ export function isDestinationAllowed(url: URL, purpose: Purpose, rules: Destinat
 
 function isEndpoint(url: URL, endpoint: string): boolean {
   const isSafe = url.protocol === 'https:' || (url.protocol === 'http:' && isLoopback(url));
-  return isSafe && url.origin === endpoint && url.username === '' && url.password === '';
+  return isSafe && url.origin === URL.parse(endpoint)?.origin && url.username === '' && url.password === '';
 }
 
 function matchesHost(hostname: string, pattern: string): boolean {

@@ -64,6 +64,7 @@ const titles = catalogue({
   model_not_enough_memory: 'There is not enough free memory for this model',
   model_file_missing: 'The model file is no longer there',
   model_file_forbidden: 'This file is outside the allowed folders',
+  model_damaged: 'The file is not what was downloaded',
   model_load_failed: 'The model did not load',
   model_load_crashed: 'The engine stopped while it loaded this model',
   no_model: 'No model yet',
@@ -150,6 +151,8 @@ const texts = catalogue({
     `The file of ${model} was moved, renamed or deleted, or its disk is not connected. Put it back, or choose another model.`,
   model_file_forbidden: () =>
     'Leeward opens model files only from folders that you allowed. Put the file into one of them.',
+  model_damaged: ({ model }: Context) =>
+    `A check found that ${model} does not match its published hash, so it stays off. Repair it from its check on the Models page, or dismiss the check to use it as it is.`,
   model_load_failed: ({ model }: Context) =>
     `The engine refused ${model}. The chat is saved. A smaller context or fewer layers on the graphics card may help.`,
   model_load_crashed: ({ model }: Context) =>
@@ -195,6 +198,7 @@ const steps: Record<ErrorCode, readonly NextStep[]> = {
   model_not_enough_memory: ['choose_model', 'change_context', 'answer_again'],
   model_file_missing: ['choose_model', 'answer_again'],
   model_file_forbidden: ['open_folder_settings'],
+  model_damaged: [],
   model_load_failed: ['answer_again', 'choose_model', 'open_engine_settings'],
   model_load_crashed: ['load_anyway', 'choose_model', 'open_engine_settings'],
   no_model: ['choose_model', 'open_models'],

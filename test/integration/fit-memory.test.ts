@@ -13,7 +13,7 @@ const MIB = 2 ** 20;
 const LAYER_MEGABYTES = 260;
 const SEED = 20_261_123;
 /** A share of the context: the cache is written whole at the load, and reading all of it would only take time. */
-const PROMPT = 'the of and to in is that it was for on are as with his they '.repeat(10);
+const PROMPT = 'the of and to in is that it was for on are as with his they '.repeat(4);
 const CHUNK_TOKENS = 64;
 
 let kit: EngineKit | undefined;

@@ -209,6 +209,17 @@ describe('models of other apps', () => {
     expect(byName(await client.models.list())).toEqual(['nemo']);
   });
 
+  test('are not deleted from here, also when one came in by itself and its app is not used', async () => {
+    await writeLmStudio('harbour');
+    const { app, client } = await start();
+    const path = join(home, '.lmstudio', 'models', 'someone', 'harbour-GGUF', 'harbour-Q4_K_M.gguf');
+    const [file] = await app.models.allow([path]);
+    const { id, canDelete } = await client.models.add({ fileId: file?.fileId ?? '' });
+    expect(canDelete).toBe(false);
+    await expect(client.models.deleteFiles({ id })).rejects.toMatchObject({ code: 'conflict' });
+    expect((await stat(path)).isFile()).toBe(true);
+  });
+
   test('are one model when one file has two names', async () => {
     const blob = await writeOllama('mistral', ['7b']);
     const folder = join(home, '.lmstudio', 'models', 'someone', 'linked');

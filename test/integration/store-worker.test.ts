@@ -8,7 +8,14 @@ import type { Store } from '../../src-main/store/api.ts';
 import { latestVersion } from '../../src-main/store/migrate.ts';
 import { migrations } from '../../src-main/store/migrations/index.ts';
 import { openStore } from '../../src-main/store/open-store.ts';
-import { finished, fullStats, newModel, newProvenance, newSend, temporaryFolder } from '../support/store/fixtures.ts';
+import {
+  finished,
+  fullStats,
+  newModel,
+  newProvenance,
+  newSend,
+  temporaryFolder,
+} from '../support/store/fixtures.ts';
 
 let folder: ReturnType<typeof temporaryFolder>;
 let store: Store;

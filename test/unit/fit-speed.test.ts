@@ -13,7 +13,10 @@ import {
 } from '../../src-main/models/fit/speed-keeper.ts';
 
 const RATE = { decodeBytesPerSecond: 9e9, readWeightsPerSecond: null };
-const FIGURES = { cpu: { rates: { Q4_K: RATE }, tokenMs: 1, layerMs: 0, cachedBytes: 0 }, card: null };
+const FIGURES = {
+  cpu: { rates: { Q4_K: RATE }, tokenMs: 1, layerMs: 0, attendedPerSecond: 5e9, cachedBytes: 0 },
+  card: null,
+};
 
 let dataDir: string;
 let keeper: SpeedKeeper | undefined;

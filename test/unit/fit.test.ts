@@ -269,6 +269,7 @@ const SPEED: MachineSpeed = {
     },
     tokenMs: 1,
     layerMs: 0.05,
+    attendedPerSecond: 5e9,
     cachedBytes: 0,
   },
   card: null,
@@ -285,13 +286,16 @@ describe('speed', () => {
   test('reading is not told where a type it needs was not timed', () => {
     expect(predictSpeed(shape({}, MISTRAL, WEIGHTS), SPEED, { gpuLayers: 0 })?.readSeconds).toBeNull();
     const noFloats = WEIGHTS.filter(({ type }) => type !== 'F32');
-    const times = predictSpeed(shape({}, MISTRAL, noFloats), SPEED, { gpuLayers: 0 });
-    expect(times?.readSeconds).toBeCloseTo(6000e6 / 60e9 + 1200e6 / 30e9, 6);
+    const made = shape({}, MISTRAL, noFloats);
+    const seconds = (depth: number) => predictSpeed(made, SPEED, { gpuLayers: 0, depth })?.readSeconds ?? 0;
+    expect(seconds(0)).toBeCloseTo(6000e6 / 60e9 + 1200e6 / 30e9, 6);
+    // Half of the text lies before a token on average; keys and values of 32 layers, 4,096 wide.
+    expect(seconds(512) - seconds(0)).toBeCloseTo((256 * 2 * 4096 * 32) / 15e9, 6);
   });
-  test('a deeper context costs what its keys and values weigh', () => {
+  test('a deeper context costs what is looked at', () => {
     const made = shape({}, MISTRAL, WEIGHTS);
     const at = (depth: number) => predictSpeed(made, SPEED, { gpuLayers: 0, depth })?.decodeSeconds ?? 0;
-    expect(at(4096) - at(0)).toBeCloseTo((4096 * 128 * KIB) / 20e9, 6);
+    expect(at(4096) - at(0)).toBeCloseTo((4096 * 2 * 4096 * 32) / 5e9, 6);
   });
   test('of a mixture only the experts that are used are read', () => {
     const experts = [
@@ -302,7 +306,7 @@ describe('speed', () => {
     const made = shape({}, { ...MISTRAL, expertCount: 8, expertUsedCount: 2 }, experts);
     const times = predictSpeed(
       made,
-      { ...SPEED, cpu: { ...SPEED.cpu, tokenMs: 0, layerMs: 0 } },
+      { ...SPEED, cpu: { ...SPEED.cpu, tokenMs: 0, layerMs: 0, attendedPerSecond: 5e9 } },
       { gpuLayers: 0, depth: 0 },
     );
     expect(times?.decodeSeconds).toBeCloseTo(3100e6 / 20e9, 6);

@@ -4,6 +4,7 @@ import { CatalogueEntry, type Fit, HubPath, HubRepo, type HubFile } from '../../
 import { parseHubAddress } from '../../src-main/hub/address.ts';
 import { descriptionOf, licenceOf, parentsOf } from '../../src-main/hub/card.ts';
 import { CATALOGUE } from '../../src-main/hub/catalogue.ts';
+import { createHubClient } from '../../src-main/hub/client.ts';
 import { hubErrorOf, retryAfterMs } from '../../src-main/hub/errors.ts';
 import { modelFiles, wantedFile } from '../../src-main/hub/files.ts';
 import { quantOf } from '../../src-main/hub/quant.ts';
@@ -140,6 +141,7 @@ describe('files of a repository', () => {
 
   test('a repository of an adapter holds adapters', () => {
     expect(modelFiles(tree({ 'f16.gguf': 1 }), true)).toMatchObject([{ kind: 'adapter' }]);
+    expect(modelFiles(tree({ 'f16.gguf': Number.MAX_SAFE_INTEGER }))).toEqual([]);
   });
 
   test('the file that was asked for: by path, a later part, a quant, or none', () => {
@@ -303,4 +305,24 @@ test('recent answers are kept, failures and the oldest are not', async () => {
   expect(await recent.get('c', ask)).toBe(3);
   expect(await recent.get('a', ask)).toBe(1);
   expect(await recent.get('b', ask)).toBe(4);
+});
+
+test('a hub that names a next page for ever is asked only so often', async () => {
+  let requests = 0;
+  const request = async ({ url }: { url: string }) => {
+    requests += 1;
+    const headers = { link: `<${new URL('?cursor=on', url).href}>; rel="next"` };
+    const body = (async function* () {
+      yield Buffer.from('[]');
+    })();
+    return { status: 200, headers, url, hops: [], body, cancel: async () => {} };
+  };
+  const endpoint = () => 'https://hub.example';
+  const client = createHubClient({ privacy: { request }, endpoint, hubToken: async () => null });
+  expect(await client.tree('maker/Small-GGUF', SHA)).toEqual([]);
+  expect(requests).toBe(20);
+  requests = 0;
+  const query = { query: '', author: null, licence: null, maxParameters: null, cursor: null };
+  expect(await client.search({ ...query, sort: 'likes' })).toEqual({ models: [], cursor: 'on' });
+  expect(requests).toBe(5);
 });

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { Model, ModelFile } from '../../src-main/contract/index.ts';
 import { failureKind } from '../../src-renderer/screens/models/failures.ts';
 import { sizeLine, usedAt } from '../../src-renderer/screens/models/figures.ts';
-import { licenceView } from '../../src-renderer/screens/models/licences.ts';
+import { licenceTone, licenceView } from '../../src-renderer/screens/models/licences.ts';
 import {
   filterModels,
   licencesOf,
@@ -140,6 +140,16 @@ describe('licences', () => {
     expect(licenceView('acme-1')).toEqual({ label: 'acme-1', plain: null, restricted: false });
     expect(licenceView('  ')).toBeNull();
     expect(licenceView(null)).toBeNull();
+    for (const name of ['constructor', '__proto__', 'toString'])
+      expect(licenceView(name)).toEqual({ label: name, plain: null, restricted: false });
+  });
+
+  it('is green only where it is known to allow work', () => {
+    const toneOf = (licence: string) => {
+      const view = licenceView(licence);
+      return view && licenceTone(view);
+    };
+    expect(['mit', 'gemma', 'acme-1'].map(toneOf)).toEqual(['ok', 'warn', 'plain']);
   });
 });
 

@@ -56,6 +56,7 @@ test.each([
   ['http://127.0.0.1:8080/a/b', 'http://127.0.0.1:8080', true],
   ['https://mirror.example/a/b', 'https://mirror.example', true],
   ['https://mirror.example:8443/a', 'https://mirror.example:8443', true],
+  ['https://mirror.example/a', 'https://mirror.example:443', true],
   ['https://huggingface.co/a', 'https://mirror.example', true],
   ['http://127.0.0.1:8081/a/b', 'http://127.0.0.1:8080', false],
   ['https://127.0.0.1:8080/a/b', 'http://127.0.0.1:8080', false],

@@ -454,7 +454,7 @@ describe('models', () => {
       addedAt: model.addedAt,
       lastUsedAt: 77,
       lastLoadCrashed: true,
-      settings: { contextSize: 8_192, gpuLayers: 20 },
+      settings: { ...model.settings, contextSize: 8_192, gpuLayers: 20 },
     });
     models.setLoadOutcome(db, { id: model.id, crashed: false, usedAt: null });
     expect(models.get(db, { id: model.id })).toMatchObject({ lastUsedAt: 77, lastLoadCrashed: false });

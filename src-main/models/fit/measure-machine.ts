@@ -14,11 +14,20 @@ const PROMPT = 'abcdefghij'.repeat(9);
 /** Reading is not timed with it. */
 const SHORT_PROMPT = 'abcdefgh';
 const ANSWER_TOKENS = 9;
+/** Times that each answer is given; what costs next to nothing more often, as it is taken from all others. */
+const ANSWERS = 2;
+const EMPTY_ANSWERS = 8;
 /** Next to nothing to compute: what is left is the cost of a token, and with more layers that of a layer. */
-const EMPTY: readonly ProbeShape[] = [
-  { type: 'Q4_0', layers: 2, embeddingLength: 256, feedForwardLength: 512 },
-  { type: 'Q4_0', layers: 26, embeddingLength: 256, feedForwardLength: 512 },
-];
+const EMPTY: ProbeShape = { type: 'Q4_0', layers: 2, embeddingLength: 256, feedForwardLength: 512 };
+const EMPTY_LAYERED: ProbeShape = { ...EMPTY, layers: 26 };
+/** So many tokens deep attention is timed. */
+const DEEP_PROMPT = 'abcdefghij'.repeat(44);
+/** Where attention was too quick to be timed. */
+const LEAST_ATTENTION_MS = 0.05;
+/** Attention's rate as a share of that of reading weights, on processors: outside of it something else ran. */
+const ATTENTION_SHARE = { least: 0.03, most: 0.08 };
+/** More of a token than this is never its own cost on a processor: then another program took its time. */
+const MOST_OVERHEAD = 0.35;
 const WIDTH = { embeddingLength: 2048, feedForwardLength: 5632 };
 /** The usual quant: 100 MB of it, and 250 MB. What the second costs beyond the first is memory, not caches. */
 const USUAL: ProbeShape = { type: 'Q4_K', layers: 4, ...WIDTH };
@@ -78,7 +87,7 @@ export async function measureMachine(
   }
 }
 
-const EMPTY_PLACE: PlaceSpeed = { rates: {}, tokenMs: 0, layerMs: 0, cachedBytes: 0 };
+const EMPTY_PLACE: PlaceSpeed = { rates: {}, tokenMs: 0, layerMs: 0, attendedPerSecond: 1, cachedBytes: 0 };
 
 interface BenchOptions {
   folder: string;
@@ -99,13 +108,18 @@ class Bench {
   /** The figures of one place; what was timed until the time ended. Null when that was no type at all. */
   async place(gpuLayers: number | null): Promise<PlaceSpeed | null> {
     const rates: Record<string, TypeRate> = {};
-    const overhead = { tokenMs: 0, layerMs: 0, cachedBytes: 0 };
+    const overhead = { tokenMs: 0, layerMs: 0, attendedPerSecond: 1, cachedBytes: 0 };
     try {
-      const [few, many] = [await this.#time(EMPTY[0], gpuLayers), await this.#time(EMPTY[1], gpuLayers)];
-      const layers = (EMPTY[1]?.layers ?? 0) - (EMPTY[0]?.layers ?? 0);
-      overhead.layerMs = Math.max(0, (many.decodeMs - few.decodeMs) / layers);
-      overhead.tokenMs = Math.max(0, few.decodeMs - (EMPTY[0]?.layers ?? 0) * overhead.layerMs);
+      const few = await this.#time(EMPTY, gpuLayers, SHORT_PROMPT);
+      const many = await this.#time(EMPTY_LAYERED, gpuLayers, SHORT_PROMPT);
+      const deep = await this.#time(EMPTY_LAYERED, gpuLayers, DEEP_PROMPT);
+      overhead.layerMs = Math.max(0, (many.decodeMs - few.decodeMs) / (EMPTY_LAYERED.layers - EMPTY.layers));
+      overhead.tokenMs = Math.max(0, few.decodeMs - EMPTY.layers * overhead.layerMs);
+      overhead.attendedPerSecond =
+        (attended(EMPTY_LAYERED, DEEP_PROMPT.length - SHORT_PROMPT.length) * 1000) /
+        Math.max(LEAST_ATTENTION_MS, deep.decodeMs - many.decodeMs);
       const usual = await this.#time(USUAL, gpuLayers);
+      if (gpuLayers === 0) limitOverhead(overhead, usual);
       rates[USUAL.type] = rateFrom(USUAL, usual, overhead);
       const large = await this.#time(USUAL_LARGE, gpuLayers, SHORT_PROMPT);
       overhead.cachedBytes = cachedBytes([usual.decodeMs, large.decodeMs], overhead);
@@ -119,8 +133,7 @@ class Bench {
     return Object.keys(rates).length > 0 ? { rates, ...overhead } : null;
   }
 
-  async #time(shape: ProbeShape | undefined, gpuLayers: number | null, prompt = PROMPT): Promise<ProbeTimes> {
-    if (!shape) throw new RangeError('no probe');
+  async #time(shape: ProbeShape, gpuLayers: number | null, prompt = PROMPT): Promise<ProbeTimes> {
     this.#count += 1;
     const path = join(this.#options.folder, `${this.#count}.gguf`);
     const sizeBytes = await writeProbeModel(path, shape);
@@ -132,13 +145,31 @@ class Bench {
       threads: this.#options.threads,
       prompt,
       answerTokens: ANSWER_TOKENS,
+      answers: shape.embeddingLength === EMPTY.embeddingLength ? EMPTY_ANSWERS : ANSWERS,
     });
     await rm(path, { force: true });
     return times;
   }
 }
 
+/** Numbers of keys and values that one token looks at. */
+function attended({ layers, embeddingLength }: ProbeShape, depth: number): number {
+  return 2 * embeddingLength * layers * depth;
+}
+
 type Overhead = Pick<PlaceSpeed, 'tokenMs' | 'layerMs' | 'cachedBytes'>;
+
+/** Brings costs that were timed while something else ran to what they can be. */
+function limitOverhead(overhead: Omit<PlaceSpeed, 'rates'>, { decodeMs, read }: ProbeTimes): void {
+  const part = (decodeMs * MOST_OVERHEAD) / (overhead.tokenMs + USUAL.layers * overhead.layerMs);
+  overhead.tokenMs *= Math.min(1, part);
+  overhead.layerMs *= Math.min(1, part);
+  if (!read) return;
+  const readRate = (probeWeights(USUAL).readElements * read.tokens * 1000) / read.ms;
+  const { least, most } = ATTENTION_SHARE;
+  const bounded = Math.max(readRate * least, Math.min(readRate * most, overhead.attendedPerSecond));
+  overhead.attendedPerSecond = bounded;
+}
 
 /** Milliseconds of a token that its weights take: never less than half, as the rest was timed on another model. */
 function weightsMs(shape: ProbeShape, decodeMs: number, { tokenMs, layerMs }: Overhead): number {

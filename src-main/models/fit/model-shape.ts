@@ -21,6 +21,8 @@ export interface ModelShape {
   /** The widest layer's. */
   feedForwardLength: number;
   headCount: number;
+  /** All heads' queries together. */
+  attentionWidth: number;
   vocabularySize: number;
   mergeCount: number;
   trainedContextSize: number | null;
@@ -78,6 +80,7 @@ export function modelShape(header: ModelHeader, sizeBytes: number): ModelShape |
     embeddingLength,
     feedForwardLength: largest(facts.feedForwardLength) ?? embeddingLength * 4,
     headCount: header.headCount ?? 1,
+    attentionWidth: facts.keyLength === null ? embeddingLength : (header.headCount ?? 1) * facts.keyLength,
     vocabularySize: header.vocabularySize ?? 0,
     mergeCount: header.mergeCount,
     trainedContextSize: header.trainedContextSize,

@@ -5,7 +5,8 @@ import type { MachineSpeed, PlaceSpeed, TypeRate } from './speed-types.ts';
 
 /** Tokens in the context that a speed is told for: a chat of a few turns. */
 export const USUAL_DEPTH = 512;
-const CACHE_ELEMENT_BYTES = 2;
+/** Tokens that are read together share the keys and values: measured, three times the rate of one alone. */
+const READ_TOGETHER = 3;
 
 /**
  * Where a type was not measured, the nearest in build that was, best first: its rate by bytes is that of the
@@ -101,8 +102,8 @@ export function predictSpeed(
   }
   const place = card ?? speed.cpu;
   if (sum.bytes > 0) sum.decodeSeconds *= readBytes(sum.bytes, place.cachedBytes) / sum.bytes;
-  const cacheRate = rateOf(place, 'F16')?.rate.decodeBytesPerSecond;
-  if (cacheRate) sum.decodeSeconds += cacheBytesAt(shape, depth) / cacheRate;
+  sum.decodeSeconds += attendedNumbers(shape, depth) / place.attendedPerSecond;
+  sum.readSeconds += attendedNumbers(shape, depth / 2) / (place.attendedPerSecond * READ_TOGETHER);
   const layersMs = onCard * (card?.layerMs ?? 0) + (shape.layerCount - onCard) * speed.cpu.layerMs;
   return {
     decodeSeconds: sum.decodeSeconds + (place.tokenMs + layersMs) / 1000,
@@ -134,12 +135,12 @@ function activeGroups(shape: ModelShape): ActiveGroup[] {
   return active;
 }
 
-/** Keys and values that one token looks at. */
-function cacheBytesAt(shape: ModelShape, depth: number): number {
-  let bytes = 0;
-  for (const { reach, elementsPerToken, stateBytes } of shape.layers) {
+/** Numbers of keys and values that a token with `depth` tokens before it is compared with. */
+function attendedNumbers(shape: ModelShape, depth: number): number {
+  let numbers = 0;
+  for (const { reach, elementsPerToken } of shape.layers) {
     const tokens = reach === 'window' ? Math.min(depth, shape.windowTokens ?? depth) : depth;
-    bytes += tokens * elementsPerToken * CACHE_ELEMENT_BYTES + stateBytes;
+    if (elementsPerToken > 0) numbers += 2 * shape.attentionWidth * tokens;
   }
-  return bytes;
+  return numbers;
 }

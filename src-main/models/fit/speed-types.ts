@@ -16,6 +16,8 @@ const Place = v.object({
   tokenMs: v.pipe(v.number(), v.minValue(0)),
   /** Milliseconds that each layer adds to that. */
   layerMs: v.pipe(v.number(), v.minValue(0)),
+  /** Numbers of keys and values that a token is compared with, a second. */
+  attendedPerSecond: v.pipe(v.number(), v.gtValue(0)),
   /** Weights that the caches hold from one token to the next: they cost nothing beside the others. */
   cachedBytes: v.pipe(v.number(), v.minValue(0)),
 });

@@ -51,7 +51,15 @@ export function licenceView(licence: string | null): LicenceView | null {
   const id = licence?.trim() ?? '';
   if (id === '') return null;
   // SPDX's "-only" and "-or-later" change nothing about what a user may do with the model.
-  const entry = known[id.toLowerCase().replace(/-(only|or-later)$/, '')];
+  const key = id.toLowerCase().replace(/-(only|or-later)$/, '');
+  // Strangers write this field: `constructor` is no licence.
+  const entry = Object.hasOwn(known, key) ? known[key] : undefined;
   if (!entry) return { label: id, plain: null, restricted: false };
   return { label: entry[0], plain: modelsTexts.licencePlain[entry[1]], restricted: entry[2] !== undefined };
+}
+
+/** Of its tag where it says what is allowed: green only for what is known to allow work. */
+export function licenceTone({ plain, restricted }: LicenceView): 'ok' | 'warn' | 'plain' {
+  if (restricted) return 'warn';
+  return plain === null ? 'plain' : 'ok';
 }

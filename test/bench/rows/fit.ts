@@ -151,11 +151,11 @@ async function measure(path: string, contextSize: number): Promise<Measured> {
     const answers = [];
     for (let answer = 0; answer < ANSWERS; answer += 1)
       answers.push(await ask(Math.min(QUESTION_TOKENS + answer, contextSize / 2), ANSWER_TOKENS));
-    const full = await ask(contextSize - 96, 2);
+    await ask(contextSize - 96, 2);
     return {
       ramBytes: statusBytes(pid, 'RssAnon') - withoutBytes,
       decode: median(answers.map(({ decode }) => decode)),
-      prefill: full.prefill,
+      prefill: answers[0]?.prefill ?? Number.NaN,
     };
   } finally {
     await engine.dispose();

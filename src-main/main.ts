@@ -29,6 +29,7 @@ import type { DesktopTray } from './electron/tray.ts';
 import { createWindow, showWindow } from './electron/window.ts';
 import { createOpened } from './opened.ts';
 import type { Platform } from './platform.ts';
+import { takeGivenSecrets } from './privacy/given-secrets.ts';
 import { openModelFolders } from './server/platform.ts';
 
 // This file runs from the build only: the page, its list and the preload lie beside it.
@@ -36,6 +37,9 @@ const RENDERER_DIR = join(import.meta.dirname, '../renderer');
 const RENDERER_LIST = join(import.meta.dirname, '../renderer.json');
 const PRELOAD = join(import.meta.dirname, '../preload/preload.cjs');
 
+let isGivenRefused = false;
+/** Taken before main starts a child or a worker that would get a copy. */
+const given = takeGivenSecrets(process.env, () => (isGivenRefused = true));
 const options = parseDesktopArguments(ownArguments(), {
   env: process.env,
   home: homedir(),
@@ -81,8 +85,9 @@ async function start(): Promise<void> {
   const assets = loadAssets(RENDERER_LIST, RENDERER_DIR);
   const folder = acquireDataFolder(options.dataDir, { address: null });
   opened.add(() => folder.release());
-  const platform = createDesktopPlatform(options.dataDir, openModelFolders(options));
+  const platform = createDesktopPlatform(options.dataDir, openModelFolders(options), given);
   const log = platform.log.bind(platform);
+  if (isGivenRefused) log('secrets.given_refused');
   const core = await createApp(platform);
   opened.add(core.close);
   opened.add(() => Promise.race([ports?.closed(), setTimeout(LAST_WORDS_MS, undefined, { ref: false })]));

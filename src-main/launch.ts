@@ -15,6 +15,10 @@ const CANCEL_SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 /** Exit code of a program that was cancelled. */
 const CANCELLED = 130;
 
+/** Kept from all that runs before the host: builds, and the installer of Electron. */
+const givenToken = process.env['LEEWARD_HF_TOKEN'];
+delete process.env['LEEWARD_HF_TOKEN'];
+
 interface Build {
   name: string;
   output: string;
@@ -64,8 +68,8 @@ function run(program: string, args: string[]): Promise<number> {
 }
 
 /**
- * Runs the desktop app to its end, which signals to this process bring about in order. Resolves with its exit
- * code, 1 after a signal.
+ * Runs the desktop app to its end, which signals to this process bring about: in order, but on Windows at once, as
+ * a kill does, since no signal can be sent there. Resolves with its exit code, 1 after a signal.
  */
 function runWindow(binary: string, args: string[]): Promise<number> {
   return new Promise((resolve, reject) => {
@@ -73,7 +77,7 @@ function runWindow(binary: string, args: string[]): Promise<number> {
       cwd: ROOT,
       stdio: ['inherit', process.stderr, 'inherit'],
       // Left over from a terminal inside another Electron app, it would make this one a plain Node.
-      env: { ...process.env, ELECTRON_RUN_AS_NODE: undefined },
+      env: { ...process.env, ELECTRON_RUN_AS_NODE: undefined, LEEWARD_HF_TOKEN: givenToken },
     });
     const forward = (signal: NodeJS.Signals) => void child.kill(signal);
     for (const signal of CANCEL_SIGNALS) process.on(signal, forward);
@@ -141,6 +145,7 @@ async function launch(args: string[]): Promise<void> {
   }
   // In this process, so that a signal and the exit code are the host's own.
   process.argv.splice(1, Infinity, SERVE_BUNDLE, ...(mode === 'serve' ? ['--json'] : []), ...rest);
+  if (givenToken !== undefined) process.env['LEEWARD_HF_TOKEN'] = givenToken;
   await import(pathToFileURL(SERVE_BUNDLE).href);
 }
 

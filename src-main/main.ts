@@ -30,6 +30,7 @@ import { createWindow, showWindow } from './electron/window.ts';
 import { createOpened } from './opened.ts';
 import type { Platform } from './platform.ts';
 import { findOtherApps } from './models/other-apps.ts';
+import { takeGivenSecrets } from './privacy/given-secrets.ts';
 import { openModelFolders } from './server/platform.ts';
 
 // This file runs from the build only: the page, its list and the preload lie beside it.
@@ -37,6 +38,9 @@ const RENDERER_DIR = join(import.meta.dirname, '../renderer');
 const RENDERER_LIST = join(import.meta.dirname, '../renderer.json');
 const PRELOAD = join(import.meta.dirname, '../preload/preload.cjs');
 
+let isGivenRefused = false;
+/** Taken before main starts a child or a worker that would get a copy. */
+const given = takeGivenSecrets(process.env, () => (isGivenRefused = true));
 const options = parseDesktopArguments(ownArguments(), {
   env: process.env,
   home: homedir(),
@@ -84,8 +88,9 @@ async function start(): Promise<void> {
   opened.add(() => folder.release());
   const modelFolders = openModelFolders(options);
   const otherApps = await findOtherApps({ env: process.env, home: homedir() });
-  const platform = createDesktopPlatform(options.dataDir, { modelFolders, otherApps });
+  const platform = createDesktopPlatform(options.dataDir, { modelFolders, otherApps }, given);
   const log = platform.log.bind(platform);
+  if (isGivenRefused) log('secrets.given_refused');
   const core = await createApp(platform);
   opened.add(core.close);
   opened.add(() => Promise.race([ports?.closed(), setTimeout(LAST_WORDS_MS, undefined, { ref: false })]));

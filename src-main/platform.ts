@@ -21,10 +21,10 @@ export type SecretName = 'huggingFaceToken';
 
 /** Where secrets are. Their values go nowhere but into the request that needs them. */
 export interface SecretStore {
-  /** What is set outlasts this run. May turn out false with the first `set`. */
+  /** What is set outlasts this run. May turn out false with a `set`, and true again with the next. */
   readonly canKeep: boolean;
   get(name: SecretName): Promise<string | null>;
-  /** Where `get` would take it from; null when there is none. */
+  /** Where `get` would take it from; null when there is none, `unreadable` when it gives none of a kept one. */
   sourceOf(name: SecretName): Promise<SecretSource | null>;
   /** @throws disk_full, when it cannot be written; the value from before stays */
   set(name: SecretName, value: string): Promise<void>;

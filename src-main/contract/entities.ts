@@ -350,11 +350,14 @@ export const AccessToken = v.pipe(
   v.regex(/^[!-~]+$/),
 );
 
-/** `kept`: encrypted by the system, between runs. `memory`: until the app ends. `environment`: given at start. */
-export const SecretSource = v.picklist(['kept', 'memory', 'environment']);
+/**
+ * `kept`: encrypted by the system, between runs. `memory`: until the app ends. `environment`: given at start.
+ * `unreadable`: kept, but it cannot be read or decrypted now.
+ */
+export const SecretSource = v.picklist(['kept', 'memory', 'environment', 'unreadable']);
 export type SecretSource = v.InferOutput<typeof SecretSource>;
 
-/** Whether there is a token, never the token: no call and no event gives it back. */
+/** Whether there is a token that can be used, never the token: no call and no event gives it back. */
 export const HubTokenState = v.object({ set: v.boolean(), source: v.nullable(SecretSource) });
 export type HubTokenState = v.InferOutput<typeof HubTokenState>;
 

@@ -105,9 +105,13 @@ function startFailureText(error: unknown, dataDir: string): string {
   return isFolder ? texts.failure.folder(dataDir) : texts.failure.other;
 }
 
-/** What a person reads when the page's process ended again and again. Blocks until it is read. */
-export function showWindowFailure(): void {
-  dialog.showErrorBox(texts.windowFailure.title, texts.windowFailure.text);
+/**
+ * What a person reads when the page's process ended again and again. Resolves when it was read; answers run on and
+ * are written meanwhile.
+ */
+export async function showWindowFailure(): Promise<void> {
+  const { title, text } = texts.windowFailure;
+  await dialog.showMessageBox({ type: 'error', message: title, detail: text });
 }
 
 /** Tells that the settings could not be read and where the file is now. */

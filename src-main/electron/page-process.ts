@@ -22,9 +22,10 @@ export function reloadWhenGone(
     // Chromium is still taking the old process down.
     setImmediate(() => {
       if (window.isDestroyed()) return;
+      // A reload would take the quit's close back, and the quit would wait for ever.
+      if (quitting.isUnderWay) return window.destroy();
       if (mayReload) return window.webContents.reload();
-      showWindowFailure();
-      quitting.force();
+      void showWindowFailure().finally(quitting.force);
     });
   });
 }

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { app, shell } from 'electron';
 import { shortPath } from '../models/short-path.ts';
-import type { Platform } from '../platform.ts';
+import type { Platform, SecretName } from '../platform.ts';
 import { createLogger } from '../server/logger.ts';
 import { openExternal, pickModelFiles, pickModelFolder, saveText, showSettingsBroken } from './dialogs.ts';
 import { nodeBinaryPath } from './node-binary.ts';
@@ -12,13 +12,15 @@ import { openDesktopSettingsFile } from './settings-file.ts';
 /**
  * What the desktop host provides. After the app is ready.
  * @param dataDir exists and is held by this process
+ * @param given secrets that came with the start
  */
 export function createDesktopPlatform(
   dataDir: string,
   folders: Pick<Platform['paths'], 'modelFolders' | 'otherApps'>,
+  given: Readonly<Partial<Record<SecretName, string>>>,
 ): Platform {
   const log = createLogger(join(dataDir, 'logs'));
-  const secrets = openDesktopSecrets(dataDir, log);
+  const secrets = openDesktopSecrets(dataDir, log, given);
   return {
     host: 'desktop',
     capabilities: {

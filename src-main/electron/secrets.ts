@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { safeStorage } from 'electron';
-import type { Platform, SecretStore } from '../platform.ts';
+import type { Platform, SecretName, SecretStore } from '../platform.ts';
 import { createSecretFile } from './secret-file.ts';
 
 const FILE = 'secrets.json';
@@ -8,8 +8,13 @@ const FILE = 'secrets.json';
 /**
  * The secrets of a data folder, encrypted with the key that the system keeps: Keychain, DPAPI, or on Linux the
  * desktop's own store. After the app is ready.
+ * @param environment given at start; used where nothing is set
  */
-export function openDesktopSecrets(dataDir: string, log: Platform['log']): SecretStore {
+export function openDesktopSecrets(
+  dataDir: string,
+  log: Platform['log'],
+  environment: Readonly<Partial<Record<SecretName, string>>>,
+): SecretStore {
   return createSecretFile({
     path: join(dataDir, FILE),
     cipher: {
@@ -22,6 +27,7 @@ export function openDesktopSecrets(dataDir: string, log: Platform['log']): Secre
     },
     canKeep: process.platform !== 'linux' || hasSecretStore(safeStorage.getSelectedStorageBackend()),
     log,
+    environment,
   });
 }
 

@@ -15,7 +15,7 @@ export interface WindowFiles {
   readonly state: string;
 }
 
-/** Every switch of the table in design/security.md, named even where it is Electron's default. */
+/** Sandbox and isolation on, every way to Node or past the policy off; named even where it is Electron's default. */
 export function pagePreferences(preload: string): WebPreferences {
   return {
     preload,

@@ -52,7 +52,7 @@ export function sidecarEnvironment(
   if (tempDir !== undefined) for (const name of ['TMPDIR', 'TMP', 'TEMP']) result[name] = tempDir;
   // The library must neither download nor compile.
   result['NODE_LLAMA_CPP_SKIP_DOWNLOAD'] = 'true';
-  // Decode runs on whichever libuv thread is free; with one, its working threads stay warm (engine.md).
+  // Decode runs on whichever libuv thread is free; with one, its working threads stay warm.
   result['UV_THREADPOOL_SIZE'] = '1';
   return result;
 }

@@ -14,7 +14,7 @@ export interface HubToken {
 export function createHubToken(secrets: SecretStore): HubToken {
   const state = async (): Promise<HubTokenState> => {
     const source = await secrets.sourceOf(NAME);
-    return { set: source !== null, source };
+    return { set: source !== null && source !== 'unreadable', source };
   };
   return {
     state,

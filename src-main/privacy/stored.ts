@@ -38,7 +38,7 @@ function kindOf(name: string): StorageItem['kind'] {
   if (/backup/iu.test(name)) return 'backups';
   if (/\.(?:db|sqlite)(?:-wal|-shm|-journal)?$/iu.test(name)) return 'database';
   if (/^logs?$|\.log$/iu.test(name)) return 'logs';
-  return name === 'secrets.json' ? 'secrets' : 'settings';
+  return name.startsWith('secrets.') ? 'secrets' : 'settings';
 }
 
 /** Bytes of a file or of everything in a folder; 0 when it has just gone. Links are not followed. */

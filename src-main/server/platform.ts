@@ -1,10 +1,9 @@
 import { createHash } from 'node:crypto';
 import { mkdirSync, realpathSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import * as v from 'valibot';
-import { AccessToken } from '../contract/index.ts';
 import { shortPath } from '../models/short-path.ts';
-import type { AllowedFolder, Platform, SecretStore } from '../platform.ts';
+import type { AllowedFolder, Platform } from '../platform.ts';
+import { takeGivenSecrets } from '../privacy/given-secrets.ts';
 import { createMemorySecrets } from '../privacy/memory-secrets.ts';
 import type { ServeOptions } from './arguments.ts';
 import { createLogger } from './logger.ts';
@@ -73,19 +72,9 @@ export function createBrowserPlatform(
       log('settings.broken');
       tell(`The settings file could not be read. It is kept as ${keptAs}, and the defaults are used.`);
     }),
-    secrets: openSecrets(env, tell),
+    secrets: createMemorySecrets(takeGivenSecrets(env, tell)),
     // The Node that serves is the pinned one: npm puts it first on the path.
     nodeBinary: process.execPath,
     log,
   };
-}
-
-function openSecrets(env: NodeJS.ProcessEnv, tell: (sentence: string) => void): SecretStore {
-  const given = env['LEEWARD_HF_TOKEN'];
-  // Workers, which read hostile files, would get a copy.
-  delete env['LEEWARD_HF_TOKEN'];
-  if (given === undefined || given === '') return createMemorySecrets();
-  const token = v.safeParse(AccessToken, given);
-  if (!token.success) tell('LEEWARD_HF_TOKEN does not hold a token. It is not used.');
-  return createMemorySecrets(token.success ? { huggingFaceToken: token.output } : {});
 }

@@ -1,4 +1,7 @@
-/** The policy of every page, as design/security.md has it. @param socketOrigin the page's own socket, if any */
+/**
+ * The policy of every page: its own files and its own socket, nothing inline and nothing foreign.
+ * @param socketOrigin the page's own socket, if any
+ */
 export function contentSecurityPolicy(socketOrigin?: string): string {
   return [
     "default-src 'none'",

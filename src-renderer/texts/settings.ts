@@ -272,6 +272,7 @@ export const settingsTexts = catalogue({
       kept: 'Kept on this computer, encrypted with a key that the system holds for your account.',
       memory:
         'Kept in memory only. It is gone when Leeward ends, since there is no key store here that could keep it.',
+      unreadable: 'The token that was kept here cannot be read now. Save one again, remove it, or try later.',
       environment: 'Given at start by LEEWARD_HF_TOKEN. A token that you save here is used instead.',
       willKeep: 'A token is encrypted with a key that the system holds for your account.',
       willForget:

@@ -9,7 +9,7 @@ export type Conditions = Readonly<Record<string, string | number>>;
 export interface Figure extends Summary {
   name: string;
   unit: string;
-  /** What design/engine.md asks for, where it asks. */
+  /** The target, where there is one. */
   target?: { atLeast: number } | { atMost: number };
 }
 

@@ -169,11 +169,33 @@ describe('a page that fails', () => {
       await eventually(() => app.wire.connections).toBe(before + 1);
       await view.firstRun.waitFor();
     }
+    const read = Promise.withResolvers<number>();
+    const boxes: object[] = [];
+    app.answerBox = (options) => {
+      boxes.push(options);
+      return read.promise;
+    };
     await gone(app, 'oom');
+    await eventually(() => boxes.length).toBe(1);
+    expect(boxes).toMatchObject([{ type: 'error', message: 'The window keeps failing' }]);
+    // The core works on until it was read.
+    await app.side.client.settings.update({ theme: 'dark' });
+    expect(app.child.exitCode).toBeNull();
+    read.resolve(0);
     expect(await app.exited).toBe(0);
-    expect(await app.recorded.find(({ what }) => what === 'errorBox')?.value).toMatchObject({
-      title: 'The window keeps failing',
-    });
+    expect(isClean(desktop)).toBe(true);
+  });
+
+  it('during a quit is let go, so that the quit comes to its end', async () => {
+    const desktop = await open();
+    const { app, view } = desktop;
+    await view.firstRun.waitFor();
+    app.hangs = true;
+    app.link.notify('app.quit');
+    await app.seen('hangs');
+    await gone(app, 'crashed');
+    expect(await app.exited).toBe(0);
+    expect(app.recorded.filter(({ what }) => what === 'destroy')).toHaveLength(1);
     expect(isClean(desktop)).toBe(true);
   });
 });

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { Browser } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { eventually } from '../e2e/fixture.ts';
-import { appFolders, startApp } from '../support/app-process.ts';
+import { appFolders, processesWith, startApp } from '../support/app-process.ts';
 import { launchBrowser } from '../support/browser.ts';
 import { desktopKit, filesWith, type OpenDesktop } from '../support/desktop-kit.ts';
 import { connectSocket } from '../support/socket-client.ts';
@@ -26,6 +26,7 @@ const { start, open } = desktopKit(() => browser, cleanups);
 
 const TOKEN = 'hf_CanaryOfTheHarbourWall0123456789';
 const none = { set: false, source: null };
+const unreadable = { set: false, source: 'unreadable' };
 
 const secretsFile = (folders: OpenDesktop['folders']) => join(folders.dataDir, 'secrets.json');
 
@@ -137,7 +138,7 @@ describe('the token', () => {
     expect(existsSync(secretsFile(folders))).toBe(isKept);
   });
 
-  it('is gone, with a line in the log, when the file is damaged or the key another one', async () => {
+  it('is said to be unreadable, with a line in the log, when the file is damaged or the key another one', async () => {
     const folders = appFolders();
     const first = start(folders);
     await first.app.ready();
@@ -147,19 +148,42 @@ describe('the token', () => {
     const log = () => readFileSync(join(folders.dataDir, 'logs', 'leeward.log'), 'utf8');
     const moved = start(folders, { STAND_IN_KEYCHAIN: 'another account' });
     await moved.app.ready();
-    expect(await moved.app.side.client.privacy.hubToken()).toEqual(none);
+    expect(await moved.app.side.client.privacy.hubToken()).toEqual(unreadable);
     expect(log()).toContain('secrets.undecryptable');
     expect(await moved.app.stop()).toBe(0);
 
     writeFileSync(secretsFile(folders), 'rubbish');
-    const damaged = start(folders);
-    await damaged.app.ready();
-    expect(await damaged.app.side.client.privacy.hubToken()).toEqual(none);
+    const damaged = await open(folders);
+    const card = await openTokenCard(damaged);
+    await card.getByText('cannot be read now').waitFor();
+    expect(await damaged.app.side.client.privacy.hubToken()).toEqual(unreadable);
     expect(log()).toContain('secrets.damaged');
+    await card.getByRole('button', { name: 'Remove token' }).click();
+    await card.getByText('The token is removed.').waitFor();
+    expect(existsSync(secretsFile(folders))).toBe(false);
     expect(await damaged.app.side.client.privacy.setHubToken({ token: TOKEN })).toMatchObject({
       source: 'kept',
     });
     expect(await damaged.app.stop()).toBe(0);
+  });
+
+  it('that the environment gives is used where none is set, written nowhere, and given to no child', async () => {
+    const { app, folders } = start(appFolders(), { LEEWARD_HF_TOKEN: TOKEN });
+    await app.ready();
+    const { privacy } = app.side.client;
+    expect(await privacy.hubToken()).toEqual({ set: true, source: 'environment' });
+    if (process.platform === 'linux') {
+      const children = () =>
+        processesWith('sidecar.js').flatMap((entry) => (entry.parent === app.child.pid ? [entry.pid] : []));
+      await eventually(() => children().length).toBe(1);
+      for (const pid of children()) expect(readFileSync(`/proc/${pid}/environ`, 'utf8')).not.toContain(TOKEN);
+    }
+    const other = { token: 'hf_other' };
+    expect(await privacy.setHubToken(other)).toEqual({ set: true, source: 'kept' });
+    expect(await privacy.removeHubToken()).toEqual({ set: true, source: 'environment' });
+    expect(await app.stop()).toBe(0);
+    expect(filesWith(folders.root, TOKEN)).toEqual([]);
+    expect(app.stderr).not.toContain(TOKEN);
   });
 });
 

@@ -31,6 +31,8 @@ const short = { script: plainScript, name: 'Harbour' };
 const TITLE = 'Canary of the harbour wall';
 /** So fast that any answer takes longer than a person waits. */
 const FAST = 100_000;
+/** So slow that no answer does, on any machine. */
+const SLOW = 0.000_01;
 
 interface Item {
   id?: string;
@@ -242,7 +244,7 @@ describe('the notice of a long answer', () => {
     await view.answered(2);
     expect(await noticesSoFar()).toBe(0);
     await client.settings.update({ noticeWhenAnswered: true });
-    await app.link.request('clock.speed', { times: 1 });
+    await app.link.request('clock.speed', { times: SLOW });
     await view.ask('Short');
     await view.answered(3);
     expect(await noticesSoFar()).toBe(0);

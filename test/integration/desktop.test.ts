@@ -127,7 +127,7 @@ describe('the desktop host', () => {
   });
 });
 
-// The rows of design/security.md's Electron table: test/unit/desktop-security-table.test.ts lists what shows each.
+// Each rule for Electron's switches and handlers: test/unit/desktop-security-table.test.ts lists what shows which.
 
 describe('isolation', () => {
   it('every switch of the window is set, and the scheme and the sandbox come before ready', async () => {
@@ -467,6 +467,47 @@ describe('the system', () => {
     await view.page.getByRole('heading', { name: 'Settings' }).first().waitFor();
     app.link.notify('menu.click', { id: 'newChat' });
     await view.composer.waitFor();
+  });
+
+  it('a right click in a field offers cut, copy, paste and corrections, and none where there is nothing', async () => {
+    const { app } = startDesktop();
+    const { view } = await openWindow(app);
+    await view.lookAround.click();
+    await view.composer.waitFor();
+    const { x = 0, y = 0 } = (await view.composer.boundingBox()) ?? {};
+    const editFlags = { canCut: false, canCopy: false, canPaste: true, canSelectAll: true };
+    const place = { x, y, frame: null, menuSourceType: 'mouse', selectionText: '', editFlags };
+    const rightClick = (params: object) =>
+      app.link.request('contents.fire', {
+        windowId: 1,
+        event: 'context-menu',
+        details: {},
+        args: [{ ...place, isEditable: false, misspelledWord: '', dictionarySuggestions: [], ...params }],
+      });
+    await rightClick({});
+    expect(app.recorded.some(({ what }) => what === 'popup')).toBe(false);
+    await rightClick({
+      isEditable: true,
+      misspelledWord: 'harbor',
+      dictionarySuggestions: ['harbour', 'arbour'],
+    });
+    expect(await app.seen('popup')).toMatchObject({
+      x,
+      y,
+      sourceType: 'mouse',
+      items: [
+        { label: 'harbour' },
+        { label: 'arbour' },
+        { type: 'separator' },
+        { role: 'cut', label: 'Cut', enabled: false },
+        { role: 'copy', label: 'Copy', enabled: false },
+        { role: 'paste', label: 'Paste', enabled: true },
+        { type: 'separator' },
+        { role: 'selectAll', label: 'Select all', enabled: true },
+      ],
+    });
+    await app.link.request('popup.click', { label: 'arbour' });
+    expect(await app.seen('replaceMisspelling')).toBe('arbour');
   });
 
   it('picks files through the dialog; a path never reaches the page', async () => {

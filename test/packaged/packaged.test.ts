@@ -81,7 +81,11 @@ describe.skipIf(!canPackage)('the package (on Linux x64, or with LEEWARD_PACKAGE
 
   it('holds what it needs and nothing else, within its budget; a large file has a reason', () => {
     const contents = listContents(made.resourcesDir);
-    expect(readContents(made.contents)).toEqual(contents);
+    // Signing has changed the size of the Node on macOS since the list was written.
+    const isSigned = (path: string) => process.platform === 'darwin' && path === `node/${NODE}`;
+    const listed = (files: typeof contents) =>
+      files.map((file) => (isSigned(file.path) ? { ...file, sizeBytes: 0 } : file));
+    expect(listed(readContents(made.contents))).toEqual(listed(contents));
     expect(problemsOf(contents, made.resourcesDir, TARGET, select(ROOT, TARGET).needed)).toEqual([]);
     const large = contents.filter(({ sizeBytes }) => sizeBytes > LARGE_BYTES);
     expect(large.length).toBeGreaterThan(0);

@@ -1,10 +1,21 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { randomUUID } from 'node:crypto';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import * as v from 'valibot';
 import { AccessToken } from '../../src-main/contract/index.ts';
 import { createSecretFile, type Cipher } from '../../src-main/electron/secret-file.ts';
+import { takeGivenSecrets } from '../../src-main/privacy/given-secrets.ts';
 import { createHubToken } from '../../src-main/privacy/hub-token.ts';
 import { createMemorySecrets } from '../../src-main/privacy/memory-secrets.ts';
 
@@ -40,11 +51,12 @@ function fakeCipher(key = 1, isAvailable = true) {
   return { cipher, asked };
 }
 
-const open = (cipher: Cipher, canKeep = true) =>
+const open = (cipher: Cipher, canKeep = true, environment = {}) =>
   createSecretFile({
     path,
     cipher,
     canKeep,
+    environment,
     log: (event, fields) => void lines.push(`${event} ${JSON.stringify(fields ?? {})}`),
   });
 
@@ -90,25 +102,89 @@ describe('createSecretFile', () => {
     ['not JSON', '{'],
     ['another shape', '{"version":1,"secrets":"none"}'],
     ['not base64', `{"version":1,"secrets":{"${NAME}":"?"}}`],
-    ['a newer version', '{"version":2,"secrets":{}}'],
     ['nothing', ''],
-  ])('a file that is %s counts as empty and is written anew', async (_what, content) => {
+  ])('a file that is %s is named unreadable, can be removed, and is written anew', async (_what, content) => {
     writeFileSync(path, content);
     const store = open(fakeCipher().cipher);
     expect(await store.get(NAME)).toBeNull();
+    expect(await createHubToken(store).state()).toEqual({ set: false, source: 'unreadable' });
     expect(lines).toEqual(['secrets.damaged {}']);
+    await store.delete(NAME);
+    expect(readdirSync(dir)).toEqual([]);
+    writeFileSync(path, content);
     await store.set(NAME, TOKEN);
     expect(await open(fakeCipher().cipher).get(NAME)).toBe(TOKEN);
   });
 
-  it('a value of another key is gone, with a line in the log', async () => {
+  it('a value of another key is named unreadable, with one line in the log, and can be removed', async () => {
     await open(fakeCipher(2).cipher).set(NAME, TOKEN);
     const store = open(fakeCipher(1).cipher);
     expect(await store.get(NAME)).toBeNull();
-    expect(await store.sourceOf(NAME)).toBeNull();
+    expect(await store.sourceOf(NAME)).toBe('unreadable');
     expect(lines).toEqual(['secrets.undecryptable {}']);
+    expect(await createHubToken(store).remove()).toEqual({ set: false, source: null });
+    expect(readdirSync(dir)).toEqual([]);
     await store.set(NAME, 'hf_new');
     expect(await open(fakeCipher(1).cipher).get(NAME)).toBe('hf_new');
+  });
+
+  it('the file of a newer version is kept aside, and never changed', async () => {
+    const newer = '{"version":2,"secrets":{"later":"eA=="}}';
+    writeFileSync(path, newer);
+    const store = open(fakeCipher().cipher);
+    expect(await store.sourceOf(NAME)).toBeNull();
+    expect(lines).toEqual(['secrets.newer {}']);
+    await store.delete(NAME);
+    expect(readFileSync(path, 'utf8')).toBe(newer);
+    await store.set(NAME, TOKEN);
+    expect(await open(fakeCipher().cipher).get(NAME)).toBe(TOKEN);
+    const aside = readdirSync(dir).filter((name) => /^secrets\.newer-\d+\.json$/.test(name));
+    expect(aside.map((name) => readFileSync(join(dir, name), 'utf8'))).toEqual([newer]);
+  });
+
+  it('a file that cannot be read for a while is neither given up nor written over', async () => {
+    await open(fakeCipher().cipher).set(NAME, TOKEN);
+    const content = readFileSync(path);
+    rmSync(path);
+    // Reading a folder fails, for root too.
+    mkdirSync(path);
+    const store = open(fakeCipher().cipher);
+    expect(await store.sourceOf(NAME)).toBe('unreadable');
+    expect(lines).toEqual(['secrets.unreadable {}']);
+    await expect(store.set(NAME, 'hf_new')).rejects.toThrow();
+    await expect(store.delete(NAME)).rejects.toThrow();
+    expect(existsSync(path)).toBe(true);
+    rmSync(path, { recursive: true });
+    writeFileSync(path, content);
+    expect(await store.get(NAME)).toBe(TOKEN);
+  });
+
+  it('a key store that did not answer is asked again', async () => {
+    await open(fakeCipher().cipher).set(NAME, TOKEN);
+    let isOpen = false;
+    const store = open({ ...fakeCipher().cipher, isAvailable: async () => isOpen });
+    expect(await store.sourceOf(NAME)).toBe('unreadable');
+    expect(store.canKeep).toBe(false);
+    isOpen = true;
+    expect(await store.get(NAME)).toBe(TOKEN);
+    expect(store.canKeep).toBe(true);
+  });
+
+  it('takes what was given at start where nothing is set', async () => {
+    const store = open(fakeCipher().cipher, true, { [NAME]: 'hf_given' });
+    expect(await store.sourceOf(NAME)).toBe('environment');
+    expect(await store.get(NAME)).toBe('hf_given');
+    await store.set(NAME, TOKEN);
+    expect(await store.get(NAME)).toBe(TOKEN);
+    await store.delete(NAME);
+    expect(await store.get(NAME)).toBe('hf_given');
+  });
+
+  it('removes drafts that a kill has left, and nothing else', async () => {
+    writeFileSync(`${path}.${randomUUID()}`, 'half');
+    writeFileSync(`${path}.copy`, 'of the person');
+    await open(fakeCipher().cipher).get(NAME);
+    expect(readdirSync(dir)).toEqual(['secrets.json.copy']);
   });
 
   it('a value of an older key is encrypted again', async () => {
@@ -132,14 +208,15 @@ describe('createSecretFile', () => {
       },
       true,
     ],
-  ])('stays in memory where %s, and takes an older one off the disk', async (_why, cipher, canKeep) => {
+  ])('stays in memory where %s, and leaves the older one on the disk', async (_why, cipher, canKeep) => {
     await open(fakeCipher().cipher).set(NAME, 'hf_older');
     const store = open(cipher, canKeep);
     await store.set(NAME, TOKEN);
     expect(await store.get(NAME)).toBe(TOKEN);
     expect(await store.sourceOf(NAME)).toBe('memory');
+    expect(await open(fakeCipher().cipher).get(NAME)).toBe('hf_older');
+    await store.delete(NAME);
     expect(readdirSync(dir)).toEqual([]);
-    expect(await open(fakeCipher().cipher).get(NAME)).toBeNull();
     expect(lines.join('\n')).not.toContain(TOKEN);
   });
 
@@ -157,6 +234,24 @@ describe('createSecretFile', () => {
     rmSync(dir, { recursive: true });
     await expect(store.set(NAME, 'hf_new')).rejects.toThrow();
     expect(await store.get(NAME)).toBe(TOKEN);
+  });
+});
+
+describe('takeGivenSecrets', () => {
+  it('takes a token out of the environment, and tells of one that is none', () => {
+    const said: string[] = [];
+    const take = (token?: string) => {
+      const env = { OTHER: 'x', ...(token === undefined ? {} : { LEEWARD_HF_TOKEN: token }) };
+      const given = takeGivenSecrets(env, (sentence) => said.push(sentence));
+      expect(env).toEqual({ OTHER: 'x' });
+      return given;
+    };
+    expect(take(` ${TOKEN} `)).toEqual({ [NAME]: TOKEN });
+    expect(take('')).toEqual({});
+    expect(take()).toEqual({});
+    expect(said).toEqual([]);
+    expect(take('not a token')).toEqual({});
+    expect(said).toEqual(['LEEWARD_HF_TOKEN does not hold a token. It is not used.']);
   });
 });
 

@@ -16,7 +16,7 @@ import { movesSystemPrompt } from './prompt.ts';
 
 /** Without the user's word no more: larger contexts cost memory and are rarely filled. */
 const DEFAULT_CONTEXT_SIZE = 8192;
-/** Below this, handing a token from thread to thread takes longer than computing it (engine.md). */
+/** Below this, handing a token from thread to thread takes longer than computing it. */
 const SINGLE_THREAD_BYTES = 50 * 1024 * 1024;
 /**
  * Ways back for models that cannot cut their cache (sliding window, recurrent). One may take 100 MB; the newest

@@ -1,5 +1,5 @@
 /**
- * A batch cannot be interrupted, so a stop waits for the running chunk: about this long, in ms (engine.md).
+ * A batch cannot be interrupted, so a stop waits for the running chunk: about this long, in ms.
  */
 export const CHUNK_TARGET_MS = 250;
 /** The first chunk after a load: on the slowest machines still about a second. */

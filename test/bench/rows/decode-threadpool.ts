@@ -10,7 +10,7 @@ const ROUNDS = 7;
 const TOKENS = 128;
 const THREADS = 2;
 
-/** Key figure 1 of design/engine.md: what the size of libuv's thread pool costs the library. */
+/** Key figure: what the size of libuv's thread pool costs the library. */
 export const row: BenchRow = {
   title: 'Decode by the library alone, with and without UV_THREADPOOL_SIZE=1, against llama-bench tg128',
   async measure({ folder, report, rounds }) {

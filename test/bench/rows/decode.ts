@@ -133,7 +133,7 @@ function figuresOf(measured: Round[]): Figure[] {
   ];
 }
 
-/** First target of design/engine.md: decode through the whole app against llama-bench. */
+/** Target: decode through the whole app against llama-bench. */
 export const row: BenchRow = {
   title: `Decode through the whole app, contract call to last chunk, against llama-bench tg${TOKENS} at that depth`,
   async measure({ folder, report, rounds }) {

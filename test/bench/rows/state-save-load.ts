@@ -21,7 +21,7 @@ function resumeRatios(rounds: readonly Round[]): number[] {
   });
 }
 
-/** Key figure 2 of design/engine.md: what saving and loading a state costs against reading the prompt again. */
+/** Key figure: what saving and loading a state costs against reading the prompt again. */
 export const row: BenchRow = {
   title: `State of ${PROMPT_TOKENS} tokens: saved and loaded, against reading them again`,
   async measure({ folder, report, rounds }) {

@@ -33,13 +33,15 @@ export class DesktopProcess {
   pickFiles: (options: object) => string[] = () => [];
   /** '' cancels. */
   saveTo: (options: object) => string = () => '';
-  answerBox: (options: object) => number = () => 1;
+  answerBox: (options: object) => number | Promise<number> = () => 1;
   readonly exited: Promise<number | null>;
   stderr = '';
   /** Messages that main has sent to frames. */
   posted = 0;
   /** While this is set no port reaches a page, which stays without the core. */
   losesPorts = false;
+  /** While this is set a page that is asked to close gives no answer. */
+  hangs = false;
   readonly #loads: { load: Load; done: () => void }[] = [];
   readonly #waiters: (() => void)[] = [];
   readonly #pages = new Map<number, WindowPage>();
@@ -98,7 +100,11 @@ export class DesktopProcess {
     link.handle('window.reload', () => {
       for (const { page } of this.#pages.values()) if (!page.isClosed()) void page.reload().catch(() => {});
     });
-    link.handle('window.close', ({ id }: { id: number }) => this.#pages.get(id)?.close() ?? true);
+    link.handle('window.close', ({ id }: { id: number }) => {
+      if (!this.hangs) return this.#pages.get(id)?.close() ?? true;
+      this.recorded.push({ what: 'hangs' });
+      return new Promise(() => {});
+    });
     link.handle('frame.post', ({ windowId, ...value }: { windowId: number; ports: number[] }) => {
       this.posted += 1;
       const [port] = value.ports;

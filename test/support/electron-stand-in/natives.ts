@@ -26,6 +26,9 @@ const ITEM_OPTIONS = [
   'click',
 ];
 const clicks = new Map<string, () => void>();
+const POPUP_OPTIONS = ['window', 'frame', 'x', 'y', 'sourceType'];
+/** The menu under the pointer. */
+let popup: readonly Item[] = [];
 
 function read(items: readonly Item[]): object[] {
   return items.map((item) => {
@@ -41,13 +44,32 @@ function read(items: readonly Item[]): object[] {
 
 /** "Sets menu as the application menu", of "the template" that buildFromTemplate took. */
 export const Menu = strict('Menu', {
-  buildFromTemplate: (template: Item[]) => strict('menu', { template: read(template) }),
+  buildFromTemplate: (template: Item[]) =>
+    strict('menu', {
+      template: read(template),
+      /** "Pops up this menu as a context menu in the BaseWindow." */
+      popup(options: object): void {
+        checkOptions('PopupOptions', options, POPUP_OPTIONS);
+        const { x, y, sourceType } = options as { x?: number; y?: number; sourceType?: string };
+        // "Must be declared if y is declared." And the other way round.
+        if ((x === undefined) !== (y === undefined)) throw new TypeError('A popup needs both x and y.');
+        popup = template;
+        link.notify('record', { what: 'popup', value: { items: this.template, x, y, sourceType } });
+      },
+    }),
   setApplicationMenu: (menu: { template: object[] }) =>
     link.notify('record', { what: 'menu', value: menu.template }),
 });
 link.handle('menu.click', ({ id }: { id: string }) => {
   const click = clicks.get(id);
   if (!click) throw new Error(`The menus have no item ${id}.`);
+  click();
+});
+
+/** A click on an item of the menu under the pointer, which may have no id. */
+link.handle('popup.click', ({ label }: { label: string }) => {
+  const click = popup.find((item) => item.label === label)?.click;
+  if (!click) throw new Error(`The menu under the pointer does nothing for ${label}.`);
   click();
 });
 

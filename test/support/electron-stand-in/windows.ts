@@ -97,6 +97,11 @@ class WebContents extends StrictEmitter {
     link.notify('record', { what: 'webRTC', value: policy });
   }
 
+  /** "Executes editing command replaceMisspelling in page." */
+  replaceMisspelling(text: string): void {
+    link.notify('record', { what: 'replaceMisspelling', value: text });
+  }
+
   /** "Reloads the current page." */
   reload(): void {
     link.notify('window.reload');
@@ -120,6 +125,7 @@ export class BrowserWindow extends StrictEmitter {
   #maximised = false;
   #minimised = false;
   #focused = false;
+  readonly #destroyed = Promise.withResolvers<true>();
 
   constructor(options: Record<string, unknown> & { webPreferences: Record<string, unknown> }) {
     super('BrowserWindow', ['ready-to-show', 'close', 'closed', 'session-end']);
@@ -211,9 +217,17 @@ export class BrowserWindow extends StrictEmitter {
   async askToClose(): Promise<boolean> {
     // "It's emitted before the beforeunload and unload event of the DOM."
     if (this.fire('close')) return false;
-    if (!(await link.request<boolean>('window.close', { id: this.id }))) return false;
+    const asked = link.request<boolean>('window.close', { id: this.id });
+    if (!(await Promise.race([asked, this.#destroyed.promise]))) return false;
     this._gone();
     return true;
+  }
+
+  /** "Force closing the window [...] but it guarantees the closed event will be emitted." */
+  destroy(): void {
+    link.notify('record', { what: 'destroy', value: this.id });
+    this.#destroyed.resolve(true);
+    this._gone();
   }
 
   _gone(): void {

@@ -2,8 +2,11 @@ import { svelte } from '@sveltejs/vite-plugin-svelte';
 import { defineConfig, type TestProjectInlineConfiguration } from 'vitest/config';
 import { realElectron } from './test/support/electron-binary.ts';
 
-/** End-to-end specs share a machine with an engine and a browser: one second attempt, told by name (test/run.ts). */
-const E2E_RETRIES = 1;
+/**
+ * These share a machine with engines, windows and sockets of their own: one second attempt, told by name
+ * (test/run.ts).
+ */
+const RETRIES = 1;
 
 const SPECS = ['test/e2e/**/*.test.ts'];
 const ELECTRON_ONLY = 'test/e2e/electron.test.ts';
@@ -13,7 +16,7 @@ const ACCESSIBILITY = 'test/e2e/accessibility-*.test.ts';
 /** The end-to-end specs on one host, which test/e2e/host.ts reads. */
 const specsOn = (host: string, include: string[], exclude: string[]): TestProjectInlineConfiguration => ({
   extends: true,
-  test: { name: `e2e ${host}`, include, exclude, env: { LEEWARD_E2E_HOST: host }, retry: E2E_RETRIES },
+  test: { name: `e2e ${host}`, include, exclude, env: { LEEWARD_E2E_HOST: host }, retry: RETRIES },
 });
 
 export default defineConfig({
@@ -25,7 +28,10 @@ export default defineConfig({
     maxWorkers: 2,
     projects: [
       { extends: true, test: { name: 'unit', include: ['test/unit/**/*.test.ts'] } },
-      { extends: true, test: { name: 'integration', include: ['test/integration/**/*.test.ts'] } },
+      {
+        extends: true,
+        test: { name: 'integration', include: ['test/integration/**/*.test.ts'], retry: RETRIES },
+      },
       { extends: true, test: { name: 'packaged', include: ['test/packaged/**/*.test.ts'] } },
       specsOn('browser', SPECS, [ELECTRON_ONLY]),
       specsOn('desktop', SPECS, [ELECTRON_ONLY, ACCESSIBILITY]),

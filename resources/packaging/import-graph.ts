@@ -5,7 +5,7 @@ import { dirname, join, relative, resolve as resolvePath, sep } from 'node:path'
 /** Conditions under which Node, or Electron's Node, may pick a target of `exports` and `imports`. */
 const CONDITIONS = new Set(['electron', 'node', 'import', 'require', 'module-sync', 'default']);
 /** `from 'x'`, `import 'x'`, `import('x')` and `require('x')`; one in a comment costs a file too many at worst. */
-const NAMES = /\b(?:from|import|require)\s*\(?\s*['"]([^'"\n]+)['"]/g;
+const NAMES = /\b(?:from|(?:import|require)\s*\(?)\s*['"]([^'"\n]+)['"]/g;
 const SOURCE = /\.(?:[cm]?js|ts|svelte)$/;
 const ENDINGS = ['', '.js', '.cjs', '.mjs', '.json', '.node', '/index.js'];
 

@@ -1,7 +1,7 @@
 import { readdirSync, writeFileSync } from 'node:fs';
 import { join, relative, sep } from 'node:path';
 import { svelte } from '@sveltejs/vite-plugin-svelte';
-import { defineConfig, type Plugin } from 'vite';
+import { build, defineConfig, type Plugin } from 'vite';
 
 const OUT = join(import.meta.dirname, 'out', 'renderer');
 
@@ -10,11 +10,52 @@ function listFiles(): Plugin {
   return {
     name: 'leeward-list-files',
     apply: 'build',
-    closeBundle() {
-      const names = readdirSync(OUT, { recursive: true, withFileTypes: true })
-        .filter((entry) => entry.isFile())
-        .map((entry) => relative(OUT, join(entry.parentPath, entry.name)).split(sep).join('/'));
-      writeFileSync(`${OUT}.json`, JSON.stringify(names.sort(), null, 2));
+    // After the frame's script.
+    closeBundle: { sequential: true, order: 'post', handler: writeList },
+  };
+}
+
+function writeList(): void {
+  const names = readdirSync(OUT, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => relative(OUT, join(entry.parentPath, entry.name)).split(sep).join('/'));
+  writeFileSync(`${OUT}.json`, JSON.stringify(names.sort(), null, 2));
+}
+
+/** The script of the frame that draws diagrams: one plain file, for a page that has no origin to load modules with. */
+function buildFrame(): Plugin {
+  return {
+    name: 'leeward-frame',
+    apply: 'build',
+    async closeBundle() {
+      await build({
+        configFile: false,
+        logLevel: 'warn',
+        publicDir: false,
+        build: {
+          outDir: OUT,
+          emptyOutDir: false,
+          target: 'es2024',
+          chunkSizeWarningLimit: 8_000,
+          rolldownOptions: {
+            input: { frame: join(import.meta.dirname, 'src-renderer', 'frame', 'main.ts') },
+            checks: { pluginTimings: false },
+            output: { format: 'iife', entryFileNames: '[name].js', codeSplitting: false },
+          },
+        },
+      });
+    },
+  };
+}
+
+/** Formulas' fonts in one format, which every browser reads that we support. */
+function oneFontFormat(): Plugin {
+  return {
+    name: 'leeward-one-font-format',
+    enforce: 'pre',
+    transform: {
+      filter: { id: /katex\.min\.css$/ },
+      handler: (code) => code.replace(/,url\([^)]+\.(?:woff|ttf)\) format\("(?:woff|truetype)"\)/g, ''),
     },
   };
 }
@@ -23,7 +64,7 @@ function listFiles(): Plugin {
 export default defineConfig({
   root: 'src-renderer',
   base: './',
-  plugins: [svelte({ configFile: false }), listFiles()],
+  plugins: [oneFontFormat(), svelte({ configFile: false }), buildFrame(), listFiles()],
   build: {
     outDir: OUT,
     emptyOutDir: true,

@@ -46,6 +46,7 @@ export default defineConfig({
         main: 'src-main/main.ts',
         serve: 'src-main/serve.ts',
         'store-worker': 'src-main/store/worker.ts',
+        'search-worker': 'src-main/store/search-worker.ts',
         'hash-worker': 'src-main/downloads/hash-worker.ts',
         'gguf-worker': 'src-main/models/gguf-worker.ts',
       },

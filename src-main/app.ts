@@ -19,6 +19,7 @@ import { createPrivacy } from './privacy/privacy.ts';
 import { createHandler } from './router.ts';
 import { createSettings, type SettingsService } from './settings/settings.ts';
 import type { Store } from './store/api.ts';
+import { openSearch } from './store/open-search.ts';
 import { openStore } from './store/open-store.ts';
 
 /**
@@ -98,12 +99,14 @@ export async function createApp(platform: Platform): Promise<App> {
   });
   const conversations = createConversations({ store, engine, models, settings, bus });
   const showRequests = createShowRequests(bus);
+  const search = openSearch({ workerPath: entries.searchWorker, dataDir: platform.paths.dataDir, log });
   const handler = createHandler({
     platform,
     bus,
     engine,
     models,
     conversations,
+    search,
     fit,
     hub,
     downloads,
@@ -117,6 +120,8 @@ export async function createApp(platform: Platform): Promise<App> {
     engine.onState((state) => bus.emit({ type: 'engine.changed', state })),
     settings.onChange((changed) => engine.configure({ backend: changed.backend })),
   ];
+  // What was to be deleted is; a failure is tried again in some hours.
+  void conversations.history.start().catch(() => {});
   // The engine starts beside the first paint; a failure is in its state, where the interface shows it.
   void engine
     .start()
@@ -150,6 +155,7 @@ export async function createApp(platform: Platform): Promise<App> {
         await ended;
         await hub.close();
         await privacy.close();
+        await search.close();
         await store.close();
       })()),
   };

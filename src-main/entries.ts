@@ -15,6 +15,7 @@ export function outsideArchive(path: string): string {
 export const entries = {
   sidecar: outsideArchive(entry('./engine/sidecar/main.ts', './sidecar.js')),
   storeWorker: entry('./store/worker.ts', './store-worker.js'),
+  searchWorker: entry('./store/search-worker.ts', './search-worker.js'),
   hashWorker: entry('./downloads/hash-worker.ts', './hash-worker.js'),
   ggufWorker: entry('./models/gguf-worker.ts', './gguf-worker.js'),
 };

@@ -3,6 +3,7 @@ import { implement } from '@orpc/server';
 import { RPCHandler } from '@orpc/server/message-port';
 import { appError, contract } from './contract/index.ts';
 import type { Conversations } from './conversations/conversations.ts';
+import { historyRoutes } from './conversations/history-routes.ts';
 import type { ShowRequests } from './conversations/show-requests.ts';
 import type { Downloads } from './downloads/api.ts';
 import type { Engine } from './engine/api.ts';
@@ -17,6 +18,7 @@ import type { Privacy } from './privacy/privacy.ts';
 import { storedItems } from './privacy/stored.ts';
 import { typedEdge } from './rpc-edge.ts';
 import type { SettingsService } from './settings/settings.ts';
+import type { Search } from './store/open-search.ts';
 
 export interface Services {
   platform: Platform;
@@ -24,6 +26,7 @@ export interface Services {
   engine: Engine;
   models: Models;
   conversations: Conversations;
+  search: Search;
   fit: FitService;
   hub: Hub;
   downloads: Downloads;
@@ -46,6 +49,9 @@ export function createRouter(services: Services) {
   return os.router({
     system: systemRoutes(services),
     conversations: conversationRoutes(services),
+    ...treeRoutes(services.conversations),
+    ...historyRoutes(services.conversations.history, services.search),
+    ...contextRoutes(services.conversations),
     models: modelRoutes(services.models, services.downloads),
     fit: fitRoutes(services.fit),
     hub: hubRoutes(services.hub),
@@ -100,13 +106,13 @@ function systemRoutes({ platform, bus, engine, conversations, appVersion }: Serv
 function conversationRoutes({ conversations, showRequests }: Services) {
   return {
     list: os.conversations.list.handler(() => conversations.list()),
-    get: os.conversations.get.handler(({ input }) => conversations.get(input.id)),
+    get: os.conversations.get.handler(({ input }) => conversations.get(input.id, input.newest)),
     rename: os.conversations.rename.handler(({ input }) => conversations.rename(input.id, input.title)),
     remove: os.conversations.remove.handler(({ input }) => conversations.remove(input.id)),
     restore: os.conversations.restore.handler(({ input }) => conversations.restore(input.id)),
     send: os.conversations.send.handler(({ input }) => conversations.send(input)),
     answerAgain: os.conversations.answerAgain.handler(({ input }) =>
-      conversations.answerAgain(input.requestId, input.messageId),
+      conversations.answerAgain(input.requestId, input.messageId, input.leaveOut),
     ),
     stop: os.conversations.stop.handler(({ input }) => conversations.stop(input.messageId)),
     showBranch: os.conversations.showBranch.handler(({ input }) =>
@@ -122,6 +128,50 @@ function conversationRoutes({ conversations, showRequests }: Services) {
     countTokens: os.conversations.countTokens.handler(({ input }) =>
       conversations.countTokens(input.id, input.draft),
     ),
+  };
+}
+
+function treeRoutes({ tree, queue }: Conversations) {
+  return {
+    tree: {
+      editQuestion: os.tree.editQuestion.handler(({ input }) => tree.editQuestion(input)),
+      saveVersion: os.tree.saveVersion.handler(({ input }) => tree.saveVersion(input)),
+      continueAnswer: os.tree.continueAnswer.handler(({ input }) => tree.continueAnswer(input)),
+      beginWith: os.tree.beginWith.handler(({ input }) => tree.beginWith(input)),
+      replayChanges: os.tree.replayChanges.handler(({ input }) => tree.replayChanges(input.messageId)),
+      runAgain: os.tree.runAgain.handler(({ input }) => tree.runAgain(input)),
+      removeBranch: os.tree.removeBranch.handler(({ input }) => tree.removeBranch(input.messageId)),
+      restoreBranch: os.tree.restoreBranch.handler(({ input }) => tree.restoreBranch(input)),
+      fork: os.tree.fork.handler(({ input }) => tree.fork(input)),
+    },
+    queue: {
+      add: os.queue.add.handler(({ input }) => queue.add(input)),
+      update: os.queue.update.handler(({ input }) => queue.update(input)),
+      remove: os.queue.remove.handler(({ input }) => queue.remove(input.id)),
+      move: os.queue.move.handler(({ input }) => queue.move(input)),
+      sendNext: os.queue.sendNext.handler(({ input }) => queue.sendNext(input.conversationId)),
+    },
+  };
+}
+
+function contextRoutes({ context, presets }: Conversations) {
+  return {
+    context: {
+      preview: os.context.preview.handler(({ input }) => context.preview(input)),
+      sent: os.context.sent.handler(({ input }) => context.sent(input)),
+      pin: os.context.pin.handler(({ input }) => context.pin(input.messageId, input.pinned)),
+    },
+    presets: {
+      list: os.presets.list.handler(() => presets.list()),
+      create: os.presets.create.handler(({ input }) => presets.create(input)),
+      update: os.presets.update.handler(({ input }) => presets.update(input.id, defined(input.patch))),
+      duplicate: os.presets.duplicate.handler(({ input }) => presets.duplicate(input.id, input.name)),
+      remove: os.presets.remove.handler(({ input }) => presets.remove(input.id)),
+      restore: os.presets.restore.handler(({ input }) => presets.restore(input.id)),
+      apply: os.presets.apply.handler(({ input }) => presets.apply(input.conversationId, input.presetId)),
+      exportFile: os.presets.exportFile.handler(({ input }) => presets.exportFile(input.ids)),
+      importFile: os.presets.importFile.handler(({ input }) => presets.importFile(input.text)),
+    },
   };
 }
 

@@ -130,6 +130,7 @@ function missingOf(
     'package.json',
     'out/main/main.js',
     'out/main/store-worker.js',
+    'out/main/search-worker.js',
     'out/main/gguf-worker.js',
     'out/main/hash-worker.js',
     'out/preload/preload.cjs',

@@ -1,5 +1,7 @@
-import { eventIterator, oc, type ContractRouterClient } from '@orpc/contract';
+import { eventIterator, type ContractRouterClient } from '@orpc/contract';
 import * as v from 'valibot';
+import { base, nothing, text, words } from './base.ts';
+import { context } from './context.ts';
 import {
   AccessToken,
   Bytes,
@@ -13,7 +15,6 @@ import {
   Id,
   LedgerEntry,
   Machine,
-  MAX_MESSAGE_LENGTH,
   MAX_NOTES_LENGTH,
   MAX_TITLE_LENGTH,
   Model,
@@ -28,8 +29,8 @@ import {
   StorageItem,
   TimeMs,
 } from './entities.ts';
-import { errorMap } from './errors.ts';
 import { AppEvent } from './events.ts';
+import { folders, history, search, tags } from './history.ts';
 import {
   CatalogueEntry,
   Download,
@@ -42,13 +43,11 @@ import {
   HubSort,
   Provenance,
 } from './hub.ts';
+import { presets } from './presets.ts';
+import { queue, tree } from './tree.ts';
 
 /** Longer addresses are data, not places. */
 const MAX_ADDRESS_LENGTH = 2_048;
-
-const base = oc.errors(errorMap);
-const text = v.pipe(v.string(), v.maxLength(MAX_MESSAGE_LENGTH));
-const nothing = v.void();
 
 const system = {
   /** What runs on the other side, and what it can do. */
@@ -87,9 +86,13 @@ const system = {
 };
 
 const conversations = {
-  /** Newest first, trash left out. */
+  /** Newest first; archive, trash and temporary chats left out. `history.list` has pages, and the other places. */
   list: base.output(v.array(ConversationSummary)),
-  get: base.input(v.object({ id: Id })).output(Conversation),
+  /**
+   * `newest`: only so many messages at the end of the branch that is shown, with their siblings, so that a long chat
+   * is on screen at once; the rest is fetched after it.
+   */
+  get: base.input(v.object({ id: Id, newest: v.optional(Count) })).output(Conversation),
   rename: base
     .input(
       v.object({
@@ -98,7 +101,7 @@ const conversations = {
       }),
     )
     .output(nothing),
-  /** Moves to the trash; running answers are stopped. Undone by `restore`. */
+  /** Moves to the trash; running answers are stopped. Undone by `restore`. A temporary chat ends for good. */
   remove: base.input(v.object({ id: Id })).output(nothing),
   restore: base.input(v.object({ id: Id })).output(nothing),
   /**
@@ -114,18 +117,26 @@ const conversations = {
         conversationId: v.nullable(Id),
         /** The message to answer to; null: the conversation's active leaf. */
         parentId: v.nullable(Id),
-        text: v.pipe(
-          text,
-          v.check((value) => value.trim() !== '', 'empty'),
-        ),
-        /** For a new conversation; null: the default model. */
+        text: words,
+        /** For a new conversation; null: the folder's, else the default model. */
         modelId: v.nullable(Id),
+        /** For a new conversation: it begins in the folder, with its defaults. */
+        folderId: v.optional(v.nullable(Id), null),
+        /** For a new conversation: in memory only, see `history.keep` and `history.discard`. */
+        temporary: v.optional(v.boolean(), false),
+        /** For a new conversation; what is not named is the folder's, else the default. */
+        settings: v.optional(v.omit(v.partial(ConversationSettings), ['modelId'])),
+        /** Old messages that do not fit are left out; without it the answer fails as context_full then. */
+        leaveOut: v.optional(v.boolean(), false),
       }),
     )
     .output(v.object({ conversationId: Id, userMessageId: Id, assistantMessageId: Id })),
-  /** Answers the same user message again as a new sibling of `messageId`, an assistant message. */
+  /**
+   * Answers a user message: `messageId` itself, or the one above when it is an answer, whose new sibling this is.
+   * @throws conflict while an answer of the chat is being written
+   */
   answerAgain: base
-    .input(v.object({ requestId: Id, messageId: Id }))
+    .input(v.object({ requestId: Id, messageId: Id, leaveOut: v.optional(v.boolean(), false) }))
     .output(v.object({ assistantMessageId: Id })),
   /** Stops a running answer; what has arrived is kept. Does nothing when it has ended already. */
   stop: base.input(v.object({ messageId: Id })).output(nothing),
@@ -340,7 +351,25 @@ const settings = {
 };
 
 /** Every call and event between the core and any client. The single source of truth. */
-export const contract = { system, conversations, models, fit, hub, downloads, engine, privacy, settings };
+export const contract = {
+  system,
+  conversations,
+  tree,
+  queue,
+  history,
+  folders,
+  tags,
+  search,
+  context,
+  presets,
+  models,
+  fit,
+  hub,
+  downloads,
+  engine,
+  privacy,
+  settings,
+};
 
 /** The client that every transport gives, derived from the contract. */
 export type AppClient = ContractRouterClient<typeof contract>;

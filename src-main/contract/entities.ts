@@ -43,6 +43,40 @@ export const DEFAULT_SAMPLING: Sampling = {
   maxTokens: null,
 };
 
+/** How much a model that reasons may think before it answers. */
+export const ReasoningSettings = v.object({
+  /** `auto`: as the model does by itself. */
+  mode: v.picklist(['auto', 'on', 'off']),
+  /** Most tokens of thinking; null: no limit but the engine's own. */
+  budgetTokens: v.nullable(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(1_000_000))),
+});
+export type ReasoningSettings = v.InferOutput<typeof ReasoningSettings>;
+
+export const DEFAULT_REASONING: ReasoningSettings = { mode: 'auto', budgetTokens: null };
+
+/** What one answer was made with; the seed that was drawn is in its {@link GenerationStats}. */
+export const GenerationSettings = v.object({
+  sampling: Sampling,
+  reasoning: ReasoningSettings,
+  contextSize: v.nullable(Count),
+  gpuLayers: v.nullable(Count),
+  /** null: chosen by the engine. */
+  threads: v.nullable(Count),
+  model: v.object({
+    /** Of its only or first file; null where it is not known. */
+    sha256: v.nullable(v.string()),
+    sizeBytes: Bytes,
+    /** Of its file, null when it could not be read. */
+    modifiedAt: v.nullable(TimeMs),
+  }),
+  appVersion: v.string(),
+  /** A short hash of it: whether it changed since. */
+  systemPromptHash: v.string(),
+  /** Messages of the branch that did not fit and were not sent, oldest first. */
+  leftOut: v.array(Id),
+});
+export type GenerationSettings = v.InferOutput<typeof GenerationSettings>;
+
 // Conversations ------------------------------------------------------------------------------------------
 
 /** Settings of one conversation; null means the application's default. */
@@ -50,18 +84,34 @@ export const ConversationSettings = v.object({
   modelId: v.nullable(Id),
   systemPrompt: v.pipe(v.string(), v.maxLength(MAX_MESSAGE_LENGTH)),
   sampling: v.nullable(Sampling),
+  /** null: {@link DEFAULT_REASONING}. */
+  reasoning: v.nullable(ReasoningSettings),
+  /** The preset that was applied last; its values may have been edited since. */
+  presetId: v.nullable(Id),
 });
 export type ConversationSettings = v.InferOutput<typeof ConversationSettings>;
 
 export const ConversationSummary = v.object({
   id: Id,
   title: v.string(),
-  /** `auto`: the first words of the first message. `user`: typed by the user, never overwritten. */
+  /** `auto`: the first words of the first message, or the model's words. `user`: typed by the user, never overwritten. */
   titleSource: v.picklist(['auto', 'user']),
   createdAt: TimeMs,
   updatedAt: TimeMs,
   messageCount: Count,
   answering: v.boolean(),
+  /** null: in no folder. */
+  folderId: v.nullable(Id),
+  /** Ids of its tags, by their names. */
+  tags: v.array(Id),
+  pinnedAt: v.nullable(TimeMs),
+  archivedAt: v.nullable(TimeMs),
+  /** Set in the trash. */
+  trashedAt: v.nullable(TimeMs),
+  /** In memory only, in no list and no search; gone when it is closed or the app ends. */
+  temporary: v.boolean(),
+  /** The model of its settings. */
+  modelId: v.nullable(Id),
 });
 export type ConversationSummary = v.InferOutput<typeof ConversationSummary>;
 
@@ -118,10 +168,24 @@ export const Message = v.object({
   quant: v.nullable(v.string()),
   createdAt: TimeMs,
   stats: v.nullable(GenerationStats),
+  /** What the answer was made with; null for a user's message, and until the model is ready. */
+  settings: v.nullable(GenerationSettings),
+  /** What the thinking took, null where there was none; `tokens` as the engine counted them. */
+  thought: v.nullable(v.object({ ms: DurationMs, tokens: v.nullable(Count) })),
+  /** Stays in the context when older messages no longer fit. */
+  pinned: v.boolean(),
+  /** An answer that the user wrote, or changed. */
+  edited: v.boolean(),
+  /** UTF-16 units at the start of `text` that were there before the model wrote: typed, or of an earlier version. */
+  prefixLength: Count,
   /** Sequence number of the last `message.chunk` that `text` and `reasoning` contain; 0 when not streaming. */
   chunkSeq: Count,
 });
 export type Message = v.InferOutput<typeof Message>;
+
+/** A message that waits for the answer before it. */
+export const QueuedMessage = v.object({ id: Id, text: v.string(), createdAt: TimeMs });
+export type QueuedMessage = v.InferOutput<typeof QueuedMessage>;
 
 export const Conversation = v.object({
   ...ConversationSummary.entries,
@@ -129,6 +193,8 @@ export const Conversation = v.object({
   activeLeafId: v.nullable(Id),
   settings: ConversationSettings,
   draft: v.string(),
+  /** What is sent after the answer that runs, first one first. */
+  queue: v.array(QueuedMessage),
   /** The whole tree, oldest first. */
   messages: v.array(Message),
 });
@@ -387,12 +453,17 @@ export const Settings = v.object({
   hubEndpoint: HubEndpoint,
   proxyAddress: ProxyAddress,
   sidebarOpen: v.boolean(),
+  inspectorOpen: v.boolean(),
+  /** CSS pixels. */
+  inspectorWidth: v.pipe(v.number(), v.integer(), v.minValue(260), v.maxValue(420)),
   /** An icon in the system's tray or menu bar. Needs `canShowTray`. */
   showInTray: v.boolean(),
   /** Closing the window keeps the app in the tray. Needs `showInTray` and `canCloseToTray`. */
   closeToTray: v.boolean(),
   /** A notice of the system when a long answer ends while the window is away. Needs `canNotify`. */
   noticeWhenAnswered: v.boolean(),
+  /** The model gives each new chat a title after its first answer. */
+  titlesByModel: v.boolean(),
 });
 export type Settings = v.InferOutput<typeof Settings>;
 

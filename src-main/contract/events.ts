@@ -15,6 +15,16 @@ export const AppEvent = v.variant('type', [
   v.object({ type: v.literal('gap') }),
   v.object({ type: v.literal('conversation.changed'), conversationId: Id }),
   v.object({ type: v.literal('conversation.removed'), conversationId: Id }),
+  /**
+   * Folders, tags or many chats changed: `history.summaries` has the chats, without those that are gone. Chats that
+   * left the list (trash, deleted, temporary ones that ended) are told by `conversation.removed` as well.
+   */
+  v.object({
+    type: v.literal('history.changed'),
+    conversationIds: v.array(Id),
+    folders: v.boolean(),
+    tags: v.boolean(),
+  }),
   v.object({
     type: v.literal('message.chunk'),
     conversationId: Id,
@@ -23,6 +33,8 @@ export const AppEvent = v.variant('type', [
     seq: Count,
     kind: v.picklist(['answer', 'reasoning']),
     text: v.string(),
+    /** Sampled until now, as the engine counts them. */
+    generatedTokens: v.optional(Count),
   }),
   v.object({
     type: v.literal('generation.progress'),
@@ -37,6 +49,7 @@ export const AppEvent = v.variant('type', [
   }),
   v.object({ type: v.literal('generation.settled'), conversationId: Id, messageId: Id }),
   v.object({ type: v.literal('models.changed') }),
+  v.object({ type: v.literal('presets.changed') }),
   /** All of them, at most four times a second. */
   v.object({ type: v.literal('downloads.changed'), downloads: v.array(Download) }),
   /** This computer's speed is known, or a measured answer changed what is predicted. */

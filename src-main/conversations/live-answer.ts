@@ -1,7 +1,14 @@
-import type { ErrorCode, ErrorData, GenerationStats, MessageStatus } from '../contract/index.ts';
+import type {
+  ErrorCode,
+  ErrorData,
+  GenerationSettings,
+  GenerationStats,
+  MessageStatus,
+} from '../contract/index.ts';
 import { errorCodeOf } from '../contract/index.ts';
 import type { EventBus } from '../events.ts';
 import type { StoreClient } from '../store/api.ts';
+import { ThoughtMeter } from './thought-meter.ts';
 
 /** Text of a running answer reaches the disk this often: a kill of the app costs at most this much. */
 export const FLUSH_INTERVAL_MS = 500;
@@ -35,6 +42,9 @@ export class LiveAnswer {
   text = '';
   reasoning = '';
   seq = 0;
+  /** What it is made with; null until the model is ready. */
+  settings: GenerationSettings | null = null;
+  readonly thinking = new ThoughtMeter();
   /** Set once the answer has ended; it stays live until that is on disk. */
   end: AnswerEnd | null = null;
   readonly #deps: LiveAnswerDeps;
@@ -42,21 +52,39 @@ export class LiveAnswer {
   #timer: ReturnType<typeof setInterval> | undefined;
   #writing: Promise<void> = Promise.resolve();
 
-  constructor(ids: { conversationId: string; messageId: string }, deps: LiveAnswerDeps) {
+  /** @param beginning what is there before the model writes; it counts as the first chunk, which clients fetch */
+  constructor(
+    ids: { conversationId: string; messageId: string },
+    deps: LiveAnswerDeps,
+    beginning?: { text: string; reasoning: string },
+  ) {
     this.conversationId = ids.conversationId;
     this.messageId = ids.messageId;
     this.#deps = deps;
+    if (beginning === undefined) return;
+    this.text = beginning.text;
+    this.reasoning = beginning.reasoning;
+    this.seq = 1;
   }
 
   /** Adds text, tells the clients, and sees to it that it is written within {@link FLUSH_INTERVAL_MS}. */
-  append(kind: 'answer' | 'reasoning', text: string): void {
+  append(kind: 'answer' | 'reasoning', text: string, generatedTokens?: number): void {
     if (this.end) return;
     if (kind === 'answer') this.text += text;
     else this.reasoning += text;
     this.seq += 1;
     this.#dirty = true;
+    this.thinking.note(kind, generatedTokens);
     const { conversationId, messageId, seq } = this;
-    this.#deps.bus.emit({ type: 'message.chunk', conversationId, messageId, seq, kind, text });
+    this.#deps.bus.emit({
+      type: 'message.chunk',
+      conversationId,
+      messageId,
+      seq,
+      kind,
+      text,
+      ...(generatedTokens === undefined ? {} : { generatedTokens }),
+    });
     this.#timer ??= setInterval(() => void this.#flush(), FLUSH_INTERVAL_MS);
   }
 
@@ -93,8 +121,17 @@ export class LiveAnswer {
   }
 
   #writeEnd(end: AnswerEnd): Promise<void> {
-    const { messageId, text, reasoning } = this;
-    return this.#deps.store.messages.finish({ messageId, text, reasoning, ...end, at: Date.now() });
+    const { messageId, text, reasoning, settings, thinking } = this;
+    const { thought } = thinking;
+    return this.#deps.store.messages.finish({
+      messageId,
+      text,
+      reasoning,
+      settings,
+      thought,
+      ...end,
+      at: Date.now(),
+    });
   }
 
   /** True when the write worked or can never work (the message is gone, or has ended). */

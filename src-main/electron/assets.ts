@@ -49,7 +49,12 @@ export function answerAsset(
   if (!asset) return { status: 404, headers, body: null };
   return {
     status: 200,
-    headers: { ...headers, 'Content-Type': asset.type, 'Content-Length': String(asset.body.length) },
+    headers: {
+      ...headers,
+      ...securityHeaders(undefined, path ?? undefined),
+      'Content-Type': asset.type,
+      'Content-Length': String(asset.body.length),
+    },
     body: request.method === 'HEAD' ? null : asset.body,
   };
 }

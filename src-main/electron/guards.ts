@@ -2,6 +2,7 @@ import { app, type Session, type WebContents } from 'electron';
 import type { Platform } from '../platform.ts';
 import {
   APP_PAGE,
+  isFrameNavigationAllowed,
   isNavigationAllowed,
   isPermissionAllowed,
   isRequestAllowed,
@@ -50,7 +51,7 @@ function guardContents(contents: WebContents, log: Platform['log']): void {
     if (!isNavigationAllowed(details.url)) refuse(details);
   });
   contents.on('will-frame-navigate', (details) => {
-    if (!isNavigationAllowed(details.url)) refuse(details);
+    if (!isFrameNavigationAllowed(details.url, details.isMainFrame)) refuse(details);
   });
   contents.on('will-redirect', (details) => {
     if (!isNavigationAllowed(details.url)) refuse(details);

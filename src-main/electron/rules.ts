@@ -24,6 +24,11 @@ export function isNavigationAllowed(url: string): boolean {
   return path === '/' || path === '/index.html';
 }
 
+/** What a frame inside our page may show: the page that draws diagrams. Pure. */
+export function isFrameNavigationAllowed(url: string, isMainFrame: boolean): boolean {
+  return isMainFrame ? isNavigationAllowed(url) : url === `${APP_ORIGIN}/frame.html`;
+}
+
 export interface PermissionFacts {
   permission: string;
   /** As Chromium gives it, with or without a slash at the end; undefined when there is none. */

@@ -18,6 +18,8 @@ export interface LoadRequest {
 export interface ChatTurn {
   role: 'user' | 'assistant';
   text: string;
+  /** The thoughts of an answer that is to be continued; without text, they go on themselves. */
+  reasoning?: string;
 }
 
 export interface GenerateRequest {
@@ -37,7 +39,8 @@ export interface GenerateRequest {
 export type GenerationEvent =
   | { type: 'queued'; place: number }
   | { type: 'reading'; done: number; total: number; etaMs: number | null }
-  | { type: 'chunk'; kind: 'answer' | 'reasoning'; text: string };
+  /** `generatedTokens`: sampled until now. */
+  | { type: 'chunk'; kind: 'answer' | 'reasoning'; text: string; generatedTokens?: number };
 
 /** How a generation ended. `stats` is null only when it failed before the prompt was read. */
 export interface GenerationResult {

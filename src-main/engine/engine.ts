@@ -244,8 +244,7 @@ class SupervisedEngine implements Engine {
       for await (const event of events) {
         broken.note(event);
         if (event.type === 'done') return event;
-        if (event.type === 'chunk') onEvent({ type: 'chunk', kind: event.kind, text: event.text });
-        else if (event.type === 'reading') onEvent(event);
+        if (event.type === 'chunk' || event.type === 'reading') onEvent(event);
       }
     } finally {
       signal.removeEventListener('abort', stop);

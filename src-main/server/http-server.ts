@@ -84,10 +84,11 @@ function answer(
   if (request.method !== 'GET' && request.method !== 'HEAD') {
     return end(response, 405, { ...headers, Allow: 'GET, HEAD' });
   }
-  const file = files.get(pathOf(request));
+  const path = pathOf(request);
+  const file = files.get(path);
   if (!file) return end(response, 404, headers);
   response.writeHead(200, {
-    ...headers,
+    ...securityHeaders(host, path),
     'Content-Type': file.type,
     'Content-Length': file.body.length,
     'Cache-Control': file.cacheControl,

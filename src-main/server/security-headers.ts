@@ -17,13 +17,26 @@ export function contentSecurityPolicy(socketOrigin?: string): string {
   ].join('; ');
 }
 
-/** Sent with every answer, errors too. @param authority the Host header, if it is one of ours */
-export function securityHeaders(authority?: string): Record<string, string> {
+/** The page that draws diagrams: it has no origin, may load its one script, and nothing else. */
+export const FRAME_PAGE = '/frame.html';
+const FRAME_SCRIPT = '/frame.js';
+const FRAME_POLICY =
+  "sandbox allow-scripts; default-src 'none'; script-src 'self'; style-src 'unsafe-inline'; img-src data:; " +
+  "frame-ancestors 'self'";
+
+/**
+ * Sent with every answer, errors too.
+ * @param authority the Host header, if it is one of ours
+ * @param path of the file that is answered; only the frame's two have headers of their own
+ */
+export function securityHeaders(authority?: string, path?: string): Record<string, string> {
+  const policy = path === FRAME_PAGE ? FRAME_POLICY : contentSecurityPolicy(authority && `ws://${authority}`);
   return {
-    'Content-Security-Policy': contentSecurityPolicy(authority && `ws://${authority}`),
+    'Content-Security-Policy': policy,
     'X-Content-Type-Options': 'nosniff',
     'Referrer-Policy': 'no-referrer',
     'Cross-Origin-Opener-Policy': 'same-origin',
-    'Cross-Origin-Resource-Policy': 'same-origin',
+    // A page without an origin is foreign to its own script.
+    'Cross-Origin-Resource-Policy': path === FRAME_SCRIPT ? 'cross-origin' : 'same-origin',
   };
 }

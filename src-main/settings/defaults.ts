@@ -20,7 +20,10 @@ export const DEFAULT_SETTINGS: Settings = {
   hubEndpoint: 'https://huggingface.co',
   proxyAddress: '',
   sidebarOpen: true,
+  inspectorOpen: false,
+  inspectorWidth: 300,
   showInTray: false,
   closeToTray: false,
   noticeWhenAnswered: true,
+  titlesByModel: true,
 };

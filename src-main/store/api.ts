@@ -1,9 +1,14 @@
 import type {
+  ChatChange,
+  ChatPlace,
   Conversation,
   ConversationSettings,
   ConversationSummary,
   ErrorCode,
   ErrorData,
+  Folder,
+  FolderDefaults,
+  GenerationSettings,
   GenerationStats,
   HubBaseModel,
   LedgerEntry,
@@ -11,6 +16,10 @@ import type {
   MessageStatus,
   ModelSettings,
   OtherApp,
+  Preset,
+  PresetValues,
+  QueuedMessage,
+  Tag,
 } from '../contract/index.ts';
 
 /** A row of the model library: what the header said when the file was added, and where the file is. */
@@ -43,13 +52,33 @@ export interface StoredModelFolder {
 
 export interface NewMessages {
   /** Set when the conversation must be created in the same transaction. */
-  newConversation: { id: string; title: string; settings: ConversationSettings } | null;
+  newConversation: {
+    id: string;
+    title: string;
+    settings: ConversationSettings;
+    folderId?: string | null;
+    /** In memory only: every later call that names it, or a message of it, goes there. */
+    temporary?: boolean;
+  } | null;
   conversationId: string;
   requestId: string;
   /** null answers an existing user message again. */
   user: { id: string; parentId: string | null; text: string } | null;
   assistant: { id: string; parentId: string; modelId: string; modelName: string; quant: string | null };
+  /** What the answer begins with: the text before that of another version, or typed. */
+  beginning?: { text: string; reasoning: string };
+  /** The message that waited and is sent with this; `not_found` when it was taken off meanwhile. */
+  queuedId?: string;
+  /** The user's message does not come from the composer, whose draft stays. */
+  keepsDraft?: boolean;
   at: number;
+}
+
+/** `shownLeafId`: the end of the branch that was shown before. */
+export interface RemovedBranch {
+  conversationId: string;
+  removedIds: string[];
+  shownLeafId: string | null;
 }
 
 export interface StartedIds {
@@ -66,6 +95,9 @@ export interface FinishedMessage {
   errorCode: ErrorCode | null;
   errorDetails: NonNullable<ErrorData['details']> | null;
   stats: GenerationStats | null;
+  /** Kept with the statistics. */
+  settings: GenerationSettings | null;
+  thought: Message['thought'];
   at: number;
 }
 
@@ -107,8 +139,30 @@ export interface StoredSpeed {
   finishedAt: number;
 }
 
+/** A preset of the user's: the app's own are not stored. */
+export type StoredPreset = Omit<Preset, 'builtIn'>;
+
+export type StoredTag = Pick<Tag, 'id' | 'name'>;
+export type StoredFolder = Omit<Folder, 'defaults'> & FolderDefaults;
+
+/** Where a chat is: what bulk actions change and undo puts back. */
+export interface ChatState {
+  id: string;
+  folderId: string | null;
+  tags: string[];
+  pinnedAt: number | null;
+  archivedAt: number | null;
+  trashedAt: number | null;
+}
+
+/** The last row of a page of a list by time. */
+export interface PagePlace {
+  time: number;
+  seq: number;
+}
+
 type Row<T> = Omit<T, 'answering' | 'chunkSeq'>;
-export type StoredConversation = Omit<Conversation, 'answering' | 'messages'>;
+export type StoredConversation = Omit<Conversation, 'answering' | 'messages' | 'queue'>;
 export type StoredMessage = Row<Message>;
 export type StoredSummary = Omit<ConversationSummary, 'answering'>;
 
@@ -120,7 +174,12 @@ export interface StoreApi {
   conversations: {
     /** Newest first, trash left out. */
     list(input: undefined): StoredSummary[];
-    get(input: { id: string }): { conversation: StoredConversation; messages: StoredMessage[] };
+    /** `newest`: see the contract. */
+    get(input: { id: string; newest?: number }): {
+      conversation: StoredConversation;
+      messages: StoredMessage[];
+      queue: QueuedMessage[];
+    };
     /** The conversation without its messages. */
     head(input: { id: string }): StoredConversation;
     rename(input: { id: string; title: string; at: number }): void;
@@ -129,6 +188,57 @@ export interface StoreApi {
     updateSettings(input: { id: string; settings: Partial<ConversationSettings> }): void;
     saveDraft(input: { id: string; draft: string }): void;
     setActiveLeaf(input: { id: string; messageId: string }): void;
+  };
+  /** Chats that are gone or being deleted are left out everywhere. */
+  history: {
+    /** A page; `after` is where the page before ended. The first one of `chats` has all that are pinned. */
+    list(input: { place: ChatPlace; after: PagePlace | null; limit: number }): {
+      summaries: StoredSummary[];
+      after: PagePlace | null;
+      total: number;
+    };
+    summaries(input: { ids: readonly string[] }): StoredSummary[];
+    /** Returns how those that changed stood before. @throws not_found for a folder or tag that is gone */
+    update(input: { ids: readonly string[]; change: ChatChange; at: number }): ChatState[];
+    /** Puts back what an action changed; returns the chats. Folders and tags that are gone meanwhile are left out. */
+    putBack(input: {
+      folders: readonly StoredFolder[];
+      tags: readonly StoredTag[];
+      states: readonly ChatState[];
+    }): string[];
+    /** Replaces the automatic title `before`; false when it has another by now. */
+    autoTitle(input: { id: string; before: string; title: string }): boolean;
+  };
+  folders: {
+    list(input: undefined): StoredFolder[];
+    /** @throws not_found without its parent, invalid_input when too deep */
+    create(input: StoredFolder): void;
+    /** Returns it as it was. @throws conflict when it would lie inside itself, invalid_input when too deep */
+    update(input: { id: string; patch: Partial<StoredFolder> }): StoredFolder;
+    /** Returns what it changed, as it was. */
+    remove(input: { id: string; chats: 'to_parent' | 'to_trash'; at: number }): {
+      folders: StoredFolder[];
+      states: ChatState[];
+    };
+    /** What a new chat in it begins with: its own, or what the folders above say. */
+    defaults(input: { id: string }): FolderDefaults;
+  };
+  tags: {
+    list(input: undefined): Tag[];
+    /** The tag of that name, `id` when it is new. */
+    create(input: StoredTag): Tag;
+    /** Returns it as it was. @throws conflict when another has the name */
+    rename(input: StoredTag): StoredTag;
+    remove(input: { id: string }): { tag: StoredTag; states: ChatState[] };
+  };
+  /** Deleting for good. */
+  trash: {
+    /** Marks chats as being deleted; null: the whole trash. `anywhere`: outside the trash too. Returns which. */
+    mark(input: { ids: readonly string[] | null; anywhere: boolean }): string[];
+    /** Chats that came into the trash before a time. */
+    expired(input: { before: number }): string[];
+    /** Deletes what is marked for about `budgetMs`. */
+    purgeSlice(input: { budgetMs: number }): { more: boolean };
   };
   messages: {
     /**
@@ -147,8 +257,43 @@ export interface StoreApi {
     /** Writes the text of a streaming message so far. */
     flush(input: { messageId: string; text: string; reasoning: string }): void;
     finish(input: FinishedMessage): void;
+    /** Returns the conversation that it is in. */
+    setPinned(input: { id: string; pinned: boolean }): string;
     /** At start: every message still `streaming` becomes `interrupted`. Returns how many. */
     interruptStreaming(input: { at: number }): number;
+  };
+  presets: {
+    /** By name. */
+    list(input: undefined): StoredPreset[];
+    get(input: { id: string }): StoredPreset;
+    add(input: { presets: readonly StoredPreset[] }): void;
+    update(input: { id: string; patch: Partial<PresetValues & { name: string }>; at: number }): void;
+    /** Marks it; `restore` takes that back. */
+    remove(input: { id: string; at: number }): void;
+    restore(input: { id: string }): void;
+  };
+  /** Changes answer with the conversation that they were made in. */
+  tree: {
+    /** A sibling of `siblingId` that is complete, and shown. A repeated `requestId` changes nothing. */
+    addVersion(input: { requestId: string; siblingId: string; id: string; text: string; at: number }): {
+      messageId: string;
+      conversationId: string;
+    };
+    /** Marks a message and all below it, and shows the nearest branch that is left. */
+    removeBranch(input: { messageId: string; at: number }): RemovedBranch;
+    /** Undoes `removeBranch`; shows `shownLeafId` where it is there. */
+    restoreBranch(input: { messageId: string; shownLeafId: string | null }): { conversationId: string };
+    /** Copies the path to a message; nothing happens when `conversationId` is there already. */
+    fork(input: { messageId: string; conversationId: string; title: string; at: number }): void;
+  };
+  /** Messages that wait for the answer before them. Changes answer with their conversation. */
+  queue: {
+    list(input: { conversationId: string }): QueuedMessage[];
+    /** The same id twice, or one that was sent, changes nothing. */
+    add(input: { conversationId: string; id: string; text: string; place: number | null; at: number }): void;
+    update(input: { id: string; text: string }): { conversationId: string };
+    remove(input: { id: string }): { conversationId: string };
+    move(input: { id: string; place: number }): { conversationId: string };
   };
   generations: {
     /** The speeds of the newest answers that are long enough to tell, newest first. */
@@ -210,8 +355,23 @@ type Async<T> = {
 /** The asynchronous client of {@link StoreApi}. */
 export type StoreClient = { [E in keyof StoreApi]: Async<StoreApi[E]> };
 
+/** What works on files or on more than one database. None of it is a transaction. */
+export type StoreFiles = {
+  /** Moves a temporary chat into the database of the data folder. */
+  keep: (input: { id: string }) => Promise<void>;
+  /** Forgets a temporary chat; nothing happens when there is none of that id. */
+  discard: (input: { id: string }) => Promise<void>;
+  /** Writes the write-ahead log into the database and empties it; false when a reader held it. */
+  truncateLog: (input: undefined) => Promise<boolean>;
+  /** Backups that hold one of these chats. */
+  backupsWith: (input: { ids: readonly string[] }) => Promise<{ backups: number; newestAt: number | null }>;
+  /** Takes chats out of every backup; one that cannot be rewritten is removed. */
+  eraseFromBackups: (input: { ids: readonly string[] }) => Promise<{ rewritten: number; removed: number }>;
+};
+
 /** A running store. */
 export interface Store extends StoreClient {
+  readonly files: StoreFiles;
   /** Checkpoints the WAL and ends the worker. */
   close(): Promise<void>;
 }

@@ -1,26 +1,39 @@
 import { os, type } from '@orpc/server';
-import { appError } from '../contract/index.ts';
-import type { StoreApi, StoreClient } from './api.ts';
-import { closeDatabase, openDatabase, type OpenReport } from './database.ts';
-import { storeError } from './errors.ts';
+import type { StoreApi, StoreClient, StoreFiles } from './api.ts';
+import type { OpenReport } from './database.ts';
+import { Holder } from './holder.ts';
 import type { Migration } from './migrate.ts';
 import { conversations } from './queries/conversations.ts';
+import { folders } from './queries/folders.ts';
 import { generations } from './queries/generations.ts';
+import { history } from './queries/history.ts';
 import { ledger } from './queries/ledger.ts';
 import { messages } from './queries/messages.ts';
 import { modelFolders } from './queries/model-folders.ts';
 import { models } from './queries/models.ts';
+import { presets } from './queries/presets.ts';
 import { provenance } from './queries/provenance.ts';
+import { queue } from './queries/queue.ts';
+import { tags } from './queries/tags.ts';
+import { trash } from './queries/trash.ts';
+import { tree } from './queries/tree.ts';
 import type { Db, Queries } from './sql.ts';
 
 const queries: { [E in keyof StoreApi]: Queries<StoreApi[E]> } = {
   conversations,
   messages,
+  tree,
+  queue,
   generations,
   models,
   modelFolders,
   provenance,
+  presets,
   ledger,
+  history,
+  folders,
+  tags,
+  trash,
 };
 
 /** Opening and closing, called by `openStore` only. */
@@ -31,48 +44,11 @@ type Lifecycle = {
 };
 
 /** What the worker's router is called as. */
-export type WorkerClient = StoreClient & { lifecycle: Lifecycle };
-
-/** The database of this worker; every call is one transaction on it and throws errors of the contract only. */
-class Holder {
-  #open: { db: Db; dataDir: string } | null = null;
-
-  open(dataDir: string, migrations: readonly Migration[]): OpenReport {
-    if (this.#open) throw appError('conflict');
-    try {
-      const { db, report } = openDatabase(dataDir, migrations);
-      this.#open = { db, dataDir };
-      return report;
-    } catch (error) {
-      throw storeError(error, dataDir);
-    }
-  }
-
-  run<O>(work: (db: Db) => O): O {
-    if (!this.#open) throw appError('store_failed', { reason: 'closed' });
-    const { db, dataDir } = this.#open;
-    try {
-      return db.transaction(() => work(db))();
-    } catch (error) {
-      throw storeError(error, dataDir);
-    }
-  }
-
-  close(): void {
-    if (!this.#open) return;
-    const { db, dataDir } = this.#open;
-    this.#open = null;
-    try {
-      closeDatabase(db);
-    } catch (error) {
-      throw storeError(error, dataDir);
-    }
-  }
-}
+export type WorkerClient = StoreClient & { lifecycle: Lifecycle; files: StoreFiles };
 
 /** Inputs come from this process and are typed at compile time, so they are not validated again. */
 function procedure(holder: Holder, query: (db: Db, input: never) => unknown) {
-  return os.input(type<never>()).handler(({ input }) => holder.run((db) => query(db, input)));
+  return os.input(type<never>()).handler(({ input }) => holder.run(input, (db) => query(db, input)));
 }
 
 function entity(holder: Holder, functions: (typeof queries)[keyof StoreApi]) {
@@ -81,17 +57,37 @@ function entity(holder: Holder, functions: (typeof queries)[keyof StoreApi]) {
   );
 }
 
+function fileRoutes(holder: Holder) {
+  const ofChat = os.input(type<{ id: string }>());
+  const ofChats = os.input(type<{ ids: readonly string[] }>());
+  return {
+    keep: ofChat.handler(({ input }) => holder.keep(input.id)),
+    discard: ofChat.handler(({ input }) => holder.discard(input.id)),
+    truncateLog: os.handler(() => holder.truncateLog()),
+    backupsWith: ofChats.handler(({ input }) => holder.backupsWith(input.ids)),
+    eraseFromBackups: ofChats.handler(({ input }) => holder.eraseFromBackups(input.ids)),
+  };
+}
+
 /** The worker's router, derived from the query modules: a new query needs no line here. */
 export function createStoreRouter(migrations: readonly Migration[]) {
   const holder = new Holder();
   return {
     conversations: entity(holder, queries.conversations),
     messages: entity(holder, queries.messages),
+    tree: entity(holder, queries.tree),
+    queue: entity(holder, queries.queue),
     generations: entity(holder, queries.generations),
     models: entity(holder, queries.models),
     modelFolders: entity(holder, queries.modelFolders),
     provenance: entity(holder, queries.provenance),
+    presets: entity(holder, queries.presets),
     ledger: entity(holder, queries.ledger),
+    history: entity(holder, queries.history),
+    folders: entity(holder, queries.folders),
+    tags: entity(holder, queries.tags),
+    trash: entity(holder, queries.trash),
+    files: fileRoutes(holder),
     lifecycle: {
       open: os
         .input(type<{ dataDir: string }>())

@@ -46,6 +46,11 @@ export class ScrollFollow {
     this.#toEnd();
   }
 
+  /** The reader is led to another place: what grows stays below. */
+  letGo(): void {
+    this.#following = false;
+  }
+
   #distance(area: HTMLElement): number {
     return area.scrollHeight - area.clientHeight - area.scrollTop;
   }

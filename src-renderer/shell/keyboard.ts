@@ -4,16 +4,21 @@ import { cycleRegion } from './regions.ts';
 
 /** Shortcuts that do something in this version, in the order of a list. */
 const ACTIVE: readonly ShortcutId[] = [
+  'palette',
   'newChat',
+  'temporaryChat',
+  'searchChats',
   'page1',
   'page2',
   'settings',
   'sidebar',
+  'inspector',
   'modelPicker',
   'nextRegion',
   'previousRegion',
   'send',
   'newLine',
+  'editLast',
   'stop',
   'previousBranch',
   'nextBranch',
@@ -33,11 +38,36 @@ export function activeShortcuts(host: ShortcutHost): ShortcutId[] {
   return ACTIVE.filter((id) => !host.browserTab || !NOT_IN_BROWSER_TAB.includes(id));
 }
 
+/** What works on every screen, besides what the screen offers. */
+const EVERYWHERE: readonly ShortcutId[] = [
+  'palette',
+  'newChat',
+  'temporaryChat',
+  'searchChats',
+  'page1',
+  'page2',
+  'settings',
+  'shortcuts',
+  'offline',
+  'nextRegion',
+  'previousRegion',
+];
+
 /** Runs a shortcut that works on every screen. @returns false when it is none of them */
 function runEverywhere(id: ShortcutId, app: AppState): boolean {
   switch (id) {
+    case 'palette':
+      app.palette.open = true;
+      return true;
     case 'newChat':
       app.newChat();
+      return true;
+    case 'temporaryChat':
+      app.newChat({ temporary: true, folderId: null });
+      return true;
+    case 'searchChats':
+      app.navigation.goScreen('chat');
+      app.historyScreen.searchWanted = true;
       return true;
     case 'page1':
       app.navigation.goScreen('chat');
@@ -65,10 +95,20 @@ function runEverywhere(id: ShortcutId, app: AppState): boolean {
   }
 }
 
+/** Whether the shortcut does something on the screen that is shown. */
+export function canRun(id: ShortcutId, app: AppState): boolean {
+  return app.commands.has(id) || EVERYWHERE.includes(id);
+}
+
+/** Does what a shortcut stands for. @returns false when nothing on screen offers it */
+export function runShortcut(id: ShortcutId, app: AppState): boolean {
+  return app.commands.run(id) || runEverywhere(id, app);
+}
+
 /** Handles a key press that nothing nearer to the focus has taken. */
 export function globalShortcuts(event: KeyboardEvent, app: AppState): void {
   if (event.defaultPrevented || isLayerOpen()) return;
   const id = matchShortcut(event, app.shortcutHost);
   if (id === undefined || !activeShortcuts(app.shortcutHost).includes(id)) return;
-  if (app.commands.run(id) || runEverywhere(id, app)) event.preventDefault();
+  if (runShortcut(id, app)) event.preventDefault();
 }

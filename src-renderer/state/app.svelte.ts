@@ -1,17 +1,25 @@
 import { createContext } from 'svelte';
 import type { AppClient, AppEvent } from '../../src-main/contract/index.ts';
 import { detectShortcutHost, type ShortcutHost } from '../lib/shortcuts.ts';
+import { ChatSearch } from './chat-search.svelte.ts';
 import { Commands } from './commands.ts';
 import type { ConnectionStore } from './connection.svelte.ts';
-import { ConversationsStore } from './conversations.svelte.ts';
+import { ContextCount } from './context-count.svelte.ts';
+import { ConversationsStore, type NewChat } from './conversations.svelte.ts';
 import { DownloadsStore } from './downloads.svelte.ts';
 import { Drafts } from './drafts.svelte.ts';
 import { EngineStore } from './engine.svelte.ts';
 import { failureOf, type Failure } from './failure.ts';
 import { FitsStore } from './fits.svelte.ts';
+import { HistoryScreen } from './history-screen.svelte.ts';
+import { HistoryStore } from './history.svelte.ts';
 import { handleHostRequest, openFiles, openRequested } from './host-requests.ts';
 import { HubStore } from './hub.svelte.ts';
+import { InspectorState } from './inspector.svelte.ts';
+import { LiveSpeed } from './live-speed.svelte.ts';
 import { ModelsStore } from './models.svelte.ts';
+import { PaletteState } from './palette.svelte.ts';
+import { PresetsStore } from './presets.svelte.ts';
 import { PrivacyStore } from './privacy.svelte.ts';
 import { Navigation } from './router.svelte.ts';
 import { SettingsStore } from './settings.svelte.ts';
@@ -35,6 +43,8 @@ export class AppState {
   info: SystemInfo;
   readonly navigation: Navigation;
   readonly conversations: ConversationsStore;
+  readonly history: HistoryStore;
+  readonly search: ChatSearch;
   readonly models: ModelsStore;
   readonly hub: HubStore;
   readonly downloads: DownloadsStore;
@@ -43,7 +53,14 @@ export class AppState {
   readonly privacy: PrivacyStore;
   readonly settings: SettingsStore;
   readonly drafts: Drafts;
+  readonly presets: PresetsStore;
+  /** Of the chat on screen. */
+  readonly context: ContextCount;
+  readonly liveSpeed = new LiveSpeed();
+  readonly inspector = new InspectorState();
   readonly commands = new Commands();
+  readonly historyScreen = new HistoryScreen();
+  readonly palette = new PaletteState();
   readonly shortcutHost: ShortcutHost;
   /** Model chosen for the next new chat; null: the default. */
   newChatModelId = $state.raw<string | null>(null);
@@ -71,10 +88,17 @@ export class AppState {
     this.shortcutHost = detectShortcutHost(initial.info.host === 'browser');
     this.navigation = new Navigation(history);
     this.drafts = new Drafts(client);
-    this.conversations = new ConversationsStore(client, (id) => {
-      this.navigation.forgetChat(id);
-      this.drafts.forget(id);
+    this.conversations = new ConversationsStore(client, {
+      onRemoved: (id) => {
+        this.navigation.forgetChat(id);
+        this.drafts.forget(id);
+      },
+      onChanged: (fresh, gone) => this.history.take(fresh, gone),
     });
+    this.history = new HistoryStore(client);
+    this.search = new ChatSearch(client);
+    this.presets = new PresetsStore(client);
+    this.context = new ContextCount(client);
     this.models = new ModelsStore(client);
     this.downloads = new DownloadsStore(client);
     this.hub = new HubStore(client, this.downloads);
@@ -88,6 +112,7 @@ export class AppState {
   static async create(client: AppClient, connection: ConnectionStore): Promise<AppState> {
     const app = new AppState(client, connection, await fetchInitial(client));
     void app.conversations.refresh();
+    void app.history.refresh();
     void app.models.refresh();
     void app.downloads.refresh();
     // What the system opened the app with came before this page.
@@ -100,6 +125,9 @@ export class AppState {
     if (event.type === 'store.changed') this.diskFullSince = event.diskFullSince;
     if (event.type === 'gap') void this.#refreshInfo();
     this.conversations.handle(event);
+    this.history.handle(event);
+    this.presets.handle(event);
+    this.liveSpeed.handle(event);
     this.models.handle(event);
     this.hub.handle(event);
     this.downloads.handle(event);
@@ -112,7 +140,11 @@ export class AppState {
 
   /** Model that a chat would answer with; `conversationModelId` is the chat's own, if it has one. */
   modelIdFor(conversationId: string | null, conversationModelId: string | null): string | null {
-    const chosen = conversationId === null ? this.newChatModelId : conversationModelId;
+    const { folderId } = this.conversations.fresh;
+    const chosen =
+      conversationId === null
+        ? (this.newChatModelId ?? this.history.defaultsOf(folderId).modelId)
+        : conversationModelId;
     return chosen ?? this.settings.value.defaultModelId;
   }
 
@@ -126,9 +158,10 @@ export class AppState {
     });
   }
 
-  /** Opens an empty chat. */
-  newChat(): void {
+  /** Opens an empty chat; without a word on where it begins, in the folder that is shown. */
+  newChat(begin: Partial<NewChat> = {}): void {
     this.sidebarSheetOpen = false;
+    this.conversations.fresh = { folderId: this.historyScreen.folderId, temporary: false, ...begin };
     this.navigation.openChat(null);
   }
 

@@ -18,6 +18,11 @@ export class Commands {
     };
   }
 
+  /** Whether something on screen offers it. */
+  has(id: ShortcutId): boolean {
+    return (this.#commands.get(id)?.length ?? 0) > 0;
+  }
+
   /** @returns false when nothing on screen offers it; the key then keeps its usual meaning */
   run(id: ShortcutId): boolean {
     const command = this.#commands.get(id)?.at(-1);

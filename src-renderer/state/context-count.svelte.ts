@@ -1,17 +1,34 @@
-import type { AppClient } from '../../src-main/contract/index.ts';
+import type { AppClient, ContextPreview } from '../../src-main/contract/index.ts';
 
 /** A pause in typing this long is worth a count: rendering and tokenizing a long chat takes tens of ms. */
 const COUNT_DELAY_MS = 350;
 
+/** The send that is asked about. */
+export interface NextSend {
+  /** null: a new chat. */
+  readonly id: string | null;
+  /** The end of the branch that it follows. */
+  readonly leaf: string | null;
+  readonly draft: string;
+  /** Of a new chat; null: the default. */
+  readonly systemPrompt: string | null;
+}
+
 export interface ContextUse {
   readonly tokens: number;
   readonly size: number;
+  /** Messages that will be left out. */
+  readonly leftOut: number;
+  /** Some of them were sent until now. */
+  readonly asks: boolean;
 }
 
-/** Tokens that the next send would put into the context, counted by the loaded model. */
+/** What the next send would put into the context, counted by the loaded model. */
 export class ContextCount {
-  /** null while unknown, because no model is loaded or nothing was counted yet. */
-  use = $state.raw<ContextUse | null>(null);
+  /** null while unknown, because nothing was counted yet. */
+  preview = $state.raw<ContextPreview | null>(null);
+  /** The end of the branch that `preview` was counted for. */
+  #leaf: string | null = null;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #running: AbortController | null = null;
   readonly #client: AppClient;
@@ -20,16 +37,37 @@ export class ContextCount {
     this.#client = client;
   }
 
+  /** null while unknown, or when no model is loaded. */
+  get use(): ContextUse | null {
+    const { preview } = this;
+    if (!preview?.counts || preview.contextSize === null) return null;
+    const { promptTokens } = preview.counts;
+    const { contextSize: size, leftOut, asks } = preview;
+    return { tokens: promptTokens, size, leftOut: leftOut.length, asks };
+  }
+
   /** Counts after a pause; a newer request replaces an older one. */
-  request(conversationId: string | null, draft: string): void {
+  request(next: NextSend): void {
     this.cancel();
-    this.#timer = setTimeout(() => void this.#count(conversationId, draft), COUNT_DELAY_MS);
+    this.#timer = setTimeout(() => void this.#count(next), COUNT_DELAY_MS);
+  }
+
+  /** The last count, if it is of this branch. */
+  of(leaf: string | null): ContextPreview | null {
+    return this.#leaf === leaf ? this.preview : null;
+  }
+
+  /** Counts now, for a send. @returns null when it could not be counted */
+  async now(next: NextSend): Promise<ContextPreview | null> {
+    this.cancel();
+    await this.#count(next);
+    return this.preview;
   }
 
   /** Shows nothing, for another chat or when the model is gone. */
   reset(): void {
     this.cancel();
-    this.use = null;
+    this.preview = null;
   }
 
   cancel(): void {
@@ -38,18 +76,20 @@ export class ContextCount {
     this.#running = null;
   }
 
-  async #count(id: string | null, draft: string): Promise<void> {
+  async #count({ id, leaf, ...rest }: NextSend): Promise<void> {
     const abort = new AbortController();
     this.#running = abort;
     try {
-      const count = await this.#client.conversations.countTokens({ id, draft }, { signal: abort.signal });
+      const preview = await this.#client.context.preview(
+        { id, ...rest },
+        { signal: abort.signal },
+      );
       if (abort.signal.aborted) return;
-      const { promptTokens, contextSize } = count;
-      this.use =
-        promptTokens === null || contextSize === null ? null : { tokens: promptTokens, size: contextSize };
+      this.#leaf = leaf;
+      this.preview = preview;
     } catch {
       // A count is a help, not a promise: without one the gauge is left out.
-      if (!abort.signal.aborted) this.use = null;
+      if (!abort.signal.aborted) this.preview = null;
     }
   }
 }

@@ -1,4 +1,5 @@
 import { catalogue } from './catalogue.ts';
+import { renderingTexts } from './rendering.ts';
 
 const plural = new Intl.PluralRules('en');
 
@@ -154,6 +155,8 @@ export const chatTexts = catalogue({
   },
   gauge: {
     label: 'Context used',
+    /** Before the figures, for screen readers. */
+    open: 'Show the context: ',
     value: (used: string, size: string) => `${used} / ${size}`,
     valueText: (used: string, size: string) => `${used} of ${size} tokens`,
     full: 'Full',
@@ -169,7 +172,7 @@ export const chatTexts = catalogue({
     open: 'Open in browser …',
     close: 'Close',
   },
-  code: { copy: 'Copy', copied: 'Copied', wrap: 'Wrap lines', plain: 'Text', table: 'Table' },
+  code: renderingTexts.code,
   announce: {
     answering: (model: string) => `${model} is answering`,
     complete: (value: number, count: string) => `Answer complete, ${counted(value, count, 'word', 'words')}`,

@@ -7,6 +7,7 @@ import { catalogue } from './catalogue.ts';
 export type NextStep =
   | 'answer_again'
   | 'change_context'
+  | 'leave_out'
   | 'choose_model'
   | 'load_anyway'
   | 'new_chat'
@@ -206,7 +207,7 @@ const steps: Record<ErrorCode, readonly NextStep[]> = {
   engine_start_failed: ['restart_engine', 'open_engine_settings'],
   engine_crashed: ['answer_again', 'choose_model', 'open_engine_settings'],
   engine_unavailable: ['restart_engine', 'open_engine_settings'],
-  context_full: ['new_chat', 'change_context'],
+  context_full: ['leave_out', 'new_chat', 'change_context'],
   disk_full: ['try_again'],
   store_newer: [],
   store_damaged: [],
@@ -219,6 +220,7 @@ export const stepLabels = catalogue({
   answer_again: 'Answer again',
   change_context: 'Change context',
   choose_model: 'Choose a model',
+  leave_out: 'Answer without the oldest messages',
   load_anyway: 'Load anyway',
   new_chat: 'Start a new chat',
   open_engine_settings: 'Engine settings',

@@ -17,6 +17,7 @@ const CORPUS = [
   'Line one\r\nLine two\r\n\r\n- windows\r\n- ends\r\n',
   'Auto https://example.com/a_b?c=d&e=f, <https://example.com> and www.example.com.\n\n<div>\n\n<script>alert(1)</script>\n\n</div>',
   '    indented\n\n    code\n\ntext\n\ttab\n\n- x\n\n      deep code\n\n* * *\n- - -\n',
+  'Euler: $e^{i\\pi}+1=0$ for $5, \\(a*b\\) and *em $x*y$ b*.\n$$\na\n+ b\n= c\n$$\nafter\n\n\\[\nx_1\n\\]\n- item\n  $$\n  - y\n  $$\n\n$$\nopen\n\n\\[1\\]',
   'Entities &amp; &lt;b&gt; &#60;i&#62; &copy;\u0000 and ünïcödé 👩‍👩‍👧 שלום\n',
 ];
 
@@ -56,6 +57,7 @@ const LINES = [
     '[bar]: <https://c.d>',
     '[l](https://a.b)',
   ],
+  ...['$$', '$$', '\\[', '\\]', '$$ x = y $$', '\\[ z^2 \\]', '= b', '$a$ for $5', '  $$', '> $$', '$$ and', 'x $$'],
   ...[
     '<div>',
     '</div>',
@@ -232,6 +234,9 @@ function longAnswer(tokens: number): string {
         '```',
       '| Time | Height |\n|---|---:|\n' + '| 10:52 | 1.20 |\n'.repeat(3 + (section % 8)),
       '1. Do **this** first\n\n2. Then that\n\n   > a quote inside\n',
+      'With $h_0 = 1.2$ and \\(t \\in [0, 6]\\), for $5 or less:\n\\[\nh(t) = h_0 + \\frac{\\Delta h}{12} t\n\\]',
+      '$$\n\\begin{aligned}\na &= b \\\\\n+ c\n\\end{aligned}\n$$',
+      '```mermaid\nflowchart LR\n  A[Low water] --> B{Enough?}\n  B -->|yes| C[Cross]\n```',
     ].join('\n\n');
     parts.push(part);
     length += part.length;
@@ -256,6 +261,9 @@ describe('work', () => {
       `\`\`\`\n${'line of code\n'.repeat(3000)}`,
       '- **item** x\n'.repeat(3000),
       '*a _b `c [d '.repeat(3000),
+      'costs $5, so $x$ or \\(y '.repeat(2000),
+      `$$\n${'x + y\n'.repeat(3000)}`,
+      '$$x$$\n'.repeat(3000),
     ]) {
       const live = stream(text, [4]);
       expect(live.work.characters).toBeLessThanOrEqual(3 * text.length + 1000);

@@ -1,17 +1,12 @@
-import { appError, type ConversationSettings, type Sampling } from '../../contract/index.ts';
-import type { StoreApi, StoredConversation, StoredSummary } from '../api.ts';
-import { all, assignments, change, one, patched, run, selectList } from '../sql.ts';
+import * as v from 'valibot';
+import { appError, ReasoningSettings } from '../../contract/index.ts';
+import type { ConversationSettings, Sampling } from '../../contract/index.ts';
+import type { NewMessages, StoreApi, StoredConversation } from '../api.ts';
+import { assignments, change, one, patched, run, selectList } from '../sql.ts';
 import type { Columns, Db, Queries } from '../sql.ts';
-import { messagesOf } from './message-rows.ts';
-
-const summaryColumns: Columns<StoredSummary> = {
-  id: 'id',
-  title: 'title',
-  titleSource: 'title_source',
-  createdAt: 'created_at',
-  updatedAt: 'updated_at',
-  messageCount: 'message_count',
-};
+import { messagesOf, newestMessages } from './message-rows.ts';
+import { queueOf } from './queue-rows.ts';
+import { summariesWhere, summaryColumns, tagsOf } from './summary-rows.ts';
 
 const samplingColumns: Columns<Sampling> = {
   temperature: 'temperature',
@@ -23,7 +18,13 @@ const samplingColumns: Columns<Sampling> = {
   maxTokens: 'max_tokens',
 };
 
-const settingsColumns = { modelId: 'model_id', systemPrompt: 'system_prompt', ...samplingColumns };
+const settingsColumns = {
+  modelId: 'model_id',
+  systemPrompt: 'system_prompt',
+  reasoning: 'reasoning',
+  presetId: 'preset_id',
+  ...samplingColumns,
+};
 
 const noSampling: Record<keyof Sampling, null> = {
   temperature: null,
@@ -36,44 +37,54 @@ const noSampling: Record<keyof Sampling, null> = {
 };
 
 type SamplingRow = Sampling | typeof noSampling;
-type SettingsRow = Omit<ConversationSettings, 'sampling'> & SamplingRow;
-type ConversationRow = Omit<StoredConversation, 'settings'> & SettingsRow;
+type SettingsRow = Omit<ConversationSettings, 'sampling' | 'reasoning'> &
+  SamplingRow & { /** JSON of the whole. */ reasoning: string | null };
+type ConversationRow = Omit<StoredConversation, 'settings' | 'tags' | 'temporary'> &
+  SettingsRow & { temporary: 0 | 1 };
 
-export const LIST = `SELECT ${selectList('c', summaryColumns)} FROM conversations c
-  WHERE c.trashed_at IS NULL ORDER BY c.updated_at DESC, c.seq DESC`;
+export const LIST = `WHERE c.trashed_at IS NULL AND c.archived_at IS NULL
+  ORDER BY c.updated_at DESC, c.seq DESC`;
 
 const GET = `SELECT ${selectList('c', summaryColumns)}, c.active_leaf_id AS activeLeafId, c.draft,
   ${selectList('c', settingsColumns)} FROM conversations c WHERE c.id = @id AND c.trashed_at IS NULL`;
 
 const SAVE_SETTINGS = `UPDATE conversations SET ${assignments(settingsColumns)} WHERE id = @id`;
 
-const INSERT = `INSERT INTO conversations (id, title, title_source, created_at, updated_at)
-  VALUES (@id, @title, 'auto', @at, @at)`;
+const INSERT = `INSERT INTO conversations (id, title, title_source, created_at, updated_at, folder_id, temporary)
+  VALUES (@id, @title, 'auto', @at, @at, @folderId, @temporary)`;
 
-function conversationOf({ modelId, systemPrompt, ...row }: ConversationRow): StoredConversation {
-  const { temperature, topK, topP, minP, repeatPenalty, seed, maxTokens, ...conversation } = row;
+function conversationOf(db: Db, row: ConversationRow): StoredConversation {
+  const { systemPrompt, presetId, reasoning: json, temporary, ...rest } = row;
+  const { temperature, topK, topP, minP, repeatPenalty, seed, maxTokens, ...conversation } = rest;
   const sampling =
     temperature === null ? null : { temperature, topK, topP, minP, repeatPenalty, seed, maxTokens };
-  return { ...conversation, settings: { modelId, systemPrompt, sampling } };
+  const reasoning = json === null ? null : v.parse(ReasoningSettings, JSON.parse(json));
+  return {
+    ...conversation,
+    temporary: temporary === 1,
+    tags: tagsOf(db, row.id),
+    settings: { modelId: row.modelId, systemPrompt, sampling, reasoning, presetId },
+  };
 }
 
 /** The conversation without its messages. @throws not_found also when it is in the trash */
 export function conversationWithId(db: Db, id: string): StoredConversation {
-  return conversationOf(one<ConversationRow>(db, GET, { id }));
+  return conversationOf(db, one<ConversationRow>(db, GET, { id }));
 }
 
 function saveSettings(db: Db, id: string, settings: ConversationSettings): void {
-  const { modelId, systemPrompt, sampling } = settings;
-  change(db, SAVE_SETTINGS, { id, modelId, systemPrompt, ...(sampling ?? noSampling) });
+  const { sampling, reasoning, ...plain } = settings;
+  const json = reasoning === null ? null : JSON.stringify(reasoning);
+  change(db, SAVE_SETTINGS, { id, ...plain, reasoning: json, ...(sampling ?? noSampling) });
 }
 
 /** Inserts an empty conversation. @throws conflict when the id is taken */
 export function insertConversation(
   db: Db,
-  input: { id: string; title: string; settings: ConversationSettings; at: number },
+  input: NonNullable<NewMessages['newConversation']> & { at: number },
 ): void {
-  const { settings, ...row } = input;
-  run(db, INSERT, row);
+  const { settings, folderId = null, temporary = false, id, title, at } = input;
+  run(db, INSERT, { id, title, at, folderId, temporary: temporary ? 1 : 0 });
   saveSettings(db, input.id, settings);
 }
 
@@ -82,9 +93,15 @@ export function insertConversation(
  * Renaming leaves `updatedAt` alone: a tidied list keeps its order.
  */
 export const conversations: Queries<StoreApi['conversations']> = {
-  list: (db) => all<StoredSummary>(db, LIST),
+  list: (db) => summariesWhere(db, LIST),
 
-  get: (db, { id }) => ({ conversation: conversationWithId(db, id), messages: messagesOf(db, id) }),
+  get(db, { id, newest }) {
+    const conversation = conversationWithId(db, id);
+    const { activeLeafId } = conversation;
+    const isPart = newest !== undefined && activeLeafId !== null;
+    const messages = isPart ? newestMessages(db, { id: activeLeafId, newest }) : messagesOf(db, id);
+    return { conversation, messages, queue: queueOf(db, id) };
+  },
 
   head: (db, { id }) => conversationWithId(db, id),
 
@@ -111,7 +128,7 @@ export const conversations: Queries<StoreApi['conversations']> = {
   setActiveLeaf(db, { id, messageId }) {
     const owner = one<{ conversationId: string }>(
       db,
-      'SELECT conversation_id AS conversationId FROM messages WHERE id = @messageId',
+      'SELECT conversation_id AS conversationId FROM messages WHERE id = @messageId AND removed_at IS NULL',
       { messageId },
     );
     if (owner.conversationId !== id) throw appError('conflict');

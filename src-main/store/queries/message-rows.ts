@@ -1,10 +1,29 @@
 import * as v from 'valibot';
-import { Message, type GenerationStats } from '../../contract/index.ts';
+import { GenerationSettings, Message, type GenerationStats } from '../../contract/index.ts';
 import type { StoredMessage } from '../api.ts';
 import { all, selectList } from '../sql.ts';
 import type { Columns, Db } from '../sql.ts';
 
-type PlainFields = Omit<StoredMessage, 'errorDetails' | 'stats'>;
+type PlainFields = Omit<
+  StoredMessage,
+  'errorDetails' | 'stats' | 'settings' | 'thought' | 'pinned' | 'edited'
+>;
+/** What is not stored as clients see it. */
+interface RawFields {
+  errorDetails: string | null;
+  thoughtMs: number | null;
+  thoughtTokens: number | null;
+  pinned: 0 | 1;
+  edited: 0 | 1;
+}
+
+const rawColumns: Columns<RawFields> = {
+  errorDetails: 'error_details',
+  thoughtMs: 'thought_ms',
+  thoughtTokens: 'thought_tokens',
+  pinned: 'pinned',
+  edited: 'edited',
+};
 
 const plainColumns: Columns<PlainFields> = {
   id: 'id',
@@ -18,6 +37,7 @@ const plainColumns: Columns<PlainFields> = {
   modelId: 'model_id',
   modelName: 'model_name',
   quant: 'quant',
+  prefixLength: 'prefix_length',
   createdAt: 'created_at',
 };
 
@@ -41,14 +61,15 @@ export const statsColumns: Columns<GenerationStats> = {
 };
 
 type StatsRow = GenerationStats | Record<keyof GenerationStats, null>;
-export type MessageRow = PlainFields & { errorDetails: string | null } & StatsRow;
+export type MessageRow = PlainFields & RawFields & StatsRow & { settings: string | null };
 
 /** One message with its statistics; add a WHERE. */
-export const SELECT = `SELECT ${selectList('m', plainColumns)}, m.error_details AS errorDetails,
-  ${selectList('g', statsColumns)}
+export const SELECT = `SELECT ${selectList('m', plainColumns)}, ${selectList('m', rawColumns)},
+  ${selectList('g', statsColumns)}, g.settings AS settings
   FROM messages m LEFT JOIN generations g ON g.message_id = m.id`;
 
-export const OF_CONVERSATION = `${SELECT} WHERE m.conversation_id = @conversationId ORDER BY m.seq`;
+export const OF_CONVERSATION = `${SELECT} WHERE m.conversation_id = @conversationId AND m.removed_at IS NULL
+  ORDER BY m.seq`;
 
 /** The message that a row of {@link SELECT} stands for. */
 export function messageOf(row: MessageRow): StoredMessage {
@@ -65,7 +86,13 @@ export function messageOf(row: MessageRow): StoredMessage {
     modelId,
     modelName,
     quant,
+    prefixLength,
     createdAt,
+    settings,
+    thoughtMs,
+    thoughtTokens,
+    pinned,
+    edited,
     ...stats
   } = row;
   return {
@@ -82,12 +109,38 @@ export function messageOf(row: MessageRow): StoredMessage {
     modelId,
     modelName,
     quant,
+    prefixLength,
     createdAt,
     stats: stats.promptTokens === null ? null : stats,
+    settings: settings === null ? null : v.parse(GenerationSettings, JSON.parse(settings)),
+    thought: thoughtMs === null ? null : { ms: thoughtMs, tokens: thoughtTokens },
+    pinned: pinned === 1,
+    edited: edited === 1,
   };
 }
 
-/** All messages of a conversation, oldest first. */
+/** All messages of a conversation that are not removed, oldest first. */
 export function messagesOf(db: Db, conversationId: string): StoredMessage[] {
   return all<MessageRow>(db, OF_CONVERSATION, { conversationId }).map(messageOf);
+}
+
+// The recursion ends with `newest`, even in a damaged tree with a cycle.
+const NEWEST = `WITH RECURSIVE up (seq, parent_id, conversation_id, place) AS (
+    SELECT seq, parent_id, conversation_id, 1 FROM messages WHERE id = @id
+    UNION
+    SELECT p.seq, p.parent_id, p.conversation_id, place + 1 FROM up JOIN messages p ON p.id = up.parent_id
+      WHERE place < @newest
+  ), wanted (seq) AS (
+    SELECT seq FROM up
+    UNION
+    SELECT s.seq FROM up JOIN messages s ON s.parent_id = up.parent_id
+    UNION
+    SELECT r.seq FROM up JOIN messages r ON r.conversation_id = up.conversation_id AND r.parent_id IS NULL
+      WHERE up.parent_id IS NULL
+  )
+  ${SELECT} WHERE m.seq IN (SELECT seq FROM wanted) AND m.removed_at IS NULL ORDER BY m.seq`;
+
+/** The last `newest` messages of the path to `id`, each with its siblings, oldest first. */
+export function newestMessages(db: Db, input: { id: string; newest: number }): StoredMessage[] {
+  return all<MessageRow>(db, NEWEST, input).map(messageOf);
 }

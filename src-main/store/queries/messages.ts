@@ -5,21 +5,24 @@ import type { Db, Queries } from '../sql.ts';
 import { conversationWithId, insertConversation } from './conversations.ts';
 import { messageOf, SELECT, statsColumns, type MessageRow } from './message-rows.ts';
 
-export const GET = `${SELECT} WHERE m.id = @id`;
+export const GET = `${SELECT} WHERE m.id = @id AND m.removed_at IS NULL`;
 
 // UNION, not UNION ALL: a row met twice ends the recursion, so even a damaged tree with a cycle ends.
-export const PATH = `WITH RECURSIVE up (seq, parent_id) AS (
+/** `seq` of a message and of all above it. */
+export const PATH_SEQS = `WITH RECURSIVE up (seq, parent_id) AS (
     SELECT seq, parent_id FROM messages WHERE id = @id
     UNION
     SELECT p.seq, p.parent_id FROM up JOIN messages p ON p.id = up.parent_id
   )
-  ${SELECT} WHERE m.seq IN (SELECT seq FROM up) ORDER BY m.seq`;
+  SELECT seq FROM up`;
+
+export const PATH = `${SELECT} WHERE m.seq IN (${PATH_SEQS}) ORDER BY m.seq`;
 
 // Children have a larger seq than their parents, so the newest message below is always a leaf.
 export const NEWEST_LEAF = `WITH RECURSIVE down (seq, id) AS (
     SELECT seq, id FROM messages WHERE id = @id
     UNION
-    SELECT c.seq, c.id FROM down JOIN messages c ON c.parent_id = down.id
+    SELECT c.seq, c.id FROM down JOIN messages c ON c.parent_id = down.id AND c.removed_at IS NULL
   )
   SELECT id FROM down ORDER BY seq DESC LIMIT 1`;
 
@@ -29,6 +32,8 @@ const INSERT = insertInto('messages', {
   parentId: 'parent_id',
   role: 'role',
   text: 'text',
+  reasoning: 'reasoning',
+  prefixLength: 'prefix_length',
   status: 'status',
   modelId: 'model_id',
   modelName: 'model_name',
@@ -38,12 +43,14 @@ const INSERT = insertInto('messages', {
 });
 
 const FINISH = `UPDATE messages SET text = @text, reasoning = @reasoning, status = @status,
-  error_code = @errorCode, error_details = @errorDetails, ended_at = @at
+  error_code = @errorCode, error_details = @errorDetails, ended_at = @at,
+  thought_ms = @thoughtMs, thought_tokens = @thoughtTokens
   WHERE id = @messageId AND status = 'streaming'`;
 
 const INSERT_STATS = insertInto('generations', {
   messageId: 'message_id',
   at: 'finished_at',
+  settings: 'settings',
   ...statsColumns,
 });
 
@@ -53,29 +60,37 @@ interface Place {
 }
 
 function placeOf(db: Db, id: string): Place {
-  return one<Place>(db, 'SELECT conversation_id AS conversationId, role FROM messages WHERE id = @id', {
-    id,
-  });
+  const sql = 'SELECT conversation_id AS conversationId, role FROM messages WHERE id = @id';
+  return one<Place>(db, sql, { id });
+}
+
+/** The place of a message that something may be put below. @throws not_found also when its branch was removed */
+function placeOfParent(db: Db, id: string): Place {
+  const sql = `SELECT conversation_id AS conversationId, role FROM messages WHERE id = @id AND removed_at IS NULL`;
+  return one<Place>(db, sql, { id });
 }
 
 function checkParents(db: Db, { conversationId, user, assistant }: NewMessages): void {
   if (user) {
     if (assistant.parentId !== user.id) throw appError('conflict');
-    if (user.parentId !== null && placeOf(db, user.parentId).conversationId !== conversationId) {
+    if (user.parentId !== null && placeOfParent(db, user.parentId).conversationId !== conversationId) {
       throw appError('conflict');
     }
     return;
   }
-  const parent = placeOf(db, assistant.parentId);
+  const parent = placeOfParent(db, assistant.parentId);
   if (parent.conversationId !== conversationId || parent.role !== 'user') throw appError('conflict');
 }
 
-function insertMessages(db: Db, { conversationId, requestId, user, assistant, at }: NewMessages): void {
+function insertMessages(db: Db, input: NewMessages): void {
+  const { conversationId, requestId, user, assistant, beginning, at } = input;
   const noModel = { modelId: null, modelName: null, quant: null };
   if (user) {
     run(db, INSERT, {
       ...user,
       ...noModel,
+      reasoning: '',
+      prefixLength: 0,
       conversationId,
       role: 'user',
       status: 'complete',
@@ -87,7 +102,9 @@ function insertMessages(db: Db, { conversationId, requestId, user, assistant, at
     ...assistant,
     conversationId,
     role: 'assistant',
-    text: '',
+    text: beginning?.text ?? '',
+    reasoning: beginning?.reasoning ?? '',
+    prefixLength: beginning?.text.length ?? 0,
     status: 'streaming',
     requestId,
     at,
@@ -114,12 +131,15 @@ function begin(db: Db, input: NewMessages): StartedIds & { repeated: boolean } {
     insertConversation(db, { ...newConversation, at });
   } else conversationWithId(db, conversationId);
   checkParents(db, input);
+  if (input.queuedId !== undefined)
+    change(db, 'DELETE FROM queued_messages WHERE id = @queuedId', { queuedId: input.queuedId });
   insertMessages(db, input);
+  const isTyped = user !== null && input.keepsDraft !== true;
   change(
     db,
     `UPDATE conversations SET active_leaf_id = @leaf, updated_at = max(updated_at, @at),
       draft = iif(@sent, '', draft) WHERE id = @conversationId`,
-    { conversationId, leaf: assistant.id, at, sent: user ? 1 : 0 },
+    { conversationId, leaf: assistant.id, at, sent: isTyped ? 1 : 0 },
   );
   return {
     conversationId,
@@ -129,14 +149,17 @@ function begin(db: Db, input: NewMessages): StartedIds & { repeated: boolean } {
   };
 }
 
-function finish(db: Db, { stats, errorDetails, ...end }: FinishedMessage): void {
+function finish(db: Db, { stats, settings, thought, errorDetails, ...end }: FinishedMessage): void {
   const { messageId, at } = end;
   const details = errorDetails === null ? null : JSON.stringify(errorDetails);
-  if (run(db, FINISH, { ...end, errorDetails: details }).changes === 0) {
+  const took = { thoughtMs: thought?.ms ?? null, thoughtTokens: thought?.tokens ?? null };
+  if (run(db, FINISH, { ...end, ...took, errorDetails: details }).changes === 0) {
     placeOf(db, messageId);
     throw appError('conflict');
   }
-  if (stats) run(db, INSERT_STATS, { messageId, at, ...stats });
+  if (stats) {
+    run(db, INSERT_STATS, { messageId, at, settings: settings && JSON.stringify(settings), ...stats });
+  }
   run(
     db,
     `UPDATE conversations SET updated_at = max(updated_at, @at)
@@ -146,7 +169,7 @@ function finish(db: Db, { stats, errorDetails, ...end }: FinishedMessage): void 
 }
 
 /**
- * `begin` clears the draft only with a user message: an answer made again leaves what is being typed.
+ * `begin` clears the draft only with a message from the composer: anything else leaves what is being typed.
  * `flush` of a message that ended or is gone does nothing. `finish` of one that ended is a `conflict`.
  */
 export const messages: Queries<StoreApi['messages']> = {
@@ -173,6 +196,11 @@ export const messages: Queries<StoreApi['messages']> = {
     ),
 
   finish,
+
+  setPinned(db, { id, pinned }) {
+    change(db, 'UPDATE messages SET pinned = @pinned WHERE id = @id', { id, pinned: pinned ? 1 : 0 });
+    return placeOf(db, id).conversationId;
+  },
 
   interruptStreaming: (db, input) =>
     run(db, `UPDATE messages SET status = 'interrupted', ended_at = @at WHERE status = 'streaming'`, input)

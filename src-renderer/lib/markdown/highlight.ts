@@ -35,6 +35,7 @@ const LANGUAGE_NAMES: Readonly<Record<string, string>> = {
   json: 'JSON',
   jsx: 'JSX',
   markdown: 'Markdown',
+  mermaid: 'Mermaid',
   md: 'Markdown',
   php: 'PHP',
   py: 'Python',
@@ -54,6 +55,30 @@ const LANGUAGE_NAMES: Readonly<Record<string, string>> = {
   yaml: 'YAML',
   yml: 'YAML',
 };
+
+/** How files of a language end, where that is not the language's own name. */
+const FILE_ENDINGS: Readonly<Record<string, string>> = {
+  bash: 'sh',
+  'c++': 'cpp',
+  csharp: 'cs',
+  javascript: 'js',
+  markdown: 'md',
+  mermaid: 'mmd',
+  python: 'py',
+  ruby: 'rb',
+  rust: 'rs',
+  shell: 'sh',
+  typescript: 'ts',
+  yaml: 'yml',
+};
+/** Languages whose name is how their files end. */
+const OWN_ENDINGS = /^(?:c|cpp|cs|css|diff|go|h|html|ini|java|js|json|jsx|md|php|py|rb|rs|sh|sql|tex|toml|ts|tsx|xml|yml)$/;
+
+/** Name for a file with code of a language; one that is not known makes a text file. */
+export function codeFileName(language: string): string {
+  const ending = FILE_ENDINGS[language] ?? (OWN_ENDINGS.test(language) ? language : 'txt');
+  return `code.${ending}`;
+}
 
 /** The name to show, or undefined if the source named no language. */
 export function languageName(language: string): string | undefined {

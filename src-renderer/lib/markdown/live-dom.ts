@@ -1,5 +1,13 @@
 import type { LivePiece } from './live-piece.ts';
 import { toSafeFragment } from './sanitize.ts';
+import { typesetMaths } from './typeset.ts';
+
+/** Sanitised content with its formulas. */
+function toFragment(html: string): DocumentFragment {
+  const fragment = toSafeFragment(html);
+  typesetMaths(fragment);
+  return fragment;
+}
 
 /** Elements that the text to come may lie in. */
 const CONTAINERS = new Set(['P', 'LI', 'UL', 'OL', 'BLOCKQUOTE', 'PRE', 'H3', 'H4', 'H5', 'H6']);
@@ -56,7 +64,7 @@ export class LiveView {
   #show(piece: LivePiece): void {
     const view = this.#views.get(piece.id) ?? this.#create(piece.id);
     if (view.html !== piece.html) {
-      view.root.replaceChildren(toSafeFragment(piece.html));
+      view.root.replaceChildren(toFragment(piece.html));
       view.html = piece.html;
       view.inlines = 0;
       view.end = endContainer(view.root);
@@ -66,10 +74,10 @@ export class LiveView {
       view.end.replaceChildren(view.open, view.pending);
       view.inlines = 0;
     }
-    for (const html of piece.inlines.slice(view.inlines)) view.open.before(toSafeFragment(html));
+    for (const html of piece.inlines.slice(view.inlines)) view.open.before(toFragment(html));
     view.inlines = piece.inlines.length;
     if (view.provisional !== piece.provisional) {
-      view.open.replaceChildren(toSafeFragment(piece.provisional));
+      view.open.replaceChildren(toFragment(piece.provisional));
       view.provisional = piece.provisional;
     }
     if (view.pending.data !== piece.pending) view.pending.data = piece.pending;

@@ -29,11 +29,11 @@ const SENTINEL = '\uE000';
 const LINE_FRAME = /^[ \t]*(?:>[ \t]?|[-*+][ \t]+(?:\[[ xX]\][ \t]+)?|\d{1,9}[.)][ \t]+|#{1,6}[ \t]+)*/;
 /** A line that goes on in another block than the line before. */
 const NEW_FRAME = /^(?:[ \t]+\S|>|[-*+][ \t]|\d{1,9}[.)][ \t]|#{1,6}[ \t]|\||`{3}|~{3})/;
-const MAY_OPEN = /[*_`~[<&\\\n]|https?:\/\/|www\./;
-const MAY_CLOSE = /[*_`~\])>;\\\n]/;
+const MAY_OPEN = /[*_`~[<&\\\n$]|https?:\/\/|www\./;
+const MAY_CLOSE = /[*_`~\])>;\\\n$]/;
 const SCHEME_LENGTH = 'https://'.length;
 const UNRESOLVED =
-  /(?<!\w)_|_(?=\W|$)|\*(?!\s)|(?<!\s)\*|`|~|!?\[|[!\\]$|<[^\s<>]*$|&[#\w]*$|(?:https?:\/\/|www\.)\S*$/;
+  /(?<!\w)_|_(?=\W|$)|\*(?!\s)|(?<!\s)\*|`|~|!?\[|[!\\]$|<[^\s<>]*$|&[#\w]*$|(?:https?:\/\/|www\.)\S*$|(?<![\w$])\$(?!\s)|\$\$/;
 
 /** Characters that the parser may still be given for what is live; refilled by what arrives. */
 export interface Credit {
@@ -217,7 +217,8 @@ function splitFinished(tokens: Token[]): [Token[], Token[], number] {
     // A bare address may go on while no space follows it.
     const growingAddress =
       token.type === 'link' && token['autolink'] === true && !/^\s/.test(tokens[index + 1]?.raw ?? '');
-    if (growingAddress || at === 0 || (last && token.type !== 'text' && token.type !== 'br')) {
+    const growing = growingAddress || beginsFormula(token, tokens.slice(index + 1));
+    if (growing || at === 0 || (last && token.type !== 'text' && token.type !== 'br')) {
       return [finished, tokens.slice(index), length];
     }
     if (at > 0) {
@@ -228,6 +229,13 @@ function splitFinished(tokens: Token[]): [Token[], Token[], number] {
     length += token.raw.length;
   }
   return [finished, [], length];
+}
+
+/** A bracket with a backslash, whose other one has not come. */
+function beginsFormula(token: Token, after: Token[]): boolean {
+  if (token.type !== 'escape' || !/^\\[([]$/.test(token.raw)) return false;
+  const closing = token.raw === '\\(' ? '\\)' : '\\]';
+  return !after.some(({ raw }) => raw === closing);
 }
 
 function textToken(raw: string): Token {

@@ -10,6 +10,7 @@ import {
   type Tokens,
 } from 'marked';
 import { safeLinkAddress, shownAddress } from './address.ts';
+import { mathsExtension, type MathsDisplay } from './maths.ts';
 
 /** A piece of an answer that is rendered by itself. Top-level code has its own component. */
 export type Block =
@@ -141,8 +142,15 @@ function bareAddress(this: Tokenizer, source: string): Tokens.Link | undefined {
   return Tokenizer.prototype.url.call(this, address ?? source);
 }
 
+/** The source of a formula, for {@link typesetMaths} to put the formula in its place. */
+function formulaHtml(source: string, display: MathsDisplay, isBlock: boolean): string {
+  const name = isBlock ? 'div' : 'span';
+  return `<${name} data-math="${display}">${escapeHtml(source.trim())}</${name}>`;
+}
+
 function makeOptions(): MarkedOptions {
   const engine = new Marked({ gfm: true, breaks: true });
+  engine.use(mathsExtension(formulaHtml));
   // Raw HTML is no part of what a model may write: without these it is text like any other.
   engine.use({ tokenizer: { html: () => undefined, tag: () => undefined, url: bareAddress } });
   return { ...engine.defaults, renderer: new HtmlRenderer() };

@@ -35,6 +35,7 @@ const ALLOWED_VALUES: Readonly<Record<string, RegExp>> = {
   'data-align': /^(?:left|right|center)$/,
   'data-table': /^$/,
   'data-long': /^$/,
+  'data-math': /^(?:inline|display)$/,
 };
 
 function createSanitizer(): (html: string) => DocumentFragment {

@@ -3,8 +3,10 @@
  * Where that is uncertain no cut is made: a larger tail costs time, a wrong cut would change the result.
  */
 
+import { endsMaths, isFormula, opensMaths } from './maths.ts';
+
 /** What the unsettled tail began as. */
-export type TailKind = 'empty' | 'paragraph' | 'list' | 'quote' | 'fence' | 'heading';
+export type TailKind = 'empty' | 'paragraph' | 'list' | 'quote' | 'fence' | 'heading' | 'maths';
 
 export interface OpenFence {
   marker: string;
@@ -19,7 +21,7 @@ const RULE = /^ {0,3}(?:(?:-[ \t]*){3,}|(?:\*[ \t]*){3,}|(?:_[ \t]*){3,})$/;
 const HEADING = /^#{1,6}(?:[ \t]|$)/;
 const FENCE = /^([ \t]*)(`{3,}(?=[^`]*$)|~{3,})(.*)$/;
 /** May still become a list marker, heading, fence or rule when more of the line arrives. */
-const UNDECIDED = /^(?:[-*+_=][-*+_= \t]*|\d{1,9}[.)]?[ \t]*|#{1,6}|`+[^`]*|~+.*)$/;
+const UNDECIDED = /^(?:[-*+_=][-*+_= \t]*|\d{1,9}[.)]?[ \t]*|#{1,6}|`+[^`]*|~+.*|\$|\\|(?:\$\$|\\\[).*)$/;
 const DELIMITER_ROW = /^[-:| \t*+]+$/;
 /** A definition whose address may stand on the next line. */
 const OPEN_DEFINITION = /^ {0,3}\[.*\]:[ \t]*$/;
@@ -55,6 +57,12 @@ export class TailScanner {
   #hasList = false;
   /** Our reading of a fence may differ from the parser's: nothing is cut any more. */
   #unsure = false;
+  /** Ends the block of maths that the tail is. */
+  #closing: string | undefined;
+  #maths = '';
+  #hasQuote = false;
+  /** A block of maths may have begun inside a list or quote, where a fence would be part of it. */
+  #maybeMaths = false;
 
   /** Forgets the tail, after a cut. */
   reset(): void {
@@ -64,6 +72,9 @@ export class TailScanner {
     this.#previous = '';
     this.#hasList = false;
     this.#unsure = false;
+    this.#closing = undefined;
+    this.#maybeMaths = false;
+    this.#hasQuote = false;
   }
 
   /**
@@ -72,14 +83,15 @@ export class TailScanner {
    */
   before(line: string, complete: boolean): Verdict {
     if (this.kind === 'empty' || this.#unsure || line.trim() === '') return 'keep';
-    if (this.fence !== undefined || /^[ \t]/.test(line)) return 'keep';
+    if (this.fence !== undefined || this.#closing !== undefined || /^[ \t]/.test(line)) return 'keep';
     if (!complete && UNDECIDED.test(line)) return 'wait';
     if (this.#hasList && LIST_START.test(line)) return 'keep';
+    if (this.#maybeMaths && !this.#blankBefore) return 'keep';
     if (isListLine(line)) return this.#beforeListLine(line);
     if (this.#blankBefore) return 'cut';
     if (this.kind === 'quote' || OPEN_DEFINITION.test(this.#previous)) return 'keep';
     if (HEADING.test(line) || openFence(line) !== undefined) return 'cut';
-    return 'keep';
+    return !this.#hasList && !this.#hasQuote && opensMaths(line) !== undefined ? 'cut' : 'keep';
   }
 
   #beforeListLine(line: string): Verdict {
@@ -95,7 +107,14 @@ export class TailScanner {
    */
   take(line: string): boolean {
     const blank = line.trim() === '';
-    if (this.kind === 'empty' && !blank) this.kind = kindOf(line);
+    if (this.kind === 'empty' && !blank) {
+      this.kind = kindOf(line);
+      this.#closing = opensMaths(line);
+      this.#maths = '';
+      if (this.#closing !== undefined) return this.#takeMaths(line, line.slice(this.#closing.length));
+    } else if (this.#closing !== undefined) {
+      return this.#takeMaths(line, line);
+    }
     const fence = this.fence;
     if (fence !== undefined) {
       if (fence.indent > 0 && /^\S/.test(line)) this.#unsure = true;
@@ -113,11 +132,27 @@ export class TailScanner {
     return this.kind === 'heading';
   }
 
+  /** Follows a block of maths to its end, or to an empty line: then it was a paragraph. */
+  #takeMaths(line: string, rest: string): boolean {
+    this.#maths += `${line}\n`;
+    const ends = endsMaths(rest, this.#closing ?? '');
+    this.#blankBefore = line.trim() === '';
+    if (ends || this.#blankBefore) this.#closing = undefined;
+    this.#previous = line;
+    const isWhole = ends && isFormula(this.#maths.trim());
+    if (this.#closing === undefined && !isWhole) this.kind = 'paragraph';
+    return isWhole;
+  }
+
   #takeOutsideFence(line: string): void {
     if (/^ {0,3}(?:[-*+]|\d{1,9}[.)])(?:[ \t]|$)/.test(line)) this.#hasList = true;
     // A deeper fence belongs to a list item, which ends after a blank line whatever is in it. One that may be
     // in an item or not is followed to its end; see `unsure`.
+    if (/^ {0,3}>/.test(line)) this.#hasQuote = true;
+    if (line.trim() === '') this.#maybeMaths = false;
+    else if (opensMaths(line.replace(/^[\s>]*/, '')) !== undefined) this.#maybeMaths = true;
     const opened = openFence(line);
+    if (opened !== undefined && this.#maybeMaths) this.#unsure = true;
     if (opened === undefined || opened.indent > 3 || line.slice(0, opened.indent).includes('\t')) return;
     this.fence = opened;
     if (OPEN_DEFINITION.test(this.#previous)) this.#unsure = true;
@@ -128,6 +163,7 @@ export class TailScanner {
 export function kindOf(line: string): TailKind {
   if (HEADING.test(line)) return 'heading';
   if (openFence(line)?.indent === 0) return 'fence';
+  if (opensMaths(line) !== undefined) return 'maths';
   if (isListLine(line)) return 'list';
   if (/^ {0,3}>/.test(line)) return 'quote';
   return 'paragraph';

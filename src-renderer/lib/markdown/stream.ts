@@ -191,6 +191,7 @@ class Stream implements MarkdownStream {
     const firstLine = /^\n*([^\n]*)/.exec(text)?.[1] ?? '';
     if (kindOf(firstLine) === 'fence' && text.trimStart().includes('\n'))
       this.tail = this.#codeTail(id, text);
+    else if (kindOf(firstLine) === 'maths') this.tail = this.#mathsTail(id, text);
     else if (openFence(firstLine)?.indent !== 0) this.tail = this.#pieceTail(id, text);
   }
 
@@ -204,6 +205,13 @@ class Stream implements MarkdownStream {
     const closing = /^[ \t]*(?:`+|~+)?[ \t]*$/.test(rest.slice(lastLine));
     const code = closing ? rest.slice(0, Math.max(0, lastLine - 1)) : rest;
     return { id, kind: 'code', language: languageOf(info), code };
+  }
+
+  /** A formula is its source until it is whole. */
+  #mathsTail(id: number, text: string): LiveTail {
+    this.#pieces = [];
+    const piece = { id: 0, html: '<p dir="ltr"></p>', inlines: [], provisional: '', pending: text.trim() };
+    return { id, kind: 'pieces', pieces: [piece] };
   }
 
   #pieceTail(id: number, text: string): LiveTail {

@@ -16,7 +16,13 @@ export function temporaryFolder(): { path: string; dispose(): void } {
   return { path, dispose: () => rmSync(path, { recursive: true, force: true }) };
 }
 
-export const noSettings: ConversationSettings = { modelId: null, systemPrompt: '', sampling: null };
+export const noSettings: ConversationSettings = {
+  modelId: null,
+  systemPrompt: '',
+  sampling: null,
+  reasoning: null,
+  presetId: null,
+};
 
 export const fullSampling = {
   temperature: 0.25,
@@ -109,6 +115,8 @@ export function finished(messageId: string, over: Partial<FinishedMessage> = {})
     errorCode: null,
     errorDetails: null,
     stats: fullStats,
+    settings: null,
+    thought: null,
     at: 3_000,
     ...over,
   };

@@ -1,0 +1,73 @@
+import { DEFAULT_REASONING, DEFAULT_SAMPLING, type ContextPreview, type SentMessages } from '../contract/index.ts';
+import type { Engine } from '../engine/api.ts';
+import type { EventBus } from '../events.ts';
+import type { Models } from '../models/models.ts';
+import type { SettingsService } from '../settings/settings.ts';
+import type { StoreClient } from '../store/api.ts';
+import type { Answers } from './answers.ts';
+import { partCounter, type Counter } from './context-counts.ts';
+import { planPrompt, previewOf, sentMessagesOf, wholePrompt, type PromptInput } from './context.ts';
+
+interface ContextDeps {
+  store: Pick<StoreClient, 'conversations' | 'messages'>;
+  engine: Pick<Engine, 'state'> & Counter;
+  models: Pick<Models, 'samplingOf'>;
+  settings: Pick<SettingsService, 'get'>;
+  bus: EventBus;
+  answers: Pick<Answers, 'withLive'>;
+}
+
+/** The send that is asked about. */
+interface NextSend {
+  id: string | null;
+  draft: string;
+  systemPrompt: string | null;
+}
+
+export type ContextService = ReturnType<typeof createContextService>;
+
+/** What a model sees of a chat: told before it is sent. */
+export function createContextService({ store, engine, models, settings, bus, answers }: ContextDeps) {
+  async function inputOf({ id, draft, systemPrompt }: NextSend): Promise<PromptInput> {
+    const chat = id === null ? null : await store.conversations.head({ id });
+    const leaf = chat?.activeLeafId ?? null;
+    const path = leaf === null ? [] : await store.messages.path({ id: leaf });
+    const { modelId } = engine.state;
+    const own = chat?.settings.sampling ?? null;
+    const sampling =
+      own ?? (modelId === null ? DEFAULT_SAMPLING : await models.samplingOf(modelId).catch(() => DEFAULT_SAMPLING));
+    return {
+      systemPrompt: chat?.settings.systemPrompt ?? systemPrompt ?? settings.get().defaultSystemPrompt,
+      path: path.map((message) => answers.withLive(message)),
+      tail: draft.trim() === '' ? [] : [{ role: 'user', text: draft }],
+      maxTokens: sampling.maxTokens,
+      reasoning: chat?.settings.reasoning ?? DEFAULT_REASONING,
+    };
+  }
+
+  async function plan(next: NextSend) {
+    const input = await inputOf(next);
+    const { contextSize } = engine.state;
+    const planned =
+      contextSize === null
+        ? wholePrompt(input)
+        : await planPrompt(input, contextSize, partCounter(engine));
+    return { input, contextSize, planned };
+  }
+
+  return {
+    async preview(next: NextSend): Promise<ContextPreview> {
+      const { input, contextSize, planned } = await plan(next);
+      return previewOf(planned, contextSize, input.maxTokens);
+    },
+
+    async sent(next: NextSend): Promise<SentMessages> {
+      return sentMessagesOf((await plan(next)).planned);
+    },
+
+    async pin(messageId: string, pinned: boolean): Promise<void> {
+      const conversationId = await store.messages.setPinned({ id: messageId, pinned });
+      bus.emit({ type: 'conversation.changed', conversationId });
+    },
+  };
+}

@@ -1,0 +1,148 @@
+import { randomUUID } from 'node:crypto';
+import { appError } from '../contract/index.ts';
+import type { NewMessages, StartedIds, StoredMessage } from '../store/api.ts';
+import type { AnswerPlan, Answers, AnswersDeps } from './answers.ts';
+import { replayChanges, replayPlan } from './replay.ts';
+
+export interface TreeDeps extends Pick<AnswersDeps, 'store' | 'engine' | 'models' | 'bus'> {
+  answers: Answers;
+}
+
+interface Request {
+  requestId: string;
+  messageId: string;
+}
+
+export type Tree = ReturnType<typeof createTree>;
+
+/** Versions, branches and forks of conversations. */
+export function createTree({ answers, ...deps }: TreeDeps) {
+  const { store, bus } = deps;
+  const changed = (conversationId: string) => bus.emit({ type: 'conversation.changed', conversationId });
+
+  /** Runs `work` unless the same request did so before. */
+  async function once(
+    requestId: string,
+    messageId: string,
+    work: (message: StoredMessage) => Promise<StartedIds>,
+  ): Promise<StartedIds> {
+    const earlier = await store.messages.ofRequest({ requestId });
+    if (earlier) return earlier;
+    const message = await store.messages.get({ id: messageId });
+    if (answers.isAnswering(message.conversationId)) throw appError('conflict');
+    return work(message);
+  }
+
+  /** Begins an answer to a user message, new or there already, with the conversation's model of today. */
+  async function answerTo(
+    conversationId: string,
+    question: { id: string; isNew: { parentId: string | null; text: string } | null },
+    input: Pick<NewMessages, 'requestId' | 'beginning'>,
+    plan: Partial<AnswerPlan> = {},
+  ): Promise<StartedIds> {
+    const { settings } = await store.conversations.head({ id: conversationId });
+    const model = await answers.chosenModel(settings, plan.modelId ?? null);
+    return answers.begin(
+      {
+        ...input,
+        newConversation: null,
+        conversationId,
+        user: question.isNew && { id: question.id, ...question.isNew },
+        assistant: {
+          id: randomUUID(),
+          parentId: question.id,
+          modelId: model.id,
+          modelName: model.name,
+          quant: model.quant,
+        },
+        keepsDraft: true,
+        at: Date.now(),
+      },
+      { ...plan, modelId: model.id },
+    );
+  }
+
+  /** The user message that an answer answers; a user message is its own. */
+  function questionOf({ id, role, parentId }: StoredMessage): { id: string; isNew: null } {
+    const question = role === 'user' ? id : parentId;
+    if (question === null) throw appError('invalid_input');
+    return { id: question, isNew: null };
+  }
+
+  return {
+    answerAgain: ({ requestId, messageId, leaveOut }: Request & { leaveOut: boolean }): Promise<StartedIds> =>
+      once(requestId, messageId, (message) => {
+        // What the first answer was made without is agreed on.
+        const isAgreed = leaveOut || (message.settings?.leftOut.length ?? 0) > 0;
+        return answerTo(message.conversationId, questionOf(message), { requestId }, { leaveOut: isAgreed });
+      }),
+
+    editQuestion: ({ requestId, messageId, text }: Request & { text: string }): Promise<StartedIds> =>
+      once(requestId, messageId, ({ role, conversationId, parentId }) => {
+        if (role !== 'user') throw appError('invalid_input');
+        return answerTo(conversationId, { id: randomUUID(), isNew: { parentId, text } }, { requestId });
+      }),
+
+    async saveVersion({ requestId, messageId, text }: Request & { text: string }) {
+      if (answers.isStreaming(messageId)) throw appError('conflict');
+      const saved = await store.tree.addVersion({
+        requestId,
+        siblingId: messageId,
+        id: randomUUID(),
+        text,
+        at: Date.now(),
+      });
+      changed(saved.conversationId);
+      return { messageId: saved.messageId };
+    },
+
+    continueAnswer: ({ requestId, messageId }: Request): Promise<StartedIds> =>
+      once(requestId, messageId, (message) => {
+        const { role, text, reasoning, conversationId } = message;
+        if (role !== 'assistant') throw appError('invalid_input');
+        if (text === '' && reasoning === '') throw appError('conflict');
+        const beginning = { text, reasoning };
+        return answerTo(conversationId, questionOf(message), { requestId, beginning });
+      }),
+
+    beginWith: ({ requestId, messageId, text }: Request & { text: string }): Promise<StartedIds> =>
+      once(requestId, messageId, (message) =>
+        answerTo(message.conversationId, questionOf(message), {
+          requestId,
+          beginning: { text, reasoning: '' },
+        }),
+      ),
+
+    replayChanges: async (messageId: string) =>
+      replayChanges(deps, await store.messages.get({ id: messageId })),
+
+    runAgain: ({ requestId, messageId }: Request): Promise<StartedIds> =>
+      once(requestId, messageId, (message) => {
+        const { text, reasoning, prefixLength, conversationId } = message;
+        const plan = replayPlan(message);
+        const beginning = { text: text.slice(0, prefixLength), reasoning };
+        const given = prefixLength === 0 ? {} : { beginning };
+        return answerTo(conversationId, questionOf(message), { requestId, ...given }, plan);
+      }),
+
+    async removeBranch(messageId: string) {
+      const { conversationId, removedIds, shownLeafId } = await store.tree.removeBranch({
+        messageId,
+        at: Date.now(),
+      });
+      for (const id of removedIds) answers.stop(id);
+      changed(conversationId);
+      return { removedCount: removedIds.length, shownLeafId };
+    },
+
+    async restoreBranch(input: { messageId: string; shownLeafId: string | null }): Promise<void> {
+      const { conversationId } = await store.tree.restoreBranch(input);
+      changed(conversationId);
+    },
+
+    async fork(input: { messageId: string; conversationId: string; title: string }): Promise<void> {
+      await store.tree.fork({ ...input, at: Date.now() });
+      changed(input.conversationId);
+    },
+  };
+}

@@ -1,0 +1,74 @@
+import type { ContextPreview } from '../../../../src-main/contract/index.ts';
+import type { AppState } from '../../../state/app.svelte.ts';
+import type { NewChatSettings } from '../../../state/chat-settings.svelte.ts';
+import type { NextSend } from '../../../state/context-count.svelte.ts';
+
+/** What the user says to old messages that do not fit. `whole`: everything, with less room for the answer. */
+export type LeaveOutAnswer = 'leave_out' | 'always' | 'whole';
+
+/** A template's marks around one message, at most. */
+const TEMPLATE_TOKENS = 32;
+const encoder = new TextEncoder();
+
+/** Sees to it that nothing is left out of a prompt before the user was asked. */
+export class SendGuard {
+  /** What is asked about; null while nothing is. */
+  asked = $state.raw<ContextPreview | null>(null);
+  readonly #app: AppState;
+
+  constructor(app: AppState) {
+    this.#app = app;
+  }
+
+  /** The send of a draft; a chat that is not begun has its system prompt here. */
+  next(id: string | null, leaf: string | null, draft: string): NextSend {
+    const systemPrompt = id === null ? (this.#app.inspector.newChat.systemPrompt ?? null) : null;
+    return { id, leaf, draft, systemPrompt };
+  }
+
+  /**
+   * Whether a message may be sent now. When not, `asked` says why.
+   * @param isLoaded the model is ready, so that it can be counted; else the core says it with the answer
+   */
+  async mayBeSent(
+    next: NextSend,
+    isLoaded: boolean,
+    answer: LeaveOutAnswer | undefined,
+  ): Promise<boolean> {
+    const { id } = next;
+    if (answer !== undefined || !isLoaded || (id !== null && this.#app.inspector.leavesOut.has(id))) return true;
+    if (this.#fitsSurely(next)) return true;
+    const preview = await this.#app.context.now(next);
+    if (preview?.counts == null || (preview.fits && !preview.asks)) return true;
+    this.asked = preview;
+    return false;
+  }
+
+  /** What goes with a message. */
+  termsOf(
+    id: string | null,
+    answer: LeaveOutAnswer | undefined,
+  ): { leaveOut: boolean; settings?: NewChatSettings } {
+    if (id === null) return { leaveOut: false, settings: this.#app.inspector.newChat };
+    if (answer === 'always') this.#app.inspector.leavesOut.add(id);
+    const isAgreed = answer === 'leave_out' || this.#app.inspector.leavesOut.has(id);
+    return { leaveOut: isAgreed && answer !== 'whole' };
+  }
+
+  sent(id: string | null): void {
+    this.asked = null;
+    if (id === null) this.#app.inspector.newChat = {};
+  }
+
+  cancel(): void {
+    this.asked = null;
+  }
+
+  /** By the last count, without a new one: a token stands for at least one byte. */
+  #fitsSurely({ leaf, draft }: NextSend): boolean {
+    const preview = this.#app.context.of(leaf);
+    if (!preview?.counts || preview.contextSize === null || preview.leftOut.length > 0) return false;
+    const most = preview.counts.wholeTokens + encoder.encode(draft).length + TEMPLATE_TOKENS;
+    return most <= preview.contextSize - preview.reserveTokens;
+  }
+}

@@ -1,0 +1,36 @@
+import { randomUUID } from 'node:crypto';
+import Database from 'better-sqlite3';
+import * as v from 'valibot';
+import { Conversation } from '../../src-main/contract/index.ts';
+import { migrate } from '../../src-main/store/migrate.ts';
+import { migrations } from '../../src-main/store/migrations/index.ts';
+import { conversations } from '../../src-main/store/queries/conversations.ts';
+import { messages } from '../../src-main/store/queries/messages.ts';
+import { finished, newSend, fullStats, fullSampling } from '../support/store/fixtures.ts';
+const db = new Database(':memory:');
+migrate(db, migrations, 0);
+let id: string | undefined; let parent: string | null = null;
+const settings = { sampling: fullSampling, reasoning: {mode:'auto' as const, budgetTokens:null}, contextSize: 8192, gpuLayers: 33, threads: null, model: {sha256: 'a'.repeat(64), sizeBytes: 4_000_000_000, modifiedAt: 1_700_000_000_000}, appVersion: '0.1.0', leftOut: [] };
+const q = 'What is the tide doing at Brest tomorrow morning, and how much water is over the sill? '.repeat(2);
+const a = 'The range is 5.4 m, so one twelfth is 0.45 m. By the rule of twelfths:\n\n| Time | Height |\n|---|---|\n| 10:52 | 1.2 |\n\n'.repeat(8);
+db.transaction(() => {
+for (let i = 0; i < 1000; i++) {
+  const s = newSend({ ...(id ? {conversationId: id} : {}), parentId: parent, text: q + i });
+  messages.begin(db, s); messages.finish(db, finished(s.assistant.id, { text: a + i, stats: fullStats, settings }));
+  id = s.conversationId; parent = s.assistant.id;
+}})();
+const time = <T,>(name: string, f: () => T): T => { let r!: T; const t: number[] = []; for (let i=0;i<7;i++){const b=process.cpuUsage(); r=f(); const u=process.cpuUsage(b); t.push((u.user+u.system)/1000);} console.log(name, t.map(x=>x.toFixed(1)).join(' ')); return r; };
+const got = time('get (queries)', () => conversations.get(db, { id: id! }));
+const full = { ...got.conversation, answering: false, queue: [], messages: got.messages.map(m => ({...m, chunkSeq: 0})) };
+const json = time('stringify', () => JSON.stringify(full));
+console.log('bytes', json.length);
+time('parse', () => JSON.parse(json));
+time('valibot', () => v.parse(Conversation, full));
+console.log('msg without text', JSON.stringify({...full.messages[1], text: ''}).length, 'user', JSON.stringify({...full.messages[0], text: ''}).length);
+import { StandardRPCJsonSerializer } from '@orpc/client/standard';
+const ser = new StandardRPCJsonSerializer();
+time('orpc serialize', () => ser.serialize(full));
+const part = time('get newest 40', () => conversations.get(db, { id: id!, newest: 40 }));
+const p = { ...part.conversation, answering: false, queue: [], messages: part.messages.map(m => ({...m, chunkSeq: 0})) };
+console.log('bytes', JSON.stringify(p).length, part.messages.length);
+time('orpc serialize', () => ser.serialize(p)); time('valibot', () => v.parse(Conversation, p)); time('json', () => JSON.parse(JSON.stringify(p)));

@@ -159,6 +159,7 @@ function contextRoutes({ context, presets }: Conversations) {
     context: {
       preview: os.context.preview.handler(({ input }) => context.preview(input)),
       sent: os.context.sent.handler(({ input }) => context.sent(input)),
+      answerNow: os.context.answerNow.handler(({ input }) => context.answerNow(input.messageId)),
       pin: os.context.pin.handler(({ input }) => context.pin(input.messageId, input.pinned)),
     },
     presets: {

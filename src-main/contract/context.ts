@@ -55,6 +55,8 @@ export const context = {
   preview: nextSend.output(ContextPreview),
   /** What such a send would hand to the model. */
   sent: nextSend.output(SentMessages),
+  /** Ends the thinking of an answer that runs, so that it answers; false when it does not think. */
+  answerNow: base.input(v.object({ messageId: Id })).output(v.boolean()),
   /** A pinned message stays in the context, with the question or answer that belongs to it. */
   pin: base.input(v.object({ messageId: Id, pinned: v.boolean() })).output(nothing),
 };

@@ -10,7 +10,7 @@ import { planPrompt, previewOf, sentMessagesOf, wholePrompt, type PromptInput } 
 
 interface ContextDeps {
   store: Pick<StoreClient, 'conversations' | 'messages'>;
-  engine: Pick<Engine, 'state'> & Counter;
+  engine: Pick<Engine, 'state'> & Counter & { answerNow?(generationId: string): Promise<boolean> };
   models: Pick<Models, 'samplingOf'>;
   settings: Pick<SettingsService, 'get'>;
   bus: EventBus;
@@ -64,6 +64,8 @@ export function createContextService({ store, engine, models, settings, bus, ans
     async sent(next: NextSend): Promise<SentMessages> {
       return sentMessagesOf((await plan(next)).planned);
     },
+
+    answerNow: async (messageId: string): Promise<boolean> => (await engine.answerNow?.(messageId)) ?? false,
 
     async pin(messageId: string, pinned: boolean): Promise<void> {
       const conversationId = await store.messages.setPinned({ id: messageId, pinned });

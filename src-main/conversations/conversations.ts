@@ -12,6 +12,7 @@ import { createHistory } from './history.ts';
 import { createPresets } from './presets.ts';
 import { createMessageQueue } from './queue.ts';
 import { titleFrom } from './title.ts';
+import { createTitles } from './titles.ts';
 import { createTree } from './tree.ts';
 
 export type ConversationsDeps = AnswersDeps & { store: Store };
@@ -42,6 +43,7 @@ export function createConversations(deps: ConversationsDeps) {
   const tree = createTree({ ...deps, answers });
   const queue = createMessageQueue({ store, bus, answers });
   const history = createHistory({ store, bus, answers });
+  const titles = createTitles({ store, engine, settings, bus });
   const changed = (conversationId: string) => bus.emit({ type: 'conversation.changed', conversationId });
 
   return {
@@ -177,7 +179,7 @@ export function createConversations(deps: ConversationsDeps) {
 
     /** Ends every running answer as interrupted and waits until that is written. */
     async close(): Promise<void> {
-      await Promise.all([answers.close(), history.close()]);
+      await Promise.all([answers.close(), history.close(), titles.close()]);
     },
   };
 }

@@ -21,6 +21,8 @@ export class LiveAnswer {
   /** When this window saw the thinking start and end, ms since 1970; null when it did not. */
   reasoningStartedAt = $state.raw<number | null>(null);
   reasoningEndedAt = $state.raw<number | null>(null);
+  /** Tokens of the thinking so far, as the engine counts them; null where it did not say. */
+  reasoningTokens = $state.raw<number | null>(null);
   #seq = 0;
   #newText = '';
   #newReasoning = '';
@@ -49,6 +51,7 @@ export class LiveAnswer {
     } else {
       this.#newReasoning += chunk.text;
       this.reasoningStartedAt ??= this.#now();
+      this.reasoningTokens = chunk.generatedTokens ?? this.reasoningTokens;
     }
     return true;
   }

@@ -189,6 +189,7 @@ export const inspectorTexts = catalogue({
     leftOut: 'Not in the context of the last answer',
   },
   thought: {
+    answerNow: 'Answer now',
     tokens: (value: number, count: string) => counted(value, count, 'token', 'tokens'),
   },
 });

@@ -101,7 +101,7 @@ export class Stage {
     const model = await addFile(client, fileName);
     const contextSize = options.contextLength ?? null;
     if (contextSize !== null) await client.models.updateSettings({ id: model.id, settings: { contextSize } });
-    await client.settings.update({ defaultModelId: model.id, firstRunDone: true });
+    await client.settings.update({ defaultModelId: model.id, firstRunDone: true, titlesByModel: false });
     if (load) await client.models.load({ id: model.id });
     return { app, client, model, scripted };
   }

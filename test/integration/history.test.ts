@@ -20,8 +20,6 @@ async function core(reuse?: { dataDir: string; modelsDir: string }): Promise<Tes
   if (!reuse) {
     await writeScriptedModel(join(started.modelsDir, 'plain.gguf'), { script: plainScript });
     await started.addModel();
-    // Its title would be asked for after every first answer.
-    await started.client.settings.update({ titlesByModel: false });
   }
   return started;
 }

@@ -47,7 +47,8 @@ export async function startCore(
   mkdirSync(dataDir, { recursive: true, mode: 0o700 });
   mkdirSync(modelsDir, { recursive: true });
   const logLines: string[] = [];
-  let stored: Record<string, unknown> = {};
+  // A title would be asked for after every first answer; the tests of titles switch it on.
+  let stored: Record<string, unknown> = { titlesByModel: false };
   const platform: Platform = {
     host: 'browser',
     capabilities: {

@@ -1,0 +1,203 @@
+import { describe, expect } from 'vitest';
+import type { Locator } from 'playwright-core';
+import { longScript, markdownScript } from '../support/gguf/scripted-model.ts';
+import type { AppPage } from './app-page.ts';
+import { eventually, newestAnswer, test } from './fixture.ts';
+
+const version = (turn: Locator, place: number, count: number) =>
+  turn.getByRole('group', { name: `Version ${place} of ${count}` });
+const editor = (page: AppPage, name: string) => page.log.getByRole('textbox', { name, exact: true });
+
+async function choose(page: AppPage, turn: Locator, item: string | RegExp): Promise<void> {
+  await turn.hover();
+  await turn.getByRole('button', { name: /^More for this/ }).click();
+  await page.page.getByRole('menuitem', { name: item }).click();
+}
+
+const wordsOf = async (answer: Locator) =>
+  [...((await answer.textContent()) ?? '').matchAll(/\bword(\d+)\b/g)].map((match) => Number(match[1]));
+const upTo = (count: number) => Array.from({ length: count }, (_, index) => index + 1);
+
+describe('versions and branches', () => {
+  test('any message can be edited, and every version stays', async ({ stage }) => {
+    const { app, client } = await stage.ready({ script: markdownScript });
+    const page = await stage.open(app);
+    await page.ask('First try');
+    await page.answered(1);
+    const question = page.questions.last();
+
+    // Up in an empty composer edits the last message; Esc leaves it as it was.
+    await page.composer.press('ArrowUp');
+    await editor(page, 'Edit message').press('Escape');
+    await editor(page, 'Edit message').waitFor({ state: 'hidden' });
+    await page.composer.press('ArrowUp');
+    await editor(page, 'Edit message').fill('Second try');
+    await page.page.keyboard.press('Control+Enter');
+    await version(question, 2, 2).waitFor();
+    await page.answered(1);
+    expect(await question.innerText()).toContain('Second try');
+
+    await question.hover();
+    await question.getByRole('button', { name: 'Edit message' }).click();
+    await editor(page, 'Edit message').fill('Third try');
+    await page.button('Save without answering').click();
+    await version(question, 3, 3).waitFor();
+    expect(await page.answers.count()).toBe(0);
+    await question.getByText('Not answered yet').waitFor();
+    await question.getByRole('button', { name: 'Answer this message' }).click();
+    await page.answered(1);
+
+    await page.lastAnswer.getByRole('button', { name: 'Edit answer' }).click();
+    await editor(page, 'Edit answer').fill('An answer of **mine**');
+    await page.button('Save answer').click();
+    await page.lastAnswer.getByText('Edited').waitFor();
+    await version(page.lastAnswer, 2, 2).waitFor();
+    expect(await page.lastAnswer.getByRole('strong').innerText()).toBe('mine');
+
+    // The turn with the focus is the one that the keys switch; the keyboard stays with it.
+    await question.getByRole('button', { name: 'Previous version' }).focus();
+    await page.page.keyboard.press('Alt+ArrowLeft');
+    await version(question, 2, 3).waitFor();
+    expect(await question.innerText()).toContain('Second try');
+    await eventually(() =>
+      page.page.evaluate(() => document.activeElement?.closest('article')?.ariaLabel),
+    ).toMatch(/^You/);
+    await page.page.keyboard.press('Alt+ArrowLeft');
+    await version(question, 1, 3).waitFor();
+    await question.getByRole('button', { name: 'Next version' }).click();
+    await version(question, 2, 3).waitFor();
+    const { conversation } = await newestAnswer(client);
+    expect(conversation.messages.map(({ role, text }) => (role === 'user' ? text : role))).toEqual([
+      'First try',
+      'assistant',
+      'Second try',
+      'assistant',
+      'Third try',
+      'assistant',
+      'assistant',
+    ]);
+  });
+
+  test('a branch is copied, deleted, brought back and forked; an answer is made again', async ({ stage }) => {
+    const { app, client } = await stage.ready({ script: markdownScript });
+    const page = await stage.open(app);
+    await page.ask('How do I sort?');
+    await page.answered(1);
+    await choose(page, page.lastAnswer, 'Copy as plain text');
+    await eventually(() => stage.clipboard(page)).toContain('Function\tChanges the list\tReturns');
+    expect(await stage.clipboard(page)).not.toContain('**');
+    await choose(page, page.lastAnswer, 'Copy as Markdown');
+    await eventually(() => stage.clipboard(page)).toContain('**in place**');
+
+    await page.figures.click();
+    await page.answerDetails.getByText('Same model, sampling and seed.').waitFor();
+    await page.answerDetails.getByRole('button', { name: 'Run again with the same settings' }).click();
+    await version(page.lastAnswer, 2, 2).waitFor();
+    await page.answered(1);
+    const { conversation } = await newestAnswer(client);
+    const [, one, two] = conversation.messages;
+    expect(two?.stats?.seed).toBe(one?.stats?.seed);
+    expect(two?.settings).toEqual(one?.settings);
+
+    await page.ask('And a tuple?');
+    await page.answered(2);
+    await choose(page, page.questions.last(), /^Delete branch/);
+    await page.page.getByText('2 messages were deleted').waitFor();
+    await eventually(() => page.questions.count()).toBe(1);
+    await page.button('Undo').click();
+    await eventually(() => page.questions.count()).toBe(2);
+
+    await choose(page, page.answers.first(), 'Fork to a new chat');
+    await eventually(() => page.title.innerText()).toBe('How do I sort? (fork)');
+    await eventually(() => page.answers.count()).toBe(1);
+    expect(await page.questions.count()).toBe(1);
+    await page.ask('Only here');
+    await page.answered(2);
+    await page.chat('How do I sort?').waitFor();
+    expect(await client.conversations.list()).toHaveLength(2);
+  });
+
+  test('an answer goes on where it was stopped, or begins with given words', async ({ stage }) => {
+    const words = 12_000;
+    const { app, client } = await stage.ready({ script: longScript(words), contextLength: 16_384 });
+    const page = await stage.open(app);
+    await page.ask('Count');
+    await page.lastAnswer.getByText(/\bword50\b/).waitFor();
+    await page.stop.click();
+    await page.lastAnswer.getByText(/^Stopped after/).waitFor();
+    const stopped = (await newestAnswer(client)).answer;
+    await page.lastAnswer.getByRole('button', { name: 'Continue', exact: true }).click();
+    await version(page.lastAnswer, 2, 2).waitFor();
+    await eventually(async () => (await wordsOf(page.lastAnswer)).length).toBeGreaterThan(
+      (stopped.text.match(/word/g) ?? []).length + 20,
+    );
+    await page.stop.click();
+    await page.lastAnswer.getByText(/^Stopped after/).waitFor();
+    const { answer, conversation } = await newestAnswer(client);
+    expect(answer.text.startsWith(stopped.text)).toBe(true);
+    expect(answer.prefixLength).toBe(stopped.text.length);
+    const shown = await wordsOf(page.lastAnswer);
+    expect(shown).toEqual(upTo(shown.length));
+    expect(conversation.messages.find(({ id }) => id === stopped.id)).toEqual(stopped);
+
+    await choose(page, page.lastAnswer, /^Answer that begins with/);
+    await editor(page, 'The answer begins with').fill('word7000 word7001');
+    await page.button('Write on from here').click();
+    await version(page.lastAnswer, 3, 3).waitFor();
+    await page.lastAnswer.getByText(/\bword7010\b/).waitFor();
+    await page.stop.click();
+    await page.lastAnswer.getByText(/^Stopped after/).waitFor();
+    expect((await wordsOf(page.lastAnswer)).slice(0, 3)).toEqual([7000, 7001, 7002]);
+  });
+});
+
+describe('messages that wait', () => {
+  test('stand above the composer in order and are sent as answers complete, not after a stop', async ({
+    stage,
+  }) => {
+    const { app, client } = await stage.ready({ script: longScript(9_000), contextLength: 65_536 });
+    const page = await stage.open(app);
+    const list = page.page.getByRole('list', { name: 'Messages that wait' });
+    const waiting = () => list.getByRole('listitem').allInnerTexts();
+    await page.ask('One');
+    await page.stop.waitFor();
+    await page.composer.fill('Two');
+    await page.button('Queue').click();
+    expect(await page.composer.inputValue()).toBe('');
+    await page.ask('Three');
+    await page.ask('Four');
+    await eventually(waiting).toEqual(['Queued: "Two"', 'Queued: "Three"', 'Queued: "Four"']);
+
+    const third = list.getByRole('listitem').filter({ hasText: 'Four' });
+    await third.getByRole('button', { name: 'Send earlier' }).click();
+    await eventually(waiting).toEqual(['Queued: "Two"', 'Queued: "Four"', 'Queued: "Three"']);
+    await third.getByRole('button', { name: 'Edit queued message' }).click();
+    await page.page.getByRole('textbox', { name: 'Queued message' }).fill('Four, better');
+    await page.page.keyboard.press('Enter');
+    await third.getByRole('button', { name: 'Remove queued message' }).click();
+    await eventually(waiting).toEqual(['Queued: "Two"', 'Queued: "Three"']);
+    await page.button('Undo').click();
+    await eventually(waiting).toEqual(['Queued: "Two"', 'Queued: "Four, better"', 'Queued: "Three"']);
+
+    // Not after a stop: it says so, and waits for the word to go on.
+    await page.stop.click();
+    await page.page.getByText(/^3 messages wait/).waitFor();
+    await page.button('Send now').click();
+    await eventually(waiting).toEqual(['Queued: "Four, better"', 'Queued: "Three"']);
+    await eventually(() => page.questions.last().innerText()).toContain('Two');
+    // Loaded again in the middle: the queue is on disk, and goes on by itself.
+    await page.page.reload();
+    await eventually(waiting).toEqual(['Queued: "Four, better"', 'Queued: "Three"']);
+    await eventually(waiting).toEqual(['Queued: "Three"']);
+    await eventually(() => page.questions.last().innerText()).toContain('Four, better');
+    await page.stop.click();
+    await page.button('Remove queued message').click();
+    await list.waitFor({ state: 'hidden' });
+    const { conversation } = await newestAnswer(client);
+    expect(conversation.messages.flatMap(({ role, text }) => (role === 'user' ? [text] : []))).toEqual([
+      'One',
+      'Two',
+      'Four, better',
+    ]);
+  });
+});

@@ -1,5 +1,6 @@
 import { eventIterator, oc, type ContractRouterClient } from '@orpc/contract';
 import * as v from 'valibot';
+import { adapters } from './adapters.ts';
 import {
   AccessToken,
   Bytes,
@@ -177,7 +178,7 @@ const models = {
    * `models.opened` tells of new ones.
    */
   takeOpened: base.output(v.array(ModelFile)),
-  /** Reads the header and puts the file into the library where it lies. */
+  /** Reads the header and puts the file into the library where it lies: as a model, or as an adapter. */
   add: base.input(v.object({ fileId: v.string() })).output(Model),
   /** Takes the model off the list (unloads it first); the file stays. */
   remove: base.input(v.object({ id: Id })).output(nothing),
@@ -293,7 +294,7 @@ const downloads = {
   /** Ends it. `keep`: what is here stays, and a later start of the same file goes on with it. */
   cancel: base.input(v.object({ id: Id, keep: v.boolean() })).output(nothing),
   /** Looks for the part that arrived wrong; may fetch up to the whole file. */
-  search: base.input(v.object({ id: Id })).output(nothing),
+  search: base.input(v.object({ id: Id, allowOnce: v.optional(v.boolean(), false) })).output(nothing),
   /** Takes a finished one off the list. */
   clear: base.input(v.object({ id: Id })).output(nothing),
 };
@@ -340,7 +341,18 @@ const settings = {
 };
 
 /** Every call and event between the core and any client. The single source of truth. */
-export const contract = { system, conversations, models, fit, hub, downloads, engine, privacy, settings };
+export const contract = {
+  system,
+  conversations,
+  models,
+  adapters,
+  fit,
+  hub,
+  downloads,
+  engine,
+  privacy,
+  settings,
+};
 
 /** The client that every transport gives, derived from the contract. */
 export type AppClient = ContractRouterClient<typeof contract>;

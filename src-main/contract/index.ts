@@ -1,3 +1,4 @@
+export * from './adapters.ts';
 export * from './contract.ts';
 export * from './entities.ts';
 export * from './errors.ts';

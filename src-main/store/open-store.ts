@@ -86,12 +86,13 @@ export async function openStore(options: { workerPath: string; dataDir: string; 
   log('store.opened', { ...report, openMs: Math.round(report.openMs) });
 
   let closing: Promise<void> | null = null;
-  const { conversations, messages, generations, models, modelFolders, provenance, ledger } = client;
+  const { conversations, messages, generations, models, adapters, modelFolders, provenance, ledger } = client;
   return {
     conversations,
     messages,
     generations,
     models,
+    adapters,
     modelFolders,
     provenance,
     ledger,

@@ -4,6 +4,7 @@ import type { StoreApi, StoreClient } from './api.ts';
 import { closeDatabase, openDatabase, type OpenReport } from './database.ts';
 import { storeError } from './errors.ts';
 import type { Migration } from './migrate.ts';
+import { adapters } from './queries/adapters.ts';
 import { conversations } from './queries/conversations.ts';
 import { generations } from './queries/generations.ts';
 import { ledger } from './queries/ledger.ts';
@@ -18,6 +19,7 @@ const queries: { [E in keyof StoreApi]: Queries<StoreApi[E]> } = {
   messages,
   generations,
   models,
+  adapters,
   modelFolders,
   provenance,
   ledger,
@@ -89,6 +91,7 @@ export function createStoreRouter(migrations: readonly Migration[]) {
     messages: entity(holder, queries.messages),
     generations: entity(holder, queries.generations),
     models: entity(holder, queries.models),
+    adapters: entity(holder, queries.adapters),
     modelFolders: entity(holder, queries.modelFolders),
     provenance: entity(holder, queries.provenance),
     ledger: entity(holder, queries.ledger),

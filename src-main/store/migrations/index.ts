@@ -2,6 +2,7 @@ import type { Migration } from '../migrate.ts';
 import { initial } from './0010-initial.ts';
 import { modelProvenance } from './0020-model-provenance.ts';
 import { modelFolders } from './0030-model-folders.ts';
+import { adapters } from './0040-adapters.ts';
 
 /** Every schema change, oldest first. Append only, in steps of ten; a released migration is never edited. */
-export const migrations: readonly Migration[] = [initial, modelProvenance, modelFolders];
+export const migrations: readonly Migration[] = [initial, modelProvenance, modelFolders, adapters];

@@ -13,10 +13,20 @@ const ELECTRON_ONLY = 'test/e2e/electron.test.ts';
 /** What axe reads is the same renderer bundle in the same Chromium on every host: once is enough. */
 const ACCESSIBILITY = 'test/e2e/accessibility-*.test.ts';
 
+/** Once before the workers, which would else unpack it all at the same time. */
+const BROWSER = ['test/support/unpack-browser.ts'];
+
 /** The end-to-end specs on one host, which test/e2e/host.ts reads. */
 const specsOn = (host: string, include: string[], exclude: string[]): TestProjectInlineConfiguration => ({
   extends: true,
-  test: { name: `e2e ${host}`, include, exclude, env: { LEEWARD_E2E_HOST: host }, retry: RETRIES },
+  test: {
+    name: `e2e ${host}`,
+    include,
+    exclude,
+    env: { LEEWARD_E2E_HOST: host },
+    retry: RETRIES,
+    globalSetup: BROWSER,
+  },
 });
 
 export default defineConfig({
@@ -30,9 +40,17 @@ export default defineConfig({
       { extends: true, test: { name: 'unit', include: ['test/unit/**/*.test.ts'] } },
       {
         extends: true,
-        test: { name: 'integration', include: ['test/integration/**/*.test.ts'], retry: RETRIES },
+        test: {
+          name: 'integration',
+          include: ['test/integration/**/*.test.ts'],
+          retry: RETRIES,
+          globalSetup: BROWSER,
+        },
       },
-      { extends: true, test: { name: 'packaged', include: ['test/packaged/**/*.test.ts'] } },
+      {
+        extends: true,
+        test: { name: 'packaged', include: ['test/packaged/**/*.test.ts'], globalSetup: BROWSER },
+      },
       specsOn('browser', SPECS, [ELECTRON_ONLY]),
       specsOn('desktop', SPECS, [ELECTRON_ONLY, ACCESSIBILITY]),
       // Where there is no binary its own file names what is skipped.

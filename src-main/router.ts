@@ -9,6 +9,7 @@ import type { Downloads } from './downloads/api.ts';
 import type { Engine } from './engine/api.ts';
 import type { EventBus } from './events.ts';
 import type { Hub } from './hub/api.ts';
+import { relatedOf } from './hub/related.ts';
 import type { FitService } from './models/fit/fit.ts';
 import { readMachine } from './models/machine.ts';
 import type { Models } from './models/models.ts';
@@ -53,6 +54,7 @@ export function createRouter(services: Services) {
     ...historyRoutes(services.conversations.history, services.search),
     ...contextRoutes(services.conversations),
     models: modelRoutes(services.models, services.downloads),
+    adapters: adapterRoutes(services),
     fit: fitRoutes(services.fit),
     hub: hubRoutes(services.hub),
     downloads: downloadRoutes(services.downloads),
@@ -205,6 +207,18 @@ function modelRoutes(models: Models, downloads: Downloads) {
   };
 }
 
+function adapterRoutes({ models: { adapters }, hub }: Services) {
+  return {
+    list: os.adapters.list.handler(() => adapters.list()),
+    forModel: os.adapters.forModel.handler(({ input }) => adapters.forModel(input.id)),
+    attach: os.adapters.attach.handler(({ input }) =>
+      adapters.attach(input.modelId, input.adapterId, input.scale),
+    ),
+    detach: os.adapters.detach.handler(({ input }) => adapters.detach(input.modelId, input.adapterId)),
+    related: os.adapters.related.handler(({ input }) => relatedOf(input, { hub, library: adapters })),
+  };
+}
+
 function fitRoutes(fit: FitService) {
   return {
     ofModel: os.fit.ofModel.handler(({ input: { id, ...choice } }) => fit.ofModel(id, choice)),
@@ -232,7 +246,7 @@ function downloadRoutes(downloads: Downloads) {
     pause: os.downloads.pause.handler(({ input }) => downloads.pause(input.id)),
     resume: os.downloads.resume.handler(({ input }) => downloads.resume(input.id, input)),
     cancel: os.downloads.cancel.handler(({ input }) => downloads.cancel(input.id, input)),
-    search: os.downloads.search.handler(({ input }) => downloads.search(input.id)),
+    search: os.downloads.search.handler(({ input }) => downloads.search(input.id, input)),
     clear: os.downloads.clear.handler(({ input }) => downloads.clear(input.id)),
   };
 }

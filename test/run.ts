@@ -18,48 +18,82 @@ if (major < 22 || (major === 22 && minor < 18)) {
 const binary = (name: string) =>
   join('node_modules', '.bin', process.platform === 'win32' ? `${name}.cmd` : name);
 
-function run(name: string, args: string[], env: Record<string, string> = {}): Promise<boolean> {
+/** @param env added to ours; where it is left out what the tool prints is kept, so that two do not mix */
+function run(
+  name: string,
+  args: string[],
+  env?: Record<string, string>,
+): Promise<{ ok: boolean; output: string }> {
   return new Promise((resolve) => {
     const child = spawn(binary(name), args, {
-      stdio: 'inherit',
+      stdio: env ? 'inherit' : ['ignore', 'pipe', 'pipe'],
       shell: process.platform === 'win32',
       env: { ...process.env, ...env },
     });
-    child.on('error', () => resolve(false));
-    child.on('exit', (code) => resolve(code === 0));
+    let output = '';
+    for (const stream of [child.stdout, child.stderr])
+      stream?.setEncoding('utf8').on('data', (text: string) => (output += text));
+    child.on('error', () => resolve({ ok: false, output }));
+    child.on('close', (code) => resolve({ ok: code === 0, output }));
   });
 }
 
-const checks: [label: string, tool: string, args: string[]][] = [
-  ['format', 'prettier', ['--check', '--log-level', 'warn', '.']],
-  ['lint', 'eslint', ['.', '--max-warnings', '0']],
-  ['types: contract', 'tsc', ['-p', 'src-main/contract']],
-  ['types: core', 'tsc', ['-p', 'src-main']],
-  ['types: preload', 'tsc', ['-p', 'src-main/electron']],
-  ['types: tests', 'tsc', ['-p', 'test']],
-  [
-    'types: renderer',
-    'svelte-check',
-    ['--tsconfig', 'src-renderer/tsconfig.json', '--fail-on-warnings', '--output', 'human'],
-  ],
-  ['build: renderer', 'vite', ['build', '--logLevel', 'warn']],
-  ['build: core', 'vite', ['build', '--config', 'vite.main.config.ts', '--logLevel', 'warn']],
-  ['build: preload', 'vite', ['build', '--config', 'vite.preload.config.ts', '--logLevel', 'warn']],
+interface Check {
+  label: string;
+  tool: string;
+  args: string[];
+}
+
+const types = (zone: string, project: string): Check => ({
+  label: `types: ${zone}`,
+  tool: 'tsc',
+  args: ['-p', project],
+});
+const build = (part: string, ...config: string[]): Check => ({
+  label: `build: ${part}`,
+  tool: 'vite',
+  args: ['build', ...config, '--logLevel', 'warn'],
+});
+
+/** Each is one thread of work: two at a time is what two cores carry. The longest first. */
+const LANES = 2;
+const checks: Check[] = [
+  { label: 'lint', tool: 'eslint', args: ['.', '--max-warnings', '0'] },
+  {
+    label: 'types: renderer',
+    tool: 'svelte-check',
+    args: ['--tsconfig', 'src-renderer/tsconfig.json', '--fail-on-warnings', '--output', 'human'],
+  },
+  types('tests', 'test'),
+  { label: 'format', tool: 'prettier', args: ['--check', '--log-level', 'warn', '.'] },
+  types('core', 'src-main'),
+  build('renderer'),
+  types('preload', 'src-main/electron'),
+  types('contract', 'src-main/contract'),
+  build('core', '--config', 'vite.main.config.ts'),
+  build('preload', '--config', 'vite.preload.config.ts'),
 ];
 
 let passed = 0;
 let failed = 0;
-for (const [label, tool, args] of checks) {
-  const startedAt = Date.now();
-  const ok = await run(tool, args);
-  if (ok) passed += 1;
-  else failed += 1;
-  console.log(`${ok ? 'ok  ' : 'FAIL'} ${label} (${((Date.now() - startedAt) / 1000).toFixed(1)} s)`);
+async function runChecks(queue: Check[]): Promise<void> {
+  for (let check = queue.shift(); check !== undefined; check = queue.shift()) {
+    const { label, tool, args } = check;
+    const startedAt = Date.now();
+    const { ok, output } = await run(tool, args);
+    if (ok) passed += 1;
+    else failed += 1;
+    console.log(
+      `${output}${ok ? 'ok  ' : 'FAIL'} ${label} (${((Date.now() - startedAt) / 1000).toFixed(1)} s)`,
+    );
+  }
 }
+const waiting = [...checks];
+await Promise.all(Array.from({ length: LANES }, () => runChecks(waiting)));
 
 const scratch = mkdtempSync(join(tmpdir(), 'leeward-test-'));
 const tallyFile = join(scratch, 'tally.json');
-const testsOk = await run(
+const { ok: testsOk } = await run(
   'vitest',
   ['run', '--reporter=default', '--reporter=./test/support/tally-reporter.ts'],
   { [TALLY_FILE_VARIABLE]: tallyFile },

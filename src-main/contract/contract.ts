@@ -2,6 +2,7 @@ import { eventIterator, type ContractRouterClient } from '@orpc/contract';
 import * as v from 'valibot';
 import { base, nothing, text, words } from './base.ts';
 import { context } from './context.ts';
+import { adapters } from './adapters.ts';
 import {
   AccessToken,
   Bytes,
@@ -188,7 +189,7 @@ const models = {
    * `models.opened` tells of new ones.
    */
   takeOpened: base.output(v.array(ModelFile)),
-  /** Reads the header and puts the file into the library where it lies. */
+  /** Reads the header and puts the file into the library where it lies: as a model, or as an adapter. */
   add: base.input(v.object({ fileId: v.string() })).output(Model),
   /** Takes the model off the list (unloads it first); the file stays. */
   remove: base.input(v.object({ id: Id })).output(nothing),
@@ -304,7 +305,7 @@ const downloads = {
   /** Ends it. `keep`: what is here stays, and a later start of the same file goes on with it. */
   cancel: base.input(v.object({ id: Id, keep: v.boolean() })).output(nothing),
   /** Looks for the part that arrived wrong; may fetch up to the whole file. */
-  search: base.input(v.object({ id: Id })).output(nothing),
+  search: base.input(v.object({ id: Id, allowOnce: v.optional(v.boolean(), false) })).output(nothing),
   /** Takes a finished one off the list. */
   clear: base.input(v.object({ id: Id })).output(nothing),
 };
@@ -363,6 +364,7 @@ export const contract = {
   context,
   presets,
   models,
+  adapters,
   fit,
   hub,
   downloads,

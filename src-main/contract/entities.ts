@@ -14,6 +14,8 @@ export const ErrorCodeSchema = v.picklist(errorCodes);
 export const MAX_MESSAGE_LENGTH = 2_000_000;
 export const MAX_TITLE_LENGTH = 200;
 export const MAX_NOTES_LENGTH = 20_000;
+/** The longest templates of known models have about 20,000 characters. */
+export const MAX_TEMPLATE_LENGTH = 200_000;
 
 // Sampling -----------------------------------------------------------------------------------------------
 
@@ -210,13 +212,33 @@ export const ModelSettings = v.object({
   flashAttention: v.nullable(v.picklist(['auto', 'off'])),
   /** For chats without their own. */
   sampling: v.nullable(Sampling),
+  /** Jinja in place of the template of the file; null: the file's. */
+  chatTemplate: v.nullable(v.pipe(v.string(), v.maxLength(MAX_TEMPLATE_LENGTH))),
+  /** Minutes without an answer after which its memory is given back; null: it stays until another is loaded. */
+  keepLoadedMinutes: v.nullable(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(10_080))),
 });
 export type ModelSettings = v.InferOutput<typeof ModelSettings>;
+
+/** An adapter as a model has it. */
+export const AttachedAdapter = v.object({
+  id: Id,
+  name: v.string(),
+  /** 0 to 2; 1 is as it was trained. */
+  scale: v.number(),
+  available: v.boolean(),
+});
+export type AttachedAdapter = v.InferOutput<typeof AttachedAdapter>;
 
 /** One model of the library. Figures come from the file's header. */
 export const Model = v.object({
   id: Id,
+  /** An adapter changes a model and never answers itself. */
+  kind: v.picklist(['model', 'adapter']),
+  /** As it answers: with the names of what is attached, `base + adapter`. */
   name: v.string(),
+  /** Of the file alone. */
+  ownName: v.string(),
+  adapters: v.array(AttachedAdapter),
   fileName: v.string(),
   /** For a person: the folder's label and the path below it, never an absolute path. */
   location: v.string(),
@@ -295,6 +317,8 @@ export const ModelFolder = v.object({
   app: v.nullable(OtherApp),
   /** The user let it in and may take it off; the others come from the host. */
   removable: v.boolean(),
+  /** False when it holds too many folders to be told of changes: its models' folders are looked at now and then. */
+  isWatched: v.boolean(),
 });
 export type ModelFolder = v.InferOutput<typeof ModelFolder>;
 
@@ -324,6 +348,11 @@ export const EngineState = v.object({
   loadEtaMs: v.nullable(DurationMs),
   contextSize: v.nullable(Count),
   gpuLayers: v.nullable(Count),
+  /**
+   * What the chat template of the loaded model says of thinking: that there is none, that there always is, or that
+   * it can be switched. null: no model in memory.
+   */
+  reasoning: v.nullable(v.picklist(['none', 'always', 'switchable'])),
   /** Why the last start, load or generation failed; null after a success. */
   error: v.nullable(
     v.object({

@@ -48,6 +48,7 @@ const definitions = {
     'The engine stopped while it loaded this model. It is not tried again by itself.',
     true,
   ],
+  adapter_mismatch: [422, 'The adapter does not fit this model.', false],
   no_model: [409, 'No model is chosen.', false],
 
   engine_binary_missing: [503, 'No engine binary for this system is installed.', false],

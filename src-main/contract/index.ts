@@ -1,3 +1,4 @@
+export * from './adapters.ts';
 export * from './contract.ts';
 export * from './context.ts';
 export * from './entities.ts';

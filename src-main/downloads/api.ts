@@ -23,6 +23,8 @@ export interface HubSource {
 export interface DownloadLibrary {
   /** Puts a file that was verified into the list; the first model becomes the default one. */
   addDownloaded(path: string): Promise<Pick<Model, 'id'>>;
+  /** Takes a download off the list that was cancelled at the moment of its end; its files are deleted next. */
+  takeBack(id: string): Promise<void>;
   /** A file will come soon: gets ready to read it. */
   expectDownload(): void;
   /** Absolute paths of a model's parts, in order. @throws not_found, model_file_missing */
@@ -54,8 +56,8 @@ export interface Downloads {
   /** @throws not_found, offline, disk_full */
   resume(id: string, options?: { allowOnce?: boolean | undefined }): Promise<void>;
   cancel(id: string, options: { keep: boolean }): Promise<void>;
-  /** @throws not_found; conflict unless it failed with something to look for */
-  search(id: string): Promise<void>;
+  /** @throws not_found; conflict unless it failed with something to look for; offline */
+  search(id: string, options?: { allowOnce?: boolean | undefined }): Promise<void>;
   /** @throws not_found; conflict unless it ended */
   clear(id: string): Promise<void>;
   /** @throws not_found for a model that the app did not download, model_file_missing */

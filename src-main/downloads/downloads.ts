@@ -342,13 +342,14 @@ class DownloadService implements Downloads {
     );
   }
 
-  async search(id: string): Promise<void> {
+  async search(id: string, { allowOnce = false }: { allowOnce?: boolean | undefined } = {}): Promise<void> {
     const entry = await this.#entryOf(id);
     const { state, error } = entry.record;
     if (state !== 'failed' || error?.data['canSearch'] !== true) throw appError('conflict');
     const asked = (entry.asked += 1);
-    await this.#refuseWhenOffline(entry.record, false);
+    await this.#refuseWhenOffline(entry.record, allowOnce);
     if (!this.#mayGoOn(entry, asked)) return;
+    entry.allowOnce = allowOnce;
     entry.wantsSearch = true;
     await this.#enqueue(entry);
   }
@@ -356,9 +357,11 @@ class DownloadService implements Downloads {
   async cancel(id: string, { keep }: { keep: boolean }): Promise<void> {
     const entry = await this.#entryOf(id);
     entry.asked += 1;
-    await this.#interrupt(entry, 'cancel');
     const { record } = entry;
-    if (record.kind === 'verify' || record.state === 'done') return this.#forget(entry);
+    const wasDone = record.state === 'done';
+    await this.#interrupt(entry, 'cancel');
+    const isHere = wasDone || (keep && record.state === 'done');
+    if (record.kind === 'verify' || isHere) return this.#forget(entry);
     if (keep) {
       Object.assign(record, { state: 'paused', pauseReason: 'user', error: null, isKept: true });
       this.#schedule();
@@ -366,6 +369,8 @@ class DownloadService implements Downloads {
     }
     await this.#forget(entry);
     const ours = record.parts.filter(({ isOurs }) => isOurs);
+    // It ended while it was being stopped: what the user wants gone is in the library by now.
+    if (record.modelId !== null && ours.length > 0) await this.#options.models.takeBack(record.modelId);
     await deleteFiles(ours.map(({ target, isVerified }) => (isVerified ? target : target + PARTIAL)));
   }
 

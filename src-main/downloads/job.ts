@@ -368,7 +368,9 @@ export class Job {
     const { entry, disk } = this.#host;
     const record = entry.record.parts[part];
     if (!record || this.#isSettled(part)) return null;
-    const file = await PartFile.open(disk, this.#pathOf(part));
+    // A model of the library that has gone is missing: nothing is put in its place.
+    const mayMake = entry.record.kind === 'download';
+    const file = await PartFile.open(disk, this.#pathOf(part), { mayMake });
     if (entry.record.kind === 'download') record.isOurs = true;
     // Somebody may have cut or deleted it.
     const size = await file.size();

@@ -108,6 +108,8 @@ export function openJournal(dataDir: string): Journal {
       .then(work)
       .catch((error: unknown) => Promise.reject(diskError(error)));
     turns.set(id, turn);
+    const forget = () => void (turns.get(id) === turn && turns.delete(id));
+    turn.then(forget, forget);
     return turn;
   };
   const logOf = (id: string) => {

@@ -11,15 +11,16 @@ const SYNC_BYTES = 16 * 1024 * 1024;
 
 /** The disk operations of a download; tests put a full disk in their place. */
 export interface Disk {
-  /** Opens for reading and writing, made with its folders when it is not there. */
-  open(path: string): Promise<FileHandle>;
+  /** Opens for reading and writing, made with its folders when it is not there and `mayMake` is set. */
+  open(path: string, options: { mayMake: boolean }): Promise<FileHandle>;
   /** Free for this account on the volume of a folder that exists or will. */
   freeBytes(folder: string): Promise<number>;
 }
 
 /** The real disk. */
 export const systemDisk: Disk = {
-  async open(path) {
+  async open(path, { mayMake }) {
+    if (!mayMake) return open(path, 'r+');
     mkdirSync(dirname(path), { recursive: true });
     // `r+` does not make a file and `w+` empties one.
     return open(path, 'r+').catch((error: unknown) => {
@@ -64,11 +65,9 @@ export class PartFile {
   }
 
   /** @throws disk_full, model_file_missing with the system's `reason` */
-  static async open(disk: Disk, path: string): Promise<PartFile> {
-    return new PartFile(
-      path,
-      await disk.open(path).catch((error: unknown) => Promise.reject(diskError(error))),
-    );
+  static async open(disk: Disk, path: string, options: { mayMake: boolean }): Promise<PartFile> {
+    const handle = disk.open(path, options);
+    return new PartFile(path, await handle.catch((error: unknown) => Promise.reject(diskError(error))));
   }
 
   /** @throws disk_full, model_file_missing with the system's `reason` */

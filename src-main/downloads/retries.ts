@@ -8,6 +8,8 @@ const MAX_FAILURES = 5;
 /** A server that asks for a longer wait is not waited for. */
 const MAX_RETRY_AFTER_MS = 15 * 60_000;
 const DEFAULT_RETRY_AFTER_MS = 5_000;
+/** Fewer bytes than that are no progress: a server that sends one at a time would be asked for ever. */
+export const PROGRESS_BYTES = 64 * 1024;
 /** Requests to wait that are followed before the download gives up. */
 const MAX_RATE_LIMITS = 20;
 
@@ -33,6 +35,8 @@ export class Retries {
   readonly #connections: number;
   readonly #delaysMs: readonly number[];
   #failures = 0;
+  /** Since the failures were counted from zero. */
+  #bytes = 0;
   #rateLimits = 0;
   #notBefore = 0;
 
@@ -41,8 +45,11 @@ export class Retries {
     this.#delaysMs = delaysMs;
   }
 
-  /** Bytes came in. */
-  progress(): void {
+  /** Bytes came in, over any connection. */
+  progress(bytes: number): void {
+    this.#bytes += bytes;
+    if (this.#bytes < PROGRESS_BYTES) return;
+    this.#bytes = 0;
     this.#failures = 0;
     this.#rateLimits = 0;
   }

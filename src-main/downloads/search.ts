@@ -4,7 +4,7 @@ import type { ReceivedPiece } from './journal.ts';
 import type { PartFile } from './part-file.ts';
 import type { Piece } from './pieces.ts';
 import { LinkExpired, type RangeSource, type RemoteFile } from './range-source.ts';
-import type { Retries } from './retries.ts';
+import { PROGRESS_BYTES, type Retries } from './retries.ts';
 import { isTransient } from './transfer.ts';
 
 /** Pieces of one part whose whole hash is wrong although each is as it was received. */
@@ -122,6 +122,6 @@ async function fetchOnce(host: SearchHost, { offset, length }: Piece, signal: Ab
     if (received === length) break;
   }
   if (received < length) throw appError('network_failed', { reason: 'short' });
-  host.retries.progress();
+  host.retries.progress(Math.max(received, PROGRESS_BYTES));
   return { chunks, sha256: hash.digest('hex') };
 }

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { basename, join } from 'node:path';
 
 /** File systems allow 255 bytes; the rest is for `.part`. */
@@ -8,6 +9,9 @@ const FORBIDDEN = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}<>:"/\\|?*]/gu;
 const DEVICE = /^(?:con|prn|aux|nul|com\d|lpt\d)(?:\.|$)/iu;
 /** `-00001-of-00003.gguf`: the library knows the parts of a model by it. */
 const ENDING = /(?:-\d{5}-of-\d{5})?\.gguf$/iu;
+
+/** Folders of one commit that are numbered; after that they have names that nobody else can have. */
+const MAX_NUMBER = 20;
 
 /** Ending of a file that is not whole or not verified yet. */
 export const PARTIAL = '.part';
@@ -49,11 +53,11 @@ export function targetsOf(
 ): string[] {
   const [owner = '', name = ''] = model.repo.split('/');
   const names = model.paths.map((path) => safeName(basename(path)));
+  const inFolder = (...below: string[]) =>
+    names.map((file) => join(folder, safeName(owner), ...below.map(safeName), file));
   const ownFolder = `${name} ${model.revision.slice(0, 8)}`;
-  const folders = [[], [ownFolder], [`${ownFolder} 2`], [`${ownFolder} 3`]];
-  const choices = folders.map((below) =>
-    names.map((file) => join(folder, safeName(owner), ...below.map(safeName), file)),
-  );
+  const choices = [inFolder(), inFolder(ownFolder)];
+  for (let number = 2; number <= MAX_NUMBER; number += 1) choices.push(inFolder(`${ownFolder} ${number}`));
   const free = choices.find((targets) => !targets.some(isTaken));
-  return free ?? choices.at(-1) ?? [];
+  return free ?? inFolder(`${ownFolder} ${randomUUID()}`);
 }

@@ -4,7 +4,7 @@ import type { ReceivedPiece } from './journal.ts';
 import type { PartFile } from './part-file.ts';
 import type { PiecePlan, Run } from './pieces.ts';
 import { LinkExpired, type RangeAnswer, type RangeSource, type RemoteFile } from './range-source.ts';
-import { RateLimited, type Retries } from './retries.ts';
+import { PROGRESS_BYTES, RateLimited, type Retries } from './retries.ts';
 
 /** Written at once: few system calls, and little memory with two of them a connection. */
 const WRITE_BYTES = 1024 * 1024;
@@ -80,16 +80,16 @@ export function startTransfer(host: TransferHost): Transfer {
   const fetchRun = async (run: Run): Promise<void> => {
     let inARow = 0;
     let expired = 0;
+    let bytes = 0;
     for (let number = nextMissing(run); number !== null; number = nextMissing(run)) {
-      let hadBytes = false;
       try {
         await host.retries.ready(abort.signal);
-        await receive(run, number, () => {
-          hadBytes = true;
-          host.retries.progress();
+        await receive(run, number, (count) => {
+          bytes += count;
+          host.retries.progress(count);
         });
       } catch (error) {
-        if (hadBytes) [inARow, expired] = [0, 0];
+        if (bytes >= PROGRESS_BYTES) [inARow, expired, bytes] = [0, 0, 0];
         if (error instanceof LinkExpired && ++expired <= MAX_EXPIRED) continue;
         const reason = error instanceof LinkExpired ? appError('network_failed', { reason: 'link' }) : error;
         if (!isTransient(reason)) throw reason;
@@ -106,7 +106,7 @@ export function startTransfer(host: TransferHost): Transfer {
   };
 
   /** One request: the rest of a range from the first byte that is missing. */
-  const receive = async (run: Run, number: number, onProgress: () => void): Promise<void> => {
+  const receive = async (run: Run, number: number, onProgress: (count: number) => void): Promise<void> => {
     const [piece, last] = [plan.layout[number], plan.layout[run.end - 1]];
     if (!piece || !last) return;
     const start = piece.offset + (host.beginnings.get(number)?.bytes ?? 0);
@@ -118,7 +118,7 @@ export function startTransfer(host: TransferHost): Transfer {
     try {
       for await (const bytes of answer.body) {
         host.onBytes(bytes.length);
-        onProgress();
+        onProgress(bytes.length);
         await sink.take(bytes);
         if (sink.isAtEnd) break;
       }

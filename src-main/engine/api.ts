@@ -13,6 +13,17 @@ export interface LoadRequest {
   gpuLayers: number | null;
   threads: number | null;
   flashAttention: 'auto' | 'off';
+  /** LoRA adapters, laid over the model in this order; the paths were accepted by the header parser. */
+  adapters: { path: string; scale: number }[];
+  /** Jinja in place of the file's template; null: the file's. */
+  chatTemplate: string | null;
+  /** Answers at once, each with a context of its own; null: automatic. Fewer where the memory is short. */
+  sequences: number | null;
+  /**
+   * The model is unloaded when nothing was asked of it for so long; 0: right after the answer; null: it stays. Not
+   * one of the settings that make a model another one: a change takes effect without a load.
+   */
+  keepLoadedMinutes: number | null;
 }
 
 export interface ChatTurn {
@@ -20,6 +31,27 @@ export interface ChatTurn {
   text: string;
   /** The thoughts of an answer that is to be continued; without text, they go on themselves. */
   reasoning?: string;
+}
+
+/**
+ * `auto`: as the chat template does by itself; `on` and `off` where {@link EngineState} says `switchable`. A thought
+ * that is longer than `budgetTokens` is closed, and the answer begins; null: no limit.
+ */
+export interface Reasoning {
+  mode: 'auto' | 'off' | 'on';
+  budgetTokens: number | null;
+}
+
+/** Tokens of a rendered prompt; `system`, `turns` and `template` add up to `total`. */
+export interface PromptParts {
+  total: number;
+  system: number;
+  /** One number for each turn. */
+  turns: number[];
+  /** What the chat template writes around them. */
+  template: number;
+  /** How many of `total` need not be read, were it answered now. */
+  reusable: number;
 }
 
 export interface GenerateRequest {
@@ -31,10 +63,21 @@ export interface GenerateRequest {
    */
   modelId?: string;
   systemPrompt: string;
-  /** Oldest first, ends with the user's turn to answer. */
+  /**
+   * Oldest first. Ends with the user's turn to answer, or with an answer, whose text is then continued: the chunks
+   * hold only what is new.
+   */
   turns: ChatTurn[];
   sampling: Sampling;
+  /** Default: as the template does, without a limit. */
+  reasoning?: Reasoning;
+  /** Whose chat it is: what the engine holds of it is reused first. */
+  conversationId?: string;
+  /** `background` gives way: see {@link Engine.generate}. Default `foreground`. */
+  priority?: 'foreground' | 'background';
 }
+
+export type PromptRequest = Pick<GenerateRequest, 'systemPrompt' | 'turns' | 'reasoning'>;
 
 export type GenerationEvent =
   | { type: 'queued'; place: number }
@@ -59,19 +102,26 @@ export interface Engine {
   load(request: LoadRequest, signal?: AbortSignal): Promise<void>;
   unload(): Promise<void>;
   /**
-   * Answers with the loaded model. Generations run one at a time, in order. Never rejects: a failure is in
-   * the result, and every chunk that arrived before it was delivered. Aborting `signal` stops it, while the
-   * prompt is read too, within one prefill chunk.
+   * Answers with the loaded model. Generations run in order, as many at once as the model has sequences; another
+   * model waits until all have ended. Never rejects: a failure is in the result, and every chunk that arrived before
+   * it was delivered. Aborting `signal` stops it, while the prompt is read too, within one prefill chunk.
+   *
+   * One of the background starts when none of the foreground waits. It never makes one wait: where it holds the only
+   * sequence it is stopped, and its result has the error `conflict`; it may be asked for again.
    */
   generate(
     request: GenerateRequest,
     options: { signal: AbortSignal; onEvent: (event: GenerationEvent) => void },
   ): Promise<GenerationResult>;
+  /** Closes the open thought of a running generation, so that it answers; false when there is none. */
+  answerNow(generationId: string): Promise<boolean>;
   /**
    * Tokens of the rendered prompt with the loaded model; null when none is loaded, or the text is many times as
    * long as the context.
    */
-  countTokens(request: { systemPrompt: string; turns: ChatTurn[] }): Promise<number | null>;
+  countTokens(request: PromptRequest): Promise<number | null>;
+  /** The same tokens by where they come from, and how many of them need not be read; null as `countTokens`. */
+  countParts(request: PromptRequest): Promise<PromptParts | null>;
   /** Forgets the restart budget and starts again. */
   restart(): Promise<void>;
   /** Settings that need a new sidecar process: applied at the next start or model load. */

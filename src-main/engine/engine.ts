@@ -1,15 +1,26 @@
 import { appError, isAppError, type AppError, type EngineState } from '../contract/index.ts';
-import type { Engine, GenerateRequest, GenerationEvent, GenerationResult, LoadRequest } from './api.ts';
+import type {
+  Engine,
+  GenerateRequest,
+  GenerationEvent,
+  GenerationResult,
+  LoadRequest,
+  PromptParts,
+  PromptRequest,
+} from './api.ts';
 import { predictEtaMs } from './eta.ts';
 import { BrokenGeneration, failedResult } from './generation-result.ts';
+import { KeepLoaded } from './keep-loaded.ts';
 import { Lifecycle, type LifecycleOptions } from './lifecycle.ts';
-import { WorkQueue } from './queue.ts';
-import type { GenerateEvent, LoadEvent } from './sidecar/contract.ts';
+import { WorkQueue, type Slot } from './queue.ts';
+import type { GenerateEvent, LoadEvent, PromptInput, Reasoning, SidecarClient } from './sidecar/contract.ts';
 import type { SidecarProcess } from './sidecar-process.ts';
 import { EngineStateStore, errorState } from './state.ts';
 
 /** The gauge in the interface moves this often while a model is in memory, in ms. */
 const MEMORY_INTERVAL_MS = 5_000;
+
+const DEFAULT_REASONING: Reasoning = { mode: 'auto', budgetTokens: null };
 
 export type EngineOptions = Omit<LifecycleOptions, 'state'>;
 
@@ -19,6 +30,11 @@ export type EngineOptions = Omit<LifecycleOptions, 'state'>;
  */
 export function createEngine(options: EngineOptions): Engine {
   return new SupervisedEngine(options);
+}
+
+/** What makes a model in memory the one that is asked for. */
+function keyOf({ keepLoadedMinutes: _minutes, ...settings }: LoadRequest): string {
+  return JSON.stringify(settings);
 }
 
 interface GenerateOptions {
@@ -39,6 +55,7 @@ class SupervisedEngine implements Engine {
   #didLoadCrash = false;
   /** What is in the memory of the running process. */
   #inMemory: { key: string; sidecar: SidecarProcess } | null = null;
+  readonly #keepLoaded = new KeepLoaded(() => void this.#unloadIdle().catch(() => {}));
   /** Fires at unload and dispose: everything running or waiting stops. */
   #stopAll = new AbortController();
   #memoryTimer: NodeJS.Timeout | null = null;
@@ -77,6 +94,7 @@ class SupervisedEngine implements Engine {
 
   async dispose(): Promise<void> {
     this.#stopRunning();
+    this.#keepLoaded.busy();
     await this.#lifecycle.dispose();
     this.#inMemory = null;
   }
@@ -90,22 +108,43 @@ class SupervisedEngine implements Engine {
   // Loading ------------------------------------------------------------------------------------------------
 
   async load(request: LoadRequest, signal?: AbortSignal): Promise<void> {
-    if (this.#isInMemory(JSON.stringify(request))) return;
-    const both = signal ? AbortSignal.any([signal, this.#stopAll.signal]) : this.#stopAll.signal;
-    await this.#queue.run(() => this.#load(request, both), { signal: both });
+    if (!this.#isInMemory(keyOf(request))) {
+      const both = signal ? AbortSignal.any([signal, this.#stopAll.signal]) : this.#stopAll.signal;
+      await this.#queue.run(() => this.#load(request, both), { signal: both });
+    }
+    if (!this.#isInMemory(keyOf(request))) return;
+    // How long it stays may have changed, which needs no load.
+    this.#wanted = request;
+    this.#requests.set(request.modelId, request);
+    this.#keepLoaded.minutes = request.keepLoadedMinutes;
+    if (this.#queue.isIdle) this.#keepLoaded.idle(false);
   }
 
   async unload(): Promise<void> {
     this.#stopRunning();
+    this.#keepLoaded.busy();
     await this.#queue.run(async () => {
       if (this.#wanted) this.#requests.delete(this.#wanted.modelId);
       this.#wanted = null;
-      this.#inMemory = null;
-      const { sidecar } = this.#lifecycle;
-      if (sidecar) await sidecar.whileAlive(() => sidecar.client.unload());
-      this.#store.dispatch({ type: 'unloaded' });
+      await this.#free();
     });
     await this.#readMemory();
+  }
+
+  /** It comes back by itself with the next answer that it is asked for. */
+  async #unloadIdle(): Promise<void> {
+    if (!this.#queue.isIdle || !this.#inMemory) return;
+    await this.#queue.run(() => {
+      this.#log('engine.unloaded_idle');
+      return this.#free();
+    });
+  }
+
+  async #free(): Promise<void> {
+    this.#inMemory = null;
+    const { sidecar } = this.#lifecycle;
+    if (sidecar) await sidecar.whileAlive(() => sidecar.client.unload());
+    this.#store.dispatch({ type: 'unloaded' });
   }
 
   #isInMemory(key: string): boolean {
@@ -115,7 +154,7 @@ class SupervisedEngine implements Engine {
   }
 
   async #load(request: LoadRequest, signal: AbortSignal): Promise<void> {
-    const key = JSON.stringify(request);
+    const key = keyOf(request);
     if (this.#isInMemory(key)) return;
     if (this.#lifecycle.needsNewProcess) await this.#lifecycle.stop();
     const sidecar = await this.#lifecycle.ensure();
@@ -129,11 +168,14 @@ class SupervisedEngine implements Engine {
       const ready = await sidecar.whileAlive(() => this.#followLoad(sidecar, request, signal));
       this.#inMemory = { key, sidecar };
       this.#requests.set(request.modelId, request);
-      const { contextSize, gpuLayers } = ready;
-      this.#store.dispatch({ type: 'loaded', contextSize, gpuLayers });
+      this.#keepLoaded.minutes = request.keepLoadedMinutes;
+      const { contextSize, gpuLayers, reasoning, sequences } = ready;
+      this.#queue.capacity = sequences;
+      this.#store.dispatch({ type: 'loaded', contextSize, gpuLayers, reasoning });
       this.#log('engine.loaded', {
         contextSize,
         gpuLayers,
+        sequences,
         elapsedMs: Math.round(performance.now() - startedAt),
       });
     } catch (cause) {
@@ -162,12 +204,9 @@ class SupervisedEngine implements Engine {
     request: LoadRequest,
     signal: AbortSignal,
   ): Promise<Extract<LoadEvent, { type: 'ready' }>> {
-    const { path, sizeBytes, contextSize, gpuLayers, threads, flashAttention } = request;
+    const { modelId: _modelId, fileState: _fileState, keepLoadedMinutes: _minutes, ...input } = request;
     const startedAt = performance.now();
-    const events = await sidecar.client.load(
-      { path, sizeBytes, contextSize, gpuLayers, threads, flashAttention },
-      { signal },
-    );
+    const events = await sidecar.client.load(input, { signal });
     for await (const event of events) {
       if (event.type === 'ready') return event;
       const { progress } = event;
@@ -180,19 +219,30 @@ class SupervisedEngine implements Engine {
   // Generating ---------------------------------------------------------------------------------------------
 
   async generate(request: GenerateRequest, options: GenerateOptions): Promise<GenerationResult> {
-    const signal = AbortSignal.any([options.signal, this.#stopAll.signal]);
+    const giveWay = new AbortController();
+    const stopped = AbortSignal.any([options.signal, this.#stopAll.signal]);
+    const signal = AbortSignal.any([stopped, giveWay.signal]);
+    this.#keepLoaded.busy();
     try {
-      return await this.#queue.run(() => this.#generate(request, { ...options, signal }), {
+      const result = await this.#queue.run((slot) => this.#generate(request, { ...options, signal }, slot), {
         signal,
+        priority: request.priority ?? 'foreground',
+        isShared: () => this.#isReadyFor(request.modelId),
         onPlace: (place) => options.onEvent({ type: 'queued', place }),
+        onGiveWay: () => giveWay.abort(appError('conflict')),
       });
+      const hasGivenWay = result.stopReason === 'stopped' && giveWay.signal.aborted && !stopped.aborted;
+      return hasGivenWay ? { ...result, error: appError('conflict') } : result;
     } catch (error) {
       return failedResult(error, signal);
+    } finally {
+      if (this.#inMemory && this.#queue.isIdle) this.#keepLoaded.idle(true);
     }
   }
 
-  async #generate(request: GenerateRequest, options: GenerateOptions): Promise<GenerationResult> {
-    const { sidecar, loadMs } = await this.#ready(request.modelId, options.signal);
+  async #generate(request: GenerateRequest, options: GenerateOptions, slot: Slot): Promise<GenerationResult> {
+    const { sidecar, loadMs } = await this.#ready(request.modelId, options.signal, slot);
+    slot.share();
     const broken = new BrokenGeneration(request, this.state, loadMs);
     this.#store.dispatch({ type: 'generation_started' });
     let result: GenerationResult;
@@ -208,23 +258,40 @@ class SupervisedEngine implements Engine {
         result = { stopReason: 'failed', stats: broken.stats('failed'), error };
       }
     }
-    this.#store.dispatch({ type: 'generation_ended', error: result.error && errorState(result.error) });
+    // One that ended with its process is no longer counted.
+    if (this.#lifecycle.sidecar === sidecar)
+      this.#store.dispatch({ type: 'generation_ended', error: result.error && errorState(result.error) });
     return result;
+  }
+
+  /** How the model that is to answer was loaded last. */
+  #requestOf(modelId: string | undefined): LoadRequest | null {
+    const wanted = this.#wanted;
+    if (modelId === undefined || modelId === wanted?.modelId) return wanted;
+    return this.#requests.get(modelId) ?? null;
+  }
+
+  #isReadyFor(modelId: string | undefined): boolean {
+    const { sidecar } = this.#lifecycle;
+    const request = this.#requestOf(modelId);
+    const isThere = sidecar !== null && this.#inMemory?.sidecar === sidecar;
+    return isThere && request !== null && request === this.#wanted;
   }
 
   /** The process with the model in memory, brought back after a crash or after another model. */
   async #ready(
     modelId: string | undefined,
     signal: AbortSignal,
+    slot: Slot,
   ): Promise<{ sidecar: SidecarProcess; loadMs: number }> {
     const startedAt = performance.now();
     const sidecar = await this.#lifecycle.ensure();
-    const wanted = this.#wanted;
-    const request =
-      modelId === undefined || modelId === wanted?.modelId ? wanted : this.#requests.get(modelId);
+    const request = this.#requestOf(modelId);
     if (!request) throw appError('no_model');
-    if (request === wanted && this.#inMemory?.sidecar === sidecar) return { sidecar, loadMs: 0 };
-    if (request === wanted && this.#didLoadCrash) throw appError('model_load_crashed');
+    if (this.#isReadyFor(modelId)) return { sidecar, loadMs: 0 };
+    // It was there a moment ago. Beside others nothing is loaded: they have lost it too, and the next brings it back.
+    if (slot.isShared) throw appError('engine_crashed');
+    if (request === this.#wanted && this.#didLoadCrash) throw appError('model_load_crashed');
     await this.#load(request, signal);
     return { sidecar: await this.#lifecycle.ensure(), loadMs: performance.now() - startedAt };
   }
@@ -235,8 +302,15 @@ class SupervisedEngine implements Engine {
     { signal, onEvent }: GenerateOptions,
     broken: BrokenGeneration,
   ): Promise<Extract<GenerateEvent, { type: 'done' }>> {
-    const { generationId, systemPrompt, turns, sampling } = request;
-    const events = await sidecar.client.generate({ generationId, systemPrompt, turns, sampling });
+    const { generationId, systemPrompt, turns, sampling, conversationId, reasoning } = request;
+    const events = await sidecar.client.generate({
+      generationId,
+      systemPrompt,
+      turns,
+      sampling,
+      reasoning: reasoning ?? DEFAULT_REASONING,
+      ...(conversationId === undefined ? {} : { conversationId }),
+    });
     const stop = () => void sidecar.client.stop({ generationId }).catch(() => {});
     if (signal.aborted) stop();
     signal.addEventListener('abort', stop, { once: true });
@@ -252,13 +326,27 @@ class SupervisedEngine implements Engine {
     throw appError('engine_crashed');
   }
 
-  async countTokens(request: {
-    systemPrompt: string;
-    turns: GenerateRequest['turns'];
-  }): Promise<number | null> {
+  async answerNow(generationId: string): Promise<boolean> {
+    const { sidecar } = this.#lifecycle;
+    if (!sidecar) return false;
+    return sidecar.whileAlive(() => sidecar.client.endThinking({ generationId }));
+  }
+
+  async countTokens(request: PromptRequest): Promise<number | null> {
+    return this.#count((client, input) => client.countTokens(input), request);
+  }
+
+  async countParts(request: PromptRequest): Promise<PromptParts | null> {
+    return this.#count((client, input) => client.countParts(input), request);
+  }
+
+  async #count<T>(
+    count: (client: SidecarClient, input: PromptInput) => Promise<T>,
+    { systemPrompt, turns, reasoning = DEFAULT_REASONING }: PromptRequest,
+  ): Promise<T | null> {
     const sidecar = this.#inMemory?.sidecar;
     if (!sidecar || sidecar !== this.#lifecycle.sidecar) return null;
-    return sidecar.whileAlive(() => sidecar.client.countTokens(request));
+    return sidecar.whileAlive(() => count(sidecar.client, { systemPrompt, turns, reasoning }));
   }
 
   // Memory -------------------------------------------------------------------------------------------------

@@ -81,6 +81,9 @@ async function timeProbe(sidecar: SidecarProcess, probe: Probe): Promise<ProbeTi
     threads,
     contextSize: CONTEXT_SIZE,
     flashAttention: 'auto' as const,
+    adapters: [],
+    chatTemplate: null,
+    sequences: 1,
   };
   let usedGpuLayers = 0;
   for await (const event of await sidecar.client.load(load))
@@ -100,6 +103,7 @@ async function timeAnswer(
     generationId: 'speed',
     systemPrompt: '',
     turns: [{ role: 'user', text: prompt }],
+    reasoning: { mode: 'auto', budgetTokens: null },
     sampling: { ...DEFAULT_SAMPLING, temperature: 0, seed: 1, maxTokens: answerTokens },
   });
   const marks: Marks = { second: null, read: null };

@@ -16,7 +16,12 @@ export type EngineEvent =
   | { type: 'start_failed'; error: EngineErrorState }
   | { type: 'loading'; modelId: string }
   | { type: 'load_progress'; progress: number; etaMs: number | null }
-  | { type: 'loaded'; contextSize: number; gpuLayers: number }
+  | {
+      type: 'loaded';
+      contextSize: number;
+      gpuLayers: number;
+      reasoning: NonNullable<EngineState['reasoning']>;
+    }
   /** `error` is null when the load was cancelled. */
   | { type: 'load_failed'; error: EngineErrorState | null }
   | { type: 'unloaded' }
@@ -38,6 +43,7 @@ export const INITIAL_STATE: EngineState = {
   loadEtaMs: null,
   contextSize: null,
   gpuLayers: null,
+  reasoning: null,
   error: null,
   notice: null,
   runningGenerations: 0,
@@ -52,6 +58,7 @@ const NOT_LOADED = {
   loadEtaMs: null,
   contextSize: null,
   gpuLayers: null,
+  reasoning: null,
   runningGenerations: 0,
 } as const;
 
@@ -65,7 +72,7 @@ const ACCEPTED_IN: Record<EngineEvent['type'], readonly EngineState['status'][] 
   loaded: ['loading'],
   load_failed: ['loading'],
   unloaded: ['idle', 'ready'],
-  generation_started: ['ready'],
+  generation_started: ['ready', 'generating'],
   generation_ended: ['generating'],
   queued: 'any',
   memory: ['idle', 'loading', 'ready', 'generating'],
@@ -108,17 +115,20 @@ export function reduce(state: EngineState, event: EngineEvent): EngineState {
         loadEtaMs: event.etaMs,
       };
     case 'loaded': {
-      const { contextSize, gpuLayers } = event;
-      return { ...state, ...NOT_LOADED, status: 'ready', contextSize, gpuLayers, error: null };
+      const { contextSize, gpuLayers, reasoning } = event;
+      return { ...state, ...NOT_LOADED, status: 'ready', contextSize, gpuLayers, reasoning, error: null };
     }
     case 'load_failed':
       return { ...state, ...NOT_LOADED, status: 'idle', modelId: null, error: event.error };
     case 'unloaded':
       return { ...state, ...NOT_LOADED, status: 'idle', modelId: null };
     case 'generation_started':
-      return { ...state, status: 'generating', runningGenerations: 1 };
-    case 'generation_ended':
-      return { ...state, status: 'ready', runningGenerations: 0, error: event.error };
+      return { ...state, status: 'generating', runningGenerations: state.runningGenerations + 1 };
+    case 'generation_ended': {
+      const runningGenerations = Math.max(0, state.runningGenerations - 1);
+      const status = runningGenerations === 0 ? 'ready' : 'generating';
+      return { ...state, status, runningGenerations, error: event.error };
+    }
     case 'queued':
       return event.count === state.queuedGenerations ? state : { ...state, queuedGenerations: event.count };
     case 'memory':

@@ -15,6 +15,8 @@ export interface HubSearchQuery {
   maxParameters: number | null;
   sort: HubSort;
   cursor: string | null;
+  /** Only quantised builds of this repository's model. */
+  base?: string | undefined;
 }
 
 /** One file of one commit. */

@@ -125,7 +125,11 @@ export function createHubClient({ privacy, endpoint, hubToken }: HubClientOption
       search: {
         ...(query.query === '' ? {} : { query: query.query }),
         ...(query.author === null ? {} : { owner: query.author }),
-        tags: ['gguf', ...(query.licence === null ? [] : [`license:${query.licence}`])],
+        tags: [
+          'gguf',
+          ...(query.licence === null ? [] : [`license:${query.licence}`]),
+          ...(query.base === undefined ? [] : [`base_model:quantized:${query.base}`]),
+        ],
       },
       sort: SORT[query.sort],
       limit: PAGE_SIZE,

@@ -9,6 +9,9 @@ const KEPT_HEADERS = 8;
 /** File systems write times some milliseconds late, FAT in steps of two seconds. */
 const FILE_CLOCK_MS = 2_000;
 
+/** Headers of files that were accepted. */
+export type CheckedHeaders = ReturnType<typeof createCheckedHeaders>;
+
 /**
  * Remembers which files were accepted in which state. A file counts as unchanged by its size and its change
  * time, which copying and most tools cannot set back.

@@ -1,4 +1,5 @@
 import { GGMLFileQuantizationType, type GGUFParseOutput, type MetadataValue } from '@huggingface/gguf';
+import { adapterFacts, tensorShapes, type AdapterFacts, type TensorShape } from './gguf-adapter.ts';
 import { malformed, truncated } from './gguf-errors.ts';
 import { shapeFacts, sumWeights, type ShapeFacts, type Weights } from './gguf-shape.ts';
 import { alignUp, sumTensors } from './gguf-tensors.ts';
@@ -30,6 +31,10 @@ export interface GgufHeader {
   /** What memory and speed follow from. */
   shape: ShapeFacts;
   weights: Weights;
+  /** Of every tensor. */
+  shapes: TensorShape[];
+  /** Set for a LoRA adapter. */
+  adapter: AdapterFacts | null;
   /** Every key with its value, shortened. */
   metadata: { key: string; value: string }[];
   /** `split.no` (from 0) and `split.count` of a part. */
@@ -79,6 +84,7 @@ export function summariseHeader(
   const architecture = textAt(metadata, 'general.architecture');
   if (architecture !== null && architecture.length > MAX_ARCHITECTURE_LENGTH) throw malformed('architecture');
   const heads = shapeNumber(metadata, architecture, 'attention.head_count');
+  const shapes = tensorShapes(parsed.tensorInfos);
   return {
     name: textAt(metadata, 'general.name'),
     architecture,
@@ -98,6 +104,8 @@ export function summariseHeader(
     tokenizer: tokenizerOf(metadata),
     shape: shapeFacts(metadata, architecture),
     weights: sumWeights(parsed.tensorInfos),
+    shapes,
+    adapter: adapterFacts(metadata, shapes),
     metadata: listed(metadata),
     split: splitOf(metadata),
     headerEndOffset,

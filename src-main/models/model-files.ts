@@ -7,7 +7,7 @@ import { readOllamaStore } from './ollama.ts';
 import { shortPath } from './short-path.ts';
 
 /** Deep enough for every known layout (shared caches nest five deep), and the end of every loop. */
-const MAX_DEPTH = 6;
+export const MAX_DEPTH = 6;
 /** A folder that holds more is somebody's home; what was found so far is shown. */
 const MAX_ENTRIES = 20_000;
 /** `name-00001-of-00003.gguf`, as the engine's splitter names parts. */

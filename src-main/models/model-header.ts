@@ -15,10 +15,15 @@ export type ReadHeader = (found: FoundModel) => Promise<ModelHeader>;
 /** `general.type` of files that hold something else than a model one can talk to. */
 const OTHER_KINDS = new Set(['adapter', 'mmproj', 'imatrix', 'vocab']);
 
+export interface JoinOptions {
+  /** A LoRA adapter is taken too. */
+  takesAdapters?: boolean;
+}
+
 /**
  * Makes the function that reads a model from local files.
  * @throws (from the function) model_not_gguf, model_truncated, model_malformed, model_file_missing,
- * model_unsupported_architecture for adapters and image projectors
+ * model_unsupported_architecture for image projectors and adapters of another kind than LoRA
  */
 export function readerOfFiles(headers: HeaderReader): ReadHeader {
   const readPart = async (path: string): Promise<GgufHeader> => {
@@ -36,18 +41,23 @@ export function readerOfFiles(headers: HeaderReader): ReadHeader {
   return async ({ partPaths }) => {
     const parts: GgufHeader[] = [];
     for (const path of partPaths) parts.push(await readPart(path));
-    return joinHeaders(parts);
+    return joinHeaders(parts, { takesAdapters: true });
   };
 }
 
 /**
  * The header of a whole model from those of its parts, in order.
- * @throws model_malformed; model_unsupported_architecture for adapters and image projectors
+ * @throws model_malformed; model_unsupported_architecture for image projectors, and for adapters unless they are
+ * asked for
  */
-export function joinHeaders(parts: readonly GgufHeader[]): ModelHeader {
+export function joinHeaders(
+  parts: readonly GgufHeader[],
+  { takesAdapters = false }: JoinOptions = {},
+): ModelHeader {
   const [first] = parts;
   if (!first || first.architecture === null) throw malformed('architecture');
-  if (first.kind !== null && OTHER_KINDS.has(first.kind)) {
+  const isWanted = takesAdapters && first.adapter !== null;
+  if (first.kind !== null && OTHER_KINDS.has(first.kind) && !isWanted) {
     throw appError('model_unsupported_architecture', { architecture: first.kind });
   }
   for (const [index, { split }] of parts.entries()) {
@@ -58,7 +68,8 @@ export function joinHeaders(parts: readonly GgufHeader[]): ModelHeader {
   if (tensorCount === 0) throw malformed('no tensors');
   const parameterCount = parts.reduce((sum, part) => sum + part.parameterCount, 0);
   const weights = joinWeights(parts.map((part) => part.weights));
-  return { ...first, architecture: first.architecture, parameterCount, tensorCount, weights };
+  const shapes = parts.flatMap((part) => part.shapes);
+  return { ...first, architecture: first.architecture, parameterCount, tensorCount, weights, shapes };
 }
 
 /** A file that cannot be opened is missing for the user; errors of the contract pass. */

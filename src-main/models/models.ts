@@ -1,5 +1,5 @@
-import { randomUUID } from 'node:crypto';
-import { unlink } from 'node:fs/promises';
+import { stat, unlink } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import {
   appError,
   DEFAULT_SAMPLING,
@@ -8,17 +8,19 @@ import {
   type ModelDetails,
   type ModelFile,
   type ModelFolder,
+  type AttachedAdapter,
   type ModelSettings,
   type OtherApp,
   type OtherAppModels,
   type Sampling,
 } from '../contract/index.ts';
-import type { Engine, LoadRequest } from '../engine/api.ts';
+import type { Engine } from '../engine/api.ts';
 import { entries } from '../entries.ts';
 import type { EventBus } from '../events.ts';
 import type { Platform } from '../platform.ts';
 import type { SettingsService } from '../settings/settings.ts';
 import type { StoreClient, StoredModel } from '../store/api.ts';
+import { createAdapters, type Adapters } from './adapters.ts';
 import { createCheckedHeaders } from './checked-headers.ts';
 import { createFolderLibrary } from './folder-library.ts';
 import { createHeaderReader } from './gguf-header.ts';
@@ -27,10 +29,12 @@ import type { ModelSources } from './model-sources.ts';
 import { watchFolders } from './watch-folders.ts';
 import { readerOfFiles, type ModelHeader, type ReadHeader } from './model-header.ts';
 import { createModelLoader } from './model-loader.ts';
-import { modelName } from './model-text.ts';
+import { detailsOf, expectModel, factsOf, loadRequest, newRow, withoutUndefined } from './model-rows.ts';
 
 /** The model library: what the list holds, where the files are, and loading them. */
 export interface Models {
+  readonly adapters: Adapters;
+  /** Adapters left out: they are nothing to chat with. */
   list(): Promise<Model[]>;
   /** @throws not_found, model_file_missing and the header's errors */
   details(id: string): Promise<ModelDetails>;
@@ -62,6 +66,8 @@ export interface Models {
   add(fileId: string): Promise<Model>;
   /** The same for a verified download, by the absolute path of its only or first part. */
   addDownloaded(path: string): Promise<Model>;
+  /** Takes a download off the list whose files are deleted next. */
+  takeBack(id: string): Promise<void>;
   /** A download ends soon: its header will be read then. */
   expectDownload(): void;
   /** Absolute paths of a model's parts, in order. @throws not_found, model_file_missing */
@@ -100,7 +106,7 @@ export interface Models {
 }
 
 interface ModelsOptions {
-  store: Pick<StoreClient, 'models' | 'modelFolders'>;
+  store: Pick<StoreClient, 'models' | 'adapters' | 'modelFolders' | 'provenance'>;
   engine: Pick<Engine, 'state' | 'onState' | 'load' | 'unload'>;
   platform: Pick<Platform, 'pickModelFiles' | 'pickModelFolder' | 'trashFile'>;
   sources: ModelSources;
@@ -125,8 +131,21 @@ export function createModels(options: ModelsOptions): Models {
     !sources.otherApps.some((folder) => isInside(folder.path, path)) &&
     !sources.list().some((source) => sources.appOf(source.id) !== null && isInside(source.path, path));
 
-  const toModel = async (row: StoredModel): Promise<Model> => {
+  const adapters = createAdapters({
+    store,
+    files,
+    headers,
+    mayDelete,
+    changed,
+    isDamaged: async (id) => (await options.isDamaged?.(id)) ?? false,
+  });
+
+  const toModel = async (
+    row: StoredModel,
+    attached?: ReadonlyMap<string, AttachedAdapter[]>,
+  ): Promise<Model> => {
     const { path, ...facts } = row;
+    const on = (attached ?? (await adapters.attached())).get(row.id) ?? [];
     const available = await files.parts(path).then(
       () => true,
       () => false,
@@ -134,6 +153,9 @@ export function createModels(options: ModelsOptions): Models {
     const lastLoadCrashed = row.lastLoadCrashed && loader.loadingId() !== row.id;
     return {
       ...facts,
+      name: [row.name, ...on.map(({ name }) => name)].join(' + '),
+      ownName: row.name,
+      adapters: on,
       lastLoadCrashed,
       fileName: await files.nameOf(path),
       location: files.location(path),
@@ -162,9 +184,20 @@ export function createModels(options: ModelsOptions): Models {
   const addFound = async (found: FoundModel): Promise<Model> => {
     const header = await headers.of(found);
     const row = await store.models.upsert(newRow(found, header));
+    const { adapter } = header;
+    if (adapter) await store.adapters.put({ modelId: row.id, ...adapter });
+    await store.provenance.takeBack({ modelId: row.id, ...(await fileMark(found)) });
     changed();
-    if (settings.get().defaultModelId === null) settings.update({ defaultModelId: row.id });
+    const isFirst = row.kind === 'model' && settings.get().defaultModelId === null;
+    if (isFirst) settings.update({ defaultModelId: row.id });
     return toModel(row);
+  };
+
+  /** The same file, added again, has its proof back. */
+  const keepProof = async (id: string) => {
+    const { path } = await store.models.get({ id });
+    const found = await files.parts(path).catch(() => null);
+    if (found) await store.provenance.keep({ modelId: id, ...(await fileMark(found)) });
   };
 
   const letGo = async (id: string) => {
@@ -176,6 +209,7 @@ export function createModels(options: ModelsOptions): Models {
 
   const remove = async (id: string) => {
     await letGo(id);
+    await keepProof(id);
     await store.models.remove({ id });
     changed();
     if (settings.get().defaultModelId === id) settings.update({ defaultModelId: null });
@@ -186,6 +220,7 @@ export function createModels(options: ModelsOptions): Models {
       ...folder,
       app: sources.appOf(folder.id),
       removable: sources.isRemovable(folder.id),
+      isWatched: watch.isWatched(sources.list().find(({ id }) => id === folder.id)?.path ?? ''),
     }));
 
   const whole = createFolderLibrary(
@@ -200,9 +235,15 @@ export function createModels(options: ModelsOptions): Models {
   );
   const refresh = () =>
     void whole.refresh().catch((error: unknown) => log('models.not_refreshed', { code: errorCodeOf(error) }));
-  const watch = watchFolders(() => {
-    changed();
-    refresh();
+  const watch = watchFolders({
+    changed() {
+      changed();
+      refresh();
+    },
+    async modelFolders(path) {
+      const rows = await store.models.list(undefined);
+      return rows.filter((row) => isInside(path, row.path)).map((row) => dirname(row.path));
+    },
   });
   const watched = () => watch.set(sources.list().map(({ path }) => path));
   watched();
@@ -212,13 +253,16 @@ export function createModels(options: ModelsOptions): Models {
   const loader = createModelLoader(engine, {
     async prepare(id, { retryAfterCrash }) {
       const row = await store.models.get({ id });
+      expectModel(row);
       if (row.lastLoadCrashed && !retryAfterCrash) throw appError('model_load_crashed');
       if (await options.isDamaged?.(id)) throw appError('model_damaged');
       const found = await files.parts(row.path);
       // The sidecar opens only files that the parser accepted as they are now.
       const { header, state } = await headers.ofChanged(found, row);
       if (header) await store.models.upsert({ ...row, ...factsOf(found, header) });
-      return loadRequest(row, found, state, settings);
+      const on = await adapters.forLoad(id);
+      const fileState = [state, on.fileState].filter((part) => part !== '').join(' + ');
+      return loadRequest(row, { found, fileState, adapters: on.adapters }, settings);
     },
     markLoading: (id) => setOutcome(id, true, null),
     markSettled: (id, outcome) =>
@@ -242,7 +286,12 @@ export function createModels(options: ModelsOptions): Models {
   });
 
   return {
-    list: async () => Promise.all((await store.models.list(undefined)).map(toModel)),
+    adapters,
+    async list() {
+      const [rows, attached] = await Promise.all([store.models.list(undefined), adapters.attached()]);
+      const wanted = rows.filter(({ kind }) => kind === 'model');
+      return Promise.all(wanted.map((row) => toModel(row, attached)));
+    },
     async details(id) {
       const row = await store.models.get({ id });
       const header = await headers.of(await files.parts(row.path));
@@ -295,6 +344,7 @@ export function createModels(options: ModelsOptions): Models {
       await store.modelFolders.unhide({ path });
       return addFound(await files.parts(path));
     },
+    takeBack: remove,
     expectDownload: () => worker.getReady(),
     partPathsOf: async (id) => (await files.parts((await store.models.get({ id })).path)).partPaths,
     async remove(id) {
@@ -348,69 +398,11 @@ export function createModels(options: ModelsOptions): Models {
   };
 }
 
-/** The columns that come from the file. */
-function factsOf(found: FoundModel, header: ModelHeader) {
-  return {
-    path: found.path,
-    name: modelName(header.name, found.fileName),
-    sizeBytes: found.sizeBytes,
-    architecture: header.architecture,
-    parameterCount: header.parameterCount,
-    quant: header.quant,
-    trainedContextSize: header.trainedContextSize,
-    licence: header.licence,
-    hasChatTemplate: header.chatTemplate !== null,
-    parts: found.partPaths.length,
-  };
-}
-
-function newRow(found: FoundModel, header: ModelHeader): StoredModel {
-  return {
-    id: randomUUID(),
-    ...factsOf(found, header),
-    addedAt: Date.now(),
-    lastUsedAt: null,
-    lastLoadCrashed: false,
-    settings: { contextSize: null, gpuLayers: null, threads: null, flashAttention: null, sampling: null },
-    notes: '',
-  };
-}
-
-function detailsOf(header: ModelHeader): Omit<ModelDetails, 'model'> {
-  const { chatTemplate, layerCount, headCount, kvHeadCount } = header;
-  const { embeddingLength, vocabularySize, tokenizer, metadata } = header;
-  return {
-    chatTemplate,
-    layerCount,
-    headCount,
-    kvHeadCount,
-    embeddingLength,
-    vocabularySize,
-    tokenizer,
-    metadata,
-  };
-}
-
-function loadRequest(
-  row: StoredModel,
-  found: FoundModel,
-  fileState: string,
-  settings: SettingsService,
-): LoadRequest {
-  const general = settings.get();
-  return {
-    modelId: row.id,
-    path: found.path,
-    sizeBytes: found.sizeBytes,
-    fileState,
-    contextSize: row.settings.contextSize ?? general.contextSize,
-    gpuLayers: row.settings.gpuLayers,
-    threads: row.settings.threads ?? general.threads,
-    flashAttention: row.settings.flashAttention ?? general.flashAttention,
-  };
-}
-
-function withoutUndefined(patch: { [K in keyof ModelSettings]?: ModelSettings[K] | undefined }) {
-  const set = Object.entries(patch).filter(([, value]) => value !== undefined);
-  return Object.fromEntries(set) as Partial<ModelSettings>;
+/** What tells whether a file is as it was: size and time of its last change. */
+async function fileMark({
+  partPaths,
+  sizeBytes,
+}: FoundModel): Promise<{ sizeBytes: number; changedMs: number }> {
+  const parts = await Promise.all(partPaths.map((path) => stat(path)));
+  return { sizeBytes, changedMs: Math.max(...parts.map(({ mtimeMs }) => mtimeMs)) };
 }

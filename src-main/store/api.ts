@@ -1,6 +1,7 @@
 import type {
   ChatChange,
   ChatPlace,
+  AdapterBase,
   Conversation,
   ConversationSettings,
   ConversationSummary,
@@ -25,6 +26,7 @@ import type {
 /** A row of the model library: what the header said when the file was added, and where the file is. */
 export interface StoredModel {
   id: string;
+  kind: 'model' | 'adapter';
   path: string;
   name: string;
   sizeBytes: number;
@@ -40,6 +42,25 @@ export interface StoredModel {
   lastLoadCrashed: boolean;
   settings: ModelSettings;
   notes: string;
+}
+
+/** What only adapters have. */
+export interface StoredAdapter {
+  modelId: string;
+  rank: number;
+  bases: AdapterBase[];
+  /** Tensors of a base that it changes: name, and the two sizes that they must have. */
+  targets: [name: string, columns: number, rows: number][];
+}
+
+/** An adapter on a model, in the order in which they were attached. */
+export interface StoredAttachment {
+  modelId: string;
+  adapterId: string;
+  scale: number;
+  /** Of the adapter. */
+  name: string;
+  path: string;
 }
 
 /** A folder that the user let in. */
@@ -309,6 +330,16 @@ export interface StoreApi {
     updateSettings(input: { id: string; settings: Partial<ModelSettings> }): void;
     saveNotes(input: { id: string; notes: string }): void;
   };
+  adapters: {
+    list(input: undefined): StoredAdapter[];
+    /** Replaces what there was. */
+    put(input: StoredAdapter): void;
+    attached(input: undefined): StoredAttachment[];
+    /** Attaches, or changes the scale. */
+    attach(input: { modelId: string; adapterId: string; scale: number }): void;
+    /** @throws not_found when it is not attached */
+    detach(input: { modelId: string; adapterId: string }): void;
+  };
   modelFolders: {
     /** Oldest first. */
     list(input: undefined): StoredModelFolder[];
@@ -326,6 +357,10 @@ export interface StoreApi {
     put(input: StoredProvenance): void;
     get(input: { modelId: string }): StoredProvenance | null;
     setVerified(input: { modelId: string; at: number; verifyMs: number }): void;
+    /** Before a model leaves the list: keeps what is known of its file, which had this size and time. */
+    keep(input: { modelId: string; sizeBytes: number; changedMs: number }): void;
+    /** Gives a file that came back what was kept of it, when it is as it was. */
+    takeBack(input: { modelId: string; sizeBytes: number; changedMs: number }): void;
     /** The model whose files have exactly these SHA-256, in order; null when none was downloaded. */
     modelOfHashes(input: { sha256s: readonly string[] }): string | null;
   };

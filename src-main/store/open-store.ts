@@ -20,7 +20,7 @@ export async function openStore(options: { workerPath: string; dataDir: string; 
   let closing: Promise<void> | null = null;
   const { conversations, messages, tree, queue, generations, models, modelFolders, provenance, ledger } =
     client;
-  const { presets, history, folders, tags, trash, files } = client;
+  const { adapters, presets, history, folders, tags, trash, files } = client;
   return {
     conversations,
     messages,
@@ -28,6 +28,7 @@ export async function openStore(options: { workerPath: string; dataDir: string; 
     queue,
     generations,
     models,
+    adapters,
     modelFolders,
     provenance,
     ledger,

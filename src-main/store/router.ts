@@ -3,6 +3,7 @@ import type { StoreApi, StoreClient, StoreFiles } from './api.ts';
 import type { OpenReport } from './database.ts';
 import { Holder } from './holder.ts';
 import type { Migration } from './migrate.ts';
+import { adapters } from './queries/adapters.ts';
 import { conversations } from './queries/conversations.ts';
 import { folders } from './queries/folders.ts';
 import { generations } from './queries/generations.ts';
@@ -26,6 +27,7 @@ const queries: { [E in keyof StoreApi]: Queries<StoreApi[E]> } = {
   queue,
   generations,
   models,
+  adapters,
   modelFolders,
   provenance,
   presets,
@@ -79,6 +81,7 @@ export function createStoreRouter(migrations: readonly Migration[]) {
     queue: entity(holder, queries.queue),
     generations: entity(holder, queries.generations),
     models: entity(holder, queries.models),
+    adapters: entity(holder, queries.adapters),
     modelFolders: entity(holder, queries.modelFolders),
     provenance: entity(holder, queries.provenance),
     presets: entity(holder, queries.presets),

@@ -46,11 +46,15 @@ export function formatPercent(share: number, locale?: string): string {
   return numberFormat(locale, { style: 'percent', maximumFractionDigits: 0 }).format(share);
 }
 
-/** File size, decimal units as on Hugging Face: 4.37 GB, 402 MB, 12 kB, 80 B. */
+/** File size, decimal units as on Hugging Face: 4.4 GB, 402 MB, 12 kB, 80 B. */
 export function formatFileSize(bytes: number, locale?: string): string {
+  return sizeText(bytes, 1, locale);
+}
+
+function sizeText(bytes: number, decimals: number, locale: string | undefined): string {
   const gigabytes = bytes / KILO ** 3;
   // From 999.5 MB on, rounding would show "1,000 MB".
-  if (bytes >= 999.5 * KILO ** 2) return `${fixed(gigabytes, gigabytes < 99.995 ? 2 : 0, locale)} GB`;
+  if (bytes >= 999.5 * KILO ** 2) return `${fixed(gigabytes, gigabytes < 99.95 ? decimals : 0, locale)} GB`;
   if (bytes >= 999.5 * KILO) {
     const megabytes = bytes / KILO ** 2;
     return `${fixed(megabytes, megabytes < 9.95 ? 1 : 0, locale)} MB`;
@@ -66,10 +70,10 @@ export function formatRoughSize(bytes: number, locale?: string): string {
   return `${fixed(Math.round(bytes / KILO ** 2 / 10) * 10, 0, locale)} MB`;
 }
 
-/** `3.21 of 7.48 GB`: the two figures, the unit only once when both have the same. */
+/** `3.21 of 7.48 GB`: the two figures, which grow under the eye; the unit only once when both have the same. */
 export function formatFileSizes(done: number, all: number, locale?: string): [string, string] {
-  const whole = formatFileSize(all, locale);
-  const part = formatFileSize(done, locale);
+  const whole = sizeText(all, 2, locale);
+  const part = sizeText(done, 2, locale);
   const [figure = part, unit = ''] = part.split(' ');
   return [whole.endsWith(` ${unit}`) ? figure : part, whole];
 }

@@ -104,9 +104,9 @@ export class DownloadsStore {
     this.#forget(id);
   }
 
-  /** Looks for the part that arrived wrong. */
-  async search(id: string): Promise<void> {
-    await this.#client.downloads.search({ id });
+  /** Looks for the part that arrived wrong. @throws offline unless `allowOnce` */
+  async search(id: string, allowOnce = false): Promise<void> {
+    await this.#client.downloads.search({ id, allowOnce });
   }
 
   async clear(id: string): Promise<void> {

@@ -56,6 +56,8 @@ export class FitsStore {
   readonly #entries = new SvelteMap<string, FitEntry>();
   /** Version that each entry was worked out for. Not reactive: only effects that want one write it. */
   readonly #versions = new Map<string, number>();
+  /** Keys whose header could not be read over the network: not asked again before somebody opens them anew. */
+  readonly #refused = new Set<string>();
   /** By place, so that a place that changes its mind leaves no work behind. */
   readonly #queue = new Map<string, Wish>();
   #timer: ReturnType<typeof setTimeout> | undefined;
@@ -92,6 +94,10 @@ export class FitsStore {
   want(target: FitTarget, options: FitOptions, place: string = targetKey(target)): void {
     const { version } = this;
     const key = keyOf(target, options);
+    if (this.#refused.has(targetKey(target)) && this.#entries.get(key)?.failure) {
+      this.#queue.delete(place);
+      return;
+    }
     if (this.#versions.get(key) === version) {
       this.#queue.delete(place);
       return;
@@ -101,8 +107,14 @@ export class FitsStore {
     this.#timer = setTimeout(() => this.#pump(), REST_MS);
   }
 
+  /** A screen shows it anew: what failed is tried again, as a token may be set, or Offline off by now. */
+  open(target: FitTarget): void {
+    this.#refused.delete(targetKey(target));
+  }
+
   /** Asks again after a failure. */
   retry(target: FitTarget, options: FitOptions): void {
+    this.open(target);
     this.#versions.delete(keyOf(target, options));
     this.want(target, options);
   }
@@ -135,8 +147,9 @@ export class FitsStore {
     // An answer that came after one for newer figures would turn them back.
     if (this.#versions.get(key) === version) {
       this.#entries.set(key, entry);
-      // Whoever opens a screen that wants it has it tried again: a token may be set, or Offline off by then.
       if (entry.failure !== null) this.#versions.delete(key);
+      // An event that changes predictions must not ask the hub again and again for what it refused.
+      if (entry.failure !== null && !('modelId' in target)) this.#refused.add(targetKey(target));
     }
     this.#pump();
   }

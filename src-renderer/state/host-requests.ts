@@ -48,7 +48,9 @@ async function show(
   let modelId: string | null = null;
   for (const file of files) modelId = file.modelId ?? (await app.models.add(file.fileId)).id;
   if (modelId === null) return;
+  const isAdapter = app.models.adapterById(modelId) !== undefined;
   // Whoever opens a file has chosen a model: there is nothing left for the first run to ask.
   if (!app.settings.value.firstRunDone) await app.settings.update({ firstRunDone: true });
-  app.navigation.go({ screen: 'models', modelId });
+  if (isAdapter) app.navigation.openAdapters();
+  else app.navigation.go({ screen: 'models', modelId });
 }

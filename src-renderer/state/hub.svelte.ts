@@ -127,6 +127,14 @@ export class HubStore {
     });
   }
 
+  /** Looks for the part that arrived wrong. @param name for the question that Offline leads to */
+  async lookForWrongPart(download: Download, name: string): Promise<void> {
+    await this.#step(download.id, name, async (allowOnce) => {
+      await this.#downloads.search(download.id, allowOnce);
+      return download;
+    });
+  }
+
   async #step(
     key: string,
     name: string,

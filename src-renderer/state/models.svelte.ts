@@ -1,4 +1,6 @@
 import type {
+  Adapter,
+  AdapterChoice,
   AppClient,
   AppEvent,
   Model,
@@ -13,6 +15,8 @@ import { createRefresher } from './refresher.ts';
 /** The model library, and the files that could be added to it. */
 export class ModelsStore {
   list = $state.raw<readonly Model[]>([]);
+  /** LoRA files, which change a model. */
+  adapters = $state.raw<readonly Adapter[]>([]);
   status = $state<'loading' | 'ready' | 'failed'>('loading');
   failure = $state.raw<Failure | null>(null);
   folders = $state.raw<readonly ModelFolder[]>([]);
@@ -29,7 +33,10 @@ export class ModelsStore {
 
   readonly refresh = createRefresher(async () => {
     try {
-      this.list = await this.#client.models.list();
+      [this.list, this.adapters] = await Promise.all([
+        this.#client.models.list(),
+        this.#client.adapters.list(),
+      ]);
       this.status = 'ready';
       this.failure = null;
     } catch (error) {
@@ -64,6 +71,26 @@ export class ModelsStore {
 
   byId(id: string | null): Model | undefined {
     return id === null ? undefined : this.list.find((model) => model.id === id);
+  }
+
+  adapterById(id: string | null): Adapter | undefined {
+    return id === null ? undefined : this.adapters.find((adapter) => adapter.id === id);
+  }
+
+  /** How each adapter goes with a model; reads its header. */
+  choicesFor(id: string): Promise<readonly AdapterChoice[]> {
+    return this.#client.adapters.forModel({ id });
+  }
+
+  /** Attaches an adapter, or changes how strong it is. @throws adapter_mismatch, model_file_missing */
+  async attach(modelId: string, adapterId: string, scale: number): Promise<void> {
+    await this.#client.adapters.attach({ modelId, adapterId, scale });
+    await this.refresh();
+  }
+
+  async detach(modelId: string, adapterId: string): Promise<void> {
+    await this.#client.adapters.detach({ modelId, adapterId });
+    await this.refresh();
   }
 
   /** Reads a file's header and puts it into the library. Throws the contract's model errors. */

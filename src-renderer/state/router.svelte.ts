@@ -18,7 +18,7 @@ const Route = v.variant('screen', [
   v.object({
     screen: v.literal('models'),
     modelId: v.nullable(v.string()),
-    tab: v.optional(v.literal('find')),
+    tab: v.optional(v.picklist(['find', 'adapters'])),
     address: v.optional(v.string()),
   }),
   v.object({ screen: v.literal('settings'), section: v.picklist(settingsSections) }),
@@ -42,7 +42,7 @@ export class Navigation {
   #lastSection: SettingsSection = 'general';
   #lastConversationId: string | null = null;
   /** Tab that Models opens with from the rail. */
-  #lastTab: 'find' | undefined;
+  #lastTab: 'find' | 'adapters' | undefined;
   readonly #history: History;
 
   constructor(history: History) {
@@ -93,6 +93,10 @@ export class Navigation {
     this.go({ screen: 'models', modelId });
   }
 
+  openAdapters(): void {
+    this.go({ screen: 'models', modelId: null, tab: 'adapters' });
+  }
+
   /** Shows where models are looked for; with an address, its page beside it. */
   openHub(address: string | null = null, options: { replace?: boolean } = {}): void {
     this.go(
@@ -113,6 +117,7 @@ export class Navigation {
 
   #openLastTab(): void {
     if (this.#lastTab === 'find') this.openHub();
+    else if (this.#lastTab === 'adapters') this.openAdapters();
     else this.openModels();
   }
 

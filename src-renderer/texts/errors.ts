@@ -68,6 +68,7 @@ const titles = catalogue({
   model_damaged: 'The file is not what was downloaded',
   model_load_failed: 'The model did not load',
   model_load_crashed: 'The engine stopped while it loaded this model',
+  adapter_mismatch: 'The adapter does not fit this model',
   no_model: 'No model yet',
   engine_binary_missing: 'The engine for this computer is missing',
   engine_start_failed: 'The engine did not start',
@@ -85,6 +86,12 @@ const titles = catalogue({
 const partialTitles: Partial<Record<ErrorCode, string>> = catalogue({
   context_full: 'The context is full, so the answer ends here',
 });
+
+/** The file that is concerned: an adapter where one is named. */
+function subjectOf({ details, model }: Context): string {
+  const { adapter } = details;
+  return typeof adapter === 'string' ? adapter : model;
+}
 
 function memoryText({ details, model }: Context): string {
   const need = bytesOf(details, 'needBytes');
@@ -148,16 +155,18 @@ const texts = catalogue({
     `The header of ${model} cannot be read. Copy or fetch the file again. It was not changed.`,
   model_unsupported_architecture: architectureText,
   model_not_enough_memory: memoryText,
-  model_file_missing: ({ model }: Context) =>
-    `The file of ${model} was moved, renamed or deleted, or its disk is not connected. Put it back, or choose another model.`,
+  model_file_missing: (context: Context) =>
+    `The file of ${subjectOf(context)} was moved, renamed or deleted, or its disk is not connected. Put it back, or choose another model.`,
   model_file_forbidden: () =>
     'Leeward opens model files only from folders that you allowed. Put the file into one of them.',
-  model_damaged: ({ model }: Context) =>
-    `A check found that ${model} does not match its published hash, so it stays off. Repair it from its check on the Models page, or dismiss the check to use it as it is.`,
+  model_damaged: (context: Context) =>
+    `A check found that ${subjectOf(context)} does not match its published hash, so it stays off. Repair it from its check on the Models page, or dismiss the check to use it as it is.`,
   model_load_failed: ({ model }: Context) =>
     `The engine refused ${model}. The chat is saved. A smaller context or fewer layers on the graphics card may help.`,
   model_load_crashed: ({ model }: Context) =>
     `${model} took the engine down, so it is not tried again by itself. The chat is saved. Try with flash attention off or a smaller context.`,
+  adapter_mismatch: ({ model }: Context) =>
+    `It was made for a model of another build than ${model}. Detach it in the details of the model, or choose the model that it was made for.`,
   no_model: () => 'Choose a model to start this chat. Your message is kept here.',
   engine_binary_missing: () =>
     'The part of Leeward that runs models was not installed for this system. Install Leeward again; your chats stay.',
@@ -202,6 +211,7 @@ const steps: Record<ErrorCode, readonly NextStep[]> = {
   model_damaged: [],
   model_load_failed: ['answer_again', 'choose_model', 'open_engine_settings'],
   model_load_crashed: ['load_anyway', 'choose_model', 'open_engine_settings'],
+  adapter_mismatch: ['choose_model', 'open_models'],
   no_model: ['choose_model', 'open_models'],
   engine_binary_missing: [],
   engine_start_failed: ['restart_engine', 'open_engine_settings'],

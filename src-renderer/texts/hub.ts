@@ -8,7 +8,7 @@ function counted(value: number, count: string, one: string, many: string): strin
 }
 
 export const hubTexts = catalogue({
-  tabs: { label: 'Models', library: 'On this computer', find: 'Find models' },
+  tabs: { label: 'Models', library: 'On this computer', find: 'Find models', adapters: 'Adapters' },
 
   search: {
     form: 'Search on the hub',
@@ -92,6 +92,8 @@ export const hubTexts = catalogue({
     contextOf: (size: string, value: string) => `Context of ${size} ${value}`,
     buffers: (value: string) => `Buffers ${value}`,
     free: (value: string) => `Free ${value}`,
+    mapped: (value: string) =>
+      `Besides, ${value} of the file stay cached; they are given back when other apps need memory.`,
     /** Read instead of the bar. */
     bar: (needed: string, free: string) => `Needs ${needed}, ${free} is free`,
     barName: (name: string) => `Memory for ${name}`,

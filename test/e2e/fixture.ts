@@ -1,7 +1,7 @@
 import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Browser, BrowserContext, BrowserContextOptions, Page } from 'playwright-core';
-import { afterAll, beforeAll, expect, test as base, vi } from 'vitest';
+import { afterAll, beforeAll, expect, test as base, vi, type RunnerTestCase } from 'vitest';
 import type { AppClient, Model } from '../../src-main/contract/index.ts';
 import { appFolders, startApp, type AppProcess } from '../support/app-process.ts';
 import { startDesktopApp, type DesktopApp } from '../support/desktop-process.ts';
@@ -54,11 +54,16 @@ export class Stage {
   readonly #cleanups: (() => void)[] = [];
   readonly #problems: string[] = [];
   readonly #allowed: RegExp[] = [];
+  readonly #records: boolean;
 
-  /** @param browser null where the app brings its own */
-  constructor(browser: Browser | null, skip: (reason: string) => void) {
+  /**
+   * @param browser null where the app brings its own
+   * @param options.records traces are made, for a failure to leave; they cost a tenth of a test
+   */
+  constructor(browser: Browser | null, skip: (reason: string) => void, { records }: { records: boolean }) {
     this.#browser = browser;
     this.#skip = skip;
+    this.#records = records;
   }
 
   /** Writes a scripted model into the allowed folder. */
@@ -111,7 +116,7 @@ export class Stage {
     const context = (isDesktop(app) ? app.window.context : null) ?? (await this.#profile(options));
     this.#contexts.push(context);
     context.setDefaultTimeout(PATIENCE_MS);
-    await context.tracing.start({ snapshots: true, screenshots: false });
+    if (this.#records) await context.tracing.start({ snapshots: true, screenshots: false });
     await this.#watch(context);
     if (!isDesktop(app)) return this.openTab(context, app);
     const page = await app.window.open(context);
@@ -293,6 +298,7 @@ async function saveArtifacts(context: BrowserContext, name: string): Promise<voi
       .screenshot({ path: join(RESULTS, `${name}-${index + 1}.png`), timeout: 5_000 })
       .catch(() => {});
   }
+  // Where nothing was recorded there is nothing to stop.
   await context.tracing.stop({ path: join(RESULTS, `${name}.zip`) }).catch(() => {});
 }
 
@@ -308,10 +314,16 @@ beforeAll(async () => {
 });
 afterAll(() => browser?.close());
 
+/** A test that fails for good fails at its last attempt: that one is recorded. */
+function isLastAttempt({ retry, result }: RunnerTestCase): boolean {
+  const retries = typeof retry === 'number' ? retry : (retry?.count ?? 0);
+  return (result?.retryCount ?? 0) >= retries;
+}
+
 /** `test` with a {@link Stage} for each test. */
 export const test = base.extend<{ stage: Stage }>({
   stage: async ({ task, skip }, use) => {
-    const stage = new Stage(await livingBrowser(), skip);
+    const stage = new Stage(await livingBrowser(), skip, { records: isLastAttempt(task) });
     await use(stage);
     const label = `${task.file.name}-${task.name}`.replace(/^.*\//, '').replace(/[^a-z0-9]+/gi, '-');
     const problems = await stage.end(`${HOST}-${label.slice(0, 100)}`, task.result?.state === 'fail');

@@ -40,8 +40,13 @@ interface Item {
   enabled?: boolean;
 }
 const labels = (menu: unknown) => (menu as Item[]).flatMap(({ label }) => label ?? []);
-const menuWith = (app: OpenDesktop['app'], label: string) =>
-  app.seen('tray.menu', (menu) => labels(menu).includes(label)) as Promise<Item[]>;
+const menuNow = (app: OpenDesktop['app']) =>
+  (app.recorded.findLast(({ what }) => what === 'tray.menu')?.value ?? []) as Item[];
+/** Waits until the menu that is shown has this: one before it may have had it too. */
+async function menuWith(app: OpenDesktop['app'], label: string): Promise<Item[]> {
+  await eventually(() => labels(menuNow(app)).includes(label)).toBe(true);
+  return menuNow(app);
+}
 const click = (app: OpenDesktop['app'], id: string) => app.link.request('menu.click', { id });
 const closeWindow = (app: OpenDesktop['app']) =>
   app.link.request<boolean>('window.askToClose', { windowId: 1 });
@@ -90,8 +95,7 @@ describe('the tray', () => {
     await eventually(() => answerLength(opened)).toBeGreaterThan(100);
     await click(app, 'tray.stop');
     await menuWith(app, 'No answer is running');
-    const { answer } = await newestAnswer(app.side.client);
-    expect(answer.status).toBe('stopped');
+    await eventually(async () => (await newestAnswer(app.side.client)).answer.status).toBe('stopped');
     expect(log()).not.toContain('Canary');
     expect(log()).not.toContain('Tides');
     // The menu was drawn a few times, not with every chunk.

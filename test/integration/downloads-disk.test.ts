@@ -1,5 +1,5 @@
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { errorCodeOf, isAppError } from '../../src-main/contract/index.ts';
 import { systemDisk, type Disk } from '../../src-main/downloads/part-file.ts';
@@ -50,8 +50,8 @@ function smallDisk(room: { bytes: number }, told = Infinity): Disk {
   const full = () => Promise.reject(Object.assign(new Error('no space'), { code: 'ENOSPC' }));
   return {
     freeBytes: async () => Math.max(0, Math.min(told, room.bytes)),
-    async open(path) {
-      const handle = await systemDisk.open(path);
+    async open(path, options) {
+      const handle = await systemDisk.open(path, options);
       const writev = handle.writev.bind(handle);
       handle.writev = async (buffers, position) => {
         const length = buffers.reduce((sum, { byteLength }) => sum + byteLength, 0);
@@ -106,7 +106,58 @@ describe('the disk', () => {
   });
 });
 
+describe('a file of the library that has gone', () => {
+  test('is told as missing when it is repaired; nothing is made in its place, nothing fetched', async () => {
+    await open();
+    const { id } = await start();
+    const { modelId } = await untilEnded(id);
+    const changed = Buffer.from(bytes);
+    changed[PIECE + 7] = (changed[PIECE + 7] ?? 0) ^ 0xff;
+    writeFileSync(target(), changed);
+    const look = await local.downloads.verify(modelId ?? '');
+    expect(await untilEnded(look.id)).toMatchObject({ state: 'failed', damagedPieces: 1 });
+    // The disk was taken out: its folder is gone too.
+    rmSync(dirname(target()), { recursive: true });
+    const before = hub.traffic(REPO, PATH).bytes;
+    await local.downloads.resume(look.id);
+    const ended = await local.until(look.id, ({ error }) => error?.code === 'model_file_missing');
+    expect(ended.state).toBe('failed');
+    expect(existsSync(target())).toBe(false);
+    expect(existsSync(dirname(target()))).toBe(false);
+    expect(hub.traffic(REPO, PATH).bytes).toBe(before);
+  });
+});
+
+describe('a download that ends while it is cancelled', () => {
+  test('is deleted as asked: no file, no model', async () => {
+    const reached = Promise.withResolvers<void>();
+    const held = Promise.withResolvers<void>();
+    await open({
+      async beforeAdd() {
+        reached.resolve();
+        await held.promise;
+      },
+    });
+    const { id } = await start();
+    await reached.promise;
+    const cancelled = local.downloads.cancel(id, { keep: false });
+    held.resolve();
+    await cancelled;
+    expect(await local.library()).toEqual([]);
+    expect(existsSync(target())).toBe(false);
+    expect(await local.downloads.list()).toEqual([]);
+  });
+});
+
 describe('the network', () => {
+  test('that gives a byte at a time is not asked for ever', async () => {
+    await open({ retryDelaysMs: AT_ONCE });
+    hub.cut({ afterBytes: 1, times: Infinity });
+    const { id } = await start();
+    expect(await untilEnded(id)).toMatchObject({ state: 'paused', pauseReason: 'network' });
+    expect(hub.requests.length).toBeLessThan(100);
+  });
+
   test('that is gone: tried again a number of times, then paused; what has come is kept', async () => {
     await open({ retryDelaysMs: AT_ONCE });
     hub.behaviour.bytesPerSecond = 60 * MIB;

@@ -10,6 +10,7 @@ import type {
   GenerationEvent,
   GenerationResult,
   LoadRequest,
+  Reasoning,
 } from '../../src-main/engine/api.ts';
 import { createEngine, type EngineOptions } from '../../src-main/engine/engine.ts';
 import { entries } from '../../src-main/entries.ts';
@@ -63,6 +64,10 @@ export function loadRequest(
     gpuLayers: null,
     threads: null,
     flashAttention: 'auto',
+    adapters: [],
+    chatTemplate: null,
+    sequences: null,
+    keepLoadedMinutes: null,
     ...settings,
   };
 }
@@ -85,7 +90,11 @@ export async function ask(
   options: {
     sampling?: Partial<Sampling>;
     systemPrompt?: string;
+    generationId?: string;
     modelId?: string;
+    conversationId?: string;
+    reasoning?: Reasoning;
+    priority?: 'foreground' | 'background';
     signal?: AbortSignal;
     onEvent?: (event: GenerationEvent) => void;
   } = {},
@@ -93,8 +102,8 @@ export async function ask(
   const answer: Omit<Answer, 'result'> = { text: '', reasoning: '', events: [] };
   const result = await engine.generate(
     {
-      generationId: randomUUID(),
-      ...(options.modelId === undefined ? {} : { modelId: options.modelId }),
+      ...pick(options),
+      generationId: options.generationId ?? randomUUID(),
       systemPrompt: options.systemPrompt ?? '',
       turns,
       sampling: { ...DEFAULT_SAMPLING, temperature: 0, ...options.sampling },
@@ -112,6 +121,15 @@ export async function ask(
     },
   );
   return { ...answer, result };
+}
+
+function pick({ modelId, conversationId, reasoning, priority }: Parameters<typeof ask>[2] & object) {
+  return {
+    ...(modelId === undefined ? {} : { modelId }),
+    ...(conversationId === undefined ? {} : { conversationId }),
+    ...(reasoning === undefined ? {} : { reasoning }),
+    ...(priority === undefined ? {} : { priority }),
+  };
 }
 
 /** Resolves with the first state that fits, the present one included. */

@@ -151,6 +151,17 @@ describe('names', () => {
       '/models/owner/name 01234567/a-00002-of-00002.gguf',
     ]);
   });
+
+  test('never fall on a taken one, however many are', () => {
+    const model = { repo: 'owner/name', revision: REVISION, paths: ['a.gguf'] };
+    const taken = new Set<string>();
+    for (let time = 0; time < 60; time += 1) {
+      const [target = ''] = targetsOf(model, '/models', (path) => taken.has(path));
+      expect(taken.has(target)).toBe(false);
+      taken.add(target);
+    }
+    expect(taken.size).toBe(60);
+  });
 });
 
 describe('the queue', () => {
@@ -194,9 +205,20 @@ describe('retries', () => {
     const failed = appError('network_failed');
     for (let round = 0; round < 3; round += 1) {
       for (let time = 1; time < 5; time += 1) await retries.after(failed, time, signal);
-      retries.progress();
+      retries.progress(MIB);
     }
     for (let time = 1; time < 5; time += 1) await retries.after(failed, time, signal);
+    await expect(retries.after(failed, 5, signal)).rejects.toBe(failed);
+  });
+
+  test('end when next to nothing comes between them', async () => {
+    const retries = new Retries(1, [0]);
+    const failed = appError('network_failed');
+    for (let time = 1; time < 5; time += 1) {
+      retries.progress(1);
+      await retries.after(failed, time, signal);
+    }
+    retries.progress(1);
     await expect(retries.after(failed, 5, signal)).rejects.toBe(failed);
   });
 

@@ -1,9 +1,10 @@
-import { describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { appError, isAppError } from '../../src-main/contract/index.ts';
 import { sidecarEnvironment } from '../../src-main/engine/environment.ts';
 import { predictEtaMs } from '../../src-main/engine/eta.ts';
 import { BrokenGeneration, failedResult } from '../../src-main/engine/generation-result.ts';
-import { WorkQueue } from '../../src-main/engine/queue.ts';
+import { KeepLoaded, UNUSED_MS } from '../../src-main/engine/keep-loaded.ts';
+import { WorkQueue, type WorkOptions } from '../../src-main/engine/queue.ts';
 import { CRASH_WINDOW_MS, MAX_CRASHES, shouldRestart } from '../../src-main/engine/restart.ts';
 import { INITIAL_STATE } from '../../src-main/engine/state.ts';
 import { DEFAULT_SAMPLING } from '../../src-main/contract/index.ts';
@@ -124,7 +125,7 @@ describe('the queue', () => {
     open();
     await Promise.all([first, load, answer]);
     expect(places).toEqual([1]);
-    expect(waiting).toEqual([0, 1, 1, 0]);
+    expect(waiting).toEqual([1, 0]);
   });
 
   it('lets an aborted task leave at once, and never starts it', async () => {
@@ -151,6 +152,152 @@ describe('the queue', () => {
     const queue = new WorkQueue(() => {});
     await expect(queue.run(() => Promise.reject(new Error('no')))).rejects.toThrow('no');
     expect(await queue.run(async () => 1)).toBe(1);
+  });
+});
+
+describe('several at once', () => {
+  /** A queue and what runs in it, by name; `end` lets one end. */
+  function setUp(capacity: number) {
+    const queue = new WorkQueue(() => {});
+    queue.capacity = capacity;
+    const running: string[] = [];
+    const gaveWay: string[] = [];
+    const ends = new Map<string, () => void>();
+    const start = (name: string, options: WorkOptions = {}) =>
+      queue.run(
+        async () => {
+          running.push(name);
+          await new Promise<void>((resolve) => ends.set(name, resolve));
+          running.splice(running.indexOf(name), 1);
+        },
+        { isShared: () => true, onGiveWay: () => gaveWay.push(name), ...options },
+      );
+    const end = async (name: string) => {
+      ends.get(name)?.();
+      await settle();
+    };
+    return { queue, running, gaveWay, start, end };
+  }
+  const settle = () => new Promise((resolve) => setImmediate(resolve));
+
+  it('run as many as there is room for, and the next in order', async () => {
+    const { running, start, end, queue } = setUp(2);
+    for (const name of ['a', 'b', 'c', 'd']) void start(name);
+    await settle();
+    expect(running).toEqual(['a', 'b']);
+    await end('b');
+    expect(running).toEqual(['a', 'c']);
+    expect(queue.isIdle).toBe(false);
+    for (const name of ['a', 'c', 'd']) await end(name);
+    expect(queue.isIdle).toBe(true);
+  });
+
+  it('but one that is to run alone waits for all, and nobody overtakes it', async () => {
+    const { running, start, end } = setUp(2);
+    void start('a');
+    void start('load', { isShared: () => false });
+    void start('b');
+    await settle();
+    expect(running).toEqual(['a']);
+    await end('a');
+    expect(running).toEqual(['load']);
+    await end('load');
+    expect(running).toEqual(['b']);
+  });
+
+  it('also beside one that ran alone until it said so', async () => {
+    const { running, start, queue } = setUp(2);
+    let share = () => {};
+    void queue.run((slot) => {
+      expect(slot.isShared).toBe(false);
+      share = slot.share;
+      return new Promise(() => {});
+    });
+    void start('a');
+    await settle();
+    expect(running).toEqual([]);
+    share();
+    await settle();
+    expect(running).toEqual(['a']);
+  });
+
+  it('of the background, when nobody of the foreground waits, and never in the last place', async () => {
+    const { running, gaveWay, start, end } = setUp(3);
+    for (const name of ['x', 'y', 'z']) void start(name, { priority: 'background' });
+    void start('a');
+    await settle();
+    expect(running).toEqual(['x', 'y', 'a']);
+    await end('x');
+    expect(running).toEqual(['y', 'a']);
+    await end('a');
+    expect(running).toEqual(['y', 'z']);
+    expect(gaveWay).toEqual([]);
+  });
+
+  it('of the background give way to one of the foreground that would wait', async () => {
+    const { running, gaveWay, start, end } = setUp(1);
+    void start('x', { priority: 'background' });
+    void start('y', { priority: 'background' });
+    void start('a');
+    await settle();
+    expect([running, gaveWay]).toEqual([['x'], ['x']]);
+    await end('x');
+    expect(running).toEqual(['a']);
+    await end('a');
+    expect(running).toEqual(['y']);
+  });
+});
+
+describe('how long a model is kept', () => {
+  beforeEach(() => void vi.useFakeTimers());
+  afterEach(() => void vi.useRealTimers());
+  const setUp = (minutes: number | null) => {
+    const idle = vi.fn();
+    const keep = new KeepLoaded(idle);
+    keep.minutes = minutes;
+    return { idle, keep };
+  };
+
+  it.each([
+    [5, 5 * 60_000],
+    [1, 60_000],
+    [0, 0],
+  ])('%d minutes after an answer', (minutes, waitMs) => {
+    const { idle, keep } = setUp(minutes);
+    keep.idle(true);
+    if (waitMs > 0) vi.advanceTimersByTime(waitMs - 1);
+    expect(idle).toHaveBeenCalledTimes(0);
+    vi.advanceTimersByTime(1);
+    expect(idle).toHaveBeenCalledTimes(1);
+  });
+
+  it('for ever when nothing is said', () => {
+    const { idle, keep } = setUp(null);
+    keep.idle(true);
+    vi.advanceTimersByTime(1e9);
+    expect(idle).not.toHaveBeenCalled();
+  });
+
+  it('not while it is busy, and again from its end', () => {
+    const { idle, keep } = setUp(5);
+    keep.idle(true);
+    vi.advanceTimersByTime(4 * 60_000);
+    keep.busy();
+    vi.advanceTimersByTime(10 * 60_000);
+    keep.idle(true);
+    vi.advanceTimersByTime(5 * 60_000 - 1);
+    expect(idle).not.toHaveBeenCalled();
+    vi.advanceTimersByTime(1);
+    expect(idle).toHaveBeenCalledTimes(1);
+  });
+
+  it('a while longer when it was only loaded', () => {
+    const { idle, keep } = setUp(0);
+    keep.idle(false);
+    vi.advanceTimersByTime(UNUSED_MS - 1);
+    expect(idle).not.toHaveBeenCalled();
+    vi.advanceTimersByTime(1);
+    expect(idle).toHaveBeenCalledTimes(1);
   });
 });
 

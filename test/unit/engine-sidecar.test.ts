@@ -8,7 +8,7 @@ import {
 } from 'node-llama-cpp';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { appError } from '../../src-main/contract/index.ts';
-import { COALESCE_MS, Coalescer, MAX_WAIT_MS } from '../../src-main/engine/sidecar/coalesce.ts';
+import { COALESCE_MS, Coalescer, MAX_WAIT_INTERVALS } from '../../src-main/engine/sidecar/coalesce.ts';
 import { mapLoadFailure } from '../../src-main/engine/sidecar/load-errors.ts';
 import { chooseThreads } from '../../src-main/engine/sidecar/model.ts';
 import { CHUNK_TARGET_MS, FIRST_CHUNK_TOKENS, nextChunkSize } from '../../src-main/engine/sidecar/prefill.ts';
@@ -172,6 +172,7 @@ describe('Coalescer', () => {
     const sent: string[] = [];
     const coalescer = new Coalescer(
       (kind, text) => void sent.push(`${kind}: ${text}`),
+      COALESCE_MS,
       () => Date.now(),
     );
     return { sent, coalescer };
@@ -181,7 +182,7 @@ describe('Coalescer', () => {
     const { sent, coalescer } = make();
     for (const text of ['a', 'b', 'c']) coalescer.add('answer', text);
     expect(sent).toEqual(['answer: a']);
-    vi.advanceTimersByTime(MAX_WAIT_MS);
+    vi.advanceTimersByTime(MAX_WAIT_INTERVALS * COALESCE_MS);
     expect(sent).toEqual(['answer: a', 'answer: bc']);
     vi.advanceTimersByTime(10 * COALESCE_MS);
     coalescer.add('answer', 'd');

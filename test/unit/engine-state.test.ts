@@ -16,7 +16,7 @@ const events: Record<EngineEvent['type'], EngineEvent> = {
   start_failed: { type: 'start_failed', error: { code: 'engine_binary_missing', data: {} } },
   loading: { type: 'loading', modelId: MODEL },
   load_progress: { type: 'load_progress', progress: 0.5, etaMs: 1000 },
-  loaded: { type: 'loaded', contextSize: 4096, gpuLayers: 0 },
+  loaded: { type: 'loaded', contextSize: 4096, gpuLayers: 0, reasoning: 'none' },
   load_failed: { type: 'load_failed', error: { code: 'model_truncated', data: {} } },
   unloaded: { type: 'unloaded' },
   generation_started: { type: 'generation_started' },
@@ -77,6 +77,7 @@ const table: Record<EngineState['status'], Partial<Record<EngineEvent['type'], E
     stopped: 'stopped',
   },
   generating: {
+    generation_started: 'generating',
     generation_ended: 'ready',
     memory: 'generating',
     crashed: 'crashed',
@@ -106,16 +107,26 @@ describe('the state machine', () => {
       modelId: MODEL,
       contextSize: 4096,
       gpuLayers: 0,
+      reasoning: 'none',
       loadProgress: null,
     });
     for (const last of ['unloaded', 'stopped', 'crashed'] as const)
       expect(run(...paths.ready, last)).toMatchObject({
         contextSize: null,
         gpuLayers: null,
+        reasoning: null,
         runningGenerations: 0,
       });
     expect(run(...paths.ready, 'unloaded').modelId).toBeNull();
     expect(run(...paths.ready, 'crashed').modelId).toBe(MODEL);
+  });
+
+  it('counts generations, and is ready when the last has ended', () => {
+    const two = run(...paths.generating, 'generation_started');
+    expect(two).toMatchObject({ status: 'generating', runningGenerations: 2 });
+    const one = reduce(two, events.generation_ended);
+    expect(one).toMatchObject({ status: 'generating', runningGenerations: 1 });
+    expect(reduce(one, events.generation_ended)).toMatchObject({ status: 'ready', runningGenerations: 0 });
   });
 
   it('never lets the progress run backwards, nor leave 0 to 1', () => {

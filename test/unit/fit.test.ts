@@ -63,6 +63,8 @@ function header(
     tokenizer: null,
     shape: { ...NO_FACTS, ...facts },
     weights: { groups, layerBytes: Array.from({ length: layerCount }, () => inLayers / layerCount) },
+    shapes: [],
+    adapter: null,
     metadata: [],
     split: null,
     headerEndOffset: 0,

@@ -32,8 +32,8 @@ describe('figures', () => {
     [12_400, '12 kB'],
     [1_500_000, '1.5 MB'],
     [402_000_000, '402 MB'],
-    [999_600_000, '1.00 GB'],
-    [4_372_812_000, '4.37 GB'],
+    [999_600_000, '1.0 GB'],
+    [4_372_812_000, '4.4 GB'],
     [140_000_000_000, '140 GB'],
   ])('file size of %d bytes is %s', (bytes, text) => expect(formatFileSize(bytes, EN)).toBe(text));
 
@@ -134,7 +134,7 @@ describe('figures', () => {
   });
 
   it('follows the locale', () => {
-    expect(formatFileSize(4_372_812_000, 'de')).toBe('4,37 GB');
+    expect(formatFileSize(4_372_812_000, 'de')).toBe('4,4 GB');
     expect(formatCount(3637, 'de')).toBe('3.637');
   });
 });

@@ -88,9 +88,12 @@ describe('the schema', () => {
       )
       .all();
     expect(tables.map(({ name }) => name).sort()).toEqual([
+      'adapters',
+      'attached_adapters',
       'conversations',
       'generations',
       'hidden_model_files',
+      'kept_provenance',
       'ledger',
       'messages',
       'model_folders',
@@ -131,7 +134,7 @@ describe('the schema', () => {
     const digest = createHash('sha256')
       .update(JSON.stringify(schemaOf(db)))
       .digest('hex');
-    expect(digest.slice(0, 16)).toMatchInlineSnapshot(`"6976b678d239041e"`);
+    expect(digest.slice(0, 16)).toMatchInlineSnapshot(`"42881189054b0e6c"`);
   });
 });
 

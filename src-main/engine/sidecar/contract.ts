@@ -16,7 +16,27 @@ import {
 export const Backend = v.picklist(['cuda', 'vulkan', 'metal', 'cpu']);
 export type Backend = v.InferOutput<typeof Backend>;
 
-export const Turn = v.object({ role: v.picklist(['user', 'assistant']), text: v.string() });
+export const Turn = v.object({
+  role: v.picklist(['user', 'assistant']),
+  text: v.string(),
+  /** Of an answer that is to be continued. */
+  reasoning: v.exactOptional(v.string()),
+});
+export type Turn = v.InferOutput<typeof Turn>;
+
+/** `auto`: as the template does by itself. */
+export const ReasoningMode = v.picklist(['auto', 'off', 'on']);
+export type ReasoningMode = v.InferOutput<typeof ReasoningMode>;
+
+/** `budgetTokens`: a thought that is longer is closed; null: no limit. */
+export const Reasoning = v.object({ mode: ReasoningMode, budgetTokens: v.nullable(Count) });
+export type Reasoning = v.InferOutput<typeof Reasoning>;
+
+/** Whether the template lets a model think, and whether it can be told not to. */
+export const ReasoningSupport = v.nonNullable(EngineState.entries.reasoning);
+export type ReasoningSupport = v.InferOutput<typeof ReasoningSupport>;
+
+export const Adapter = v.object({ path: v.string(), scale: v.number() });
 
 /** How the start goes on; `trying` is said first, so that main knows which backend took the process down. */
 export const StartEvent = v.variant('type', [
@@ -39,21 +59,53 @@ export const LoadInput = v.object({
   gpuLayers: v.nullable(Count),
   threads: v.nullable(Count),
   flashAttention: v.picklist(['auto', 'off']),
+  /** LoRA, in the order in which they are laid over the model. */
+  adapters: v.array(Adapter),
+  /** Jinja in place of the file's; null: the file's. */
+  chatTemplate: v.nullable(v.string()),
+  /** Answers at once; null: automatic. */
+  sequences: v.nullable(Count),
 });
 export type LoadInput = v.InferOutput<typeof LoadInput>;
 
 export const LoadEvent = v.variant('type', [
   v.object({ type: v.literal('progress'), progress: v.number() }),
-  v.object({ type: v.literal('ready'), contextSize: Count, gpuLayers: Count }),
+  v.object({
+    type: v.literal('ready'),
+    contextSize: Count,
+    gpuLayers: Count,
+    reasoning: ReasoningSupport,
+    sequences: Count,
+  }),
 ]);
 export type LoadEvent = v.InferOutput<typeof LoadEvent>;
 
-export const PromptInput = v.object({ systemPrompt: v.string(), turns: v.array(Turn) });
+export const PromptInput = v.object({
+  systemPrompt: v.string(),
+  /** Ends with the user's turn to answer, or with an answer that is to be continued. */
+  turns: v.array(Turn),
+  reasoning: Reasoning,
+});
 export type PromptInput = v.InferOutput<typeof PromptInput>;
+
+/** Tokens of the rendered prompt; `system`, `turns` and `template` add up to `total`. */
+export const PromptParts = v.object({
+  total: Count,
+  system: Count,
+  /** One number for each turn of the request. */
+  turns: v.array(Count),
+  /** What the template writes around them. */
+  template: Count,
+  /** How many of `total` need not be read, were it answered now. */
+  reusable: Count,
+});
+export type PromptParts = v.InferOutput<typeof PromptParts>;
 
 export const GenerateInput = v.object({
   ...PromptInput.entries,
   generationId: v.string(),
+  /** Whose chat it is: the sequence that holds it is asked first. */
+  conversationId: v.exactOptional(v.string()),
   sampling: Sampling,
 });
 export type GenerateInput = v.InferOutput<typeof GenerateInput>;
@@ -104,7 +156,10 @@ export const sidecarContract = {
    * stop: the last text and the figures.
    */
   stop: base.input(v.object({ generationId: v.string() })).output(v.void()),
+  /** Closes the thought of a running generation; false when none is open. */
+  endThinking: base.input(v.object({ generationId: v.string() })).output(v.boolean()),
   countTokens: base.input(PromptInput).output(v.nullable(Count)),
+  countParts: base.input(PromptInput).output(v.nullable(PromptParts)),
   memory: base.output(v.nonNullish(EngineState.entries.memory)),
   /** Frees everything; the process ends after the answer. */
   shutdown: base.output(v.void()),

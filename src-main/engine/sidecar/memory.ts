@@ -1,5 +1,6 @@
 import { GgmlType, GgufInsights, readGgufFileInfo, type Llama, type LlamaModel } from 'node-llama-cpp';
 import { appError, type EngineState } from '../../contract/index.ts';
+import { adapterBytes } from './adapters.ts';
 import type { LoadInput } from './contract.ts';
 
 /**
@@ -40,7 +41,7 @@ const finite = (value: number): number => (Number.isFinite(value) ? value : 0);
  */
 export async function refuseImpossibleLoad(llama: Llama, input: LoadInput): Promise<void> {
   const freeBytes = await usableBytes(llama);
-  const needBytes = Math.ceil(input.sizeBytes * REPACKED_SHARE);
+  const needBytes = Math.ceil(input.sizeBytes * REPACKED_SHARE) + adapterBytes(input.adapters);
   if (needBytes <= freeBytes) return;
   const info = await readGgufFileInfo(input.path, { sourceType: 'filesystem', logWarnings: false });
   const insights = await GgufInsights.from(info, llama);
@@ -62,6 +63,26 @@ export async function fitContextSize(model: LlamaModel, wanted: number): Promise
     if (need.cpuRam <= shareBytes) return size;
   }
   return Math.min(wanted, MIN_AUTOMATIC_CONTEXT);
+}
+
+/**
+ * How many sequences of this context size have room, at most `wanted`: the cache is as large as that of one context
+ * times their number. At least one, which is for llama.cpp to refuse.
+ */
+export async function fitSequences(model: LlamaModel, contextSize: number, wanted: number): Promise<number> {
+  if (wanted <= 1) return 1;
+  const { llama } = model;
+  const ramBytes = process.availableMemory() * AUTOMATIC_SHARE;
+  const vramBytes = llama.gpu === false ? 0 : (await llama.getVramState()).free;
+  for (let sequences = wanted; sequences > 1; sequences -= 1) {
+    const need = await model.fileInsights.estimateContextResourceRequirementsV2({
+      contextSize,
+      sequences,
+      modelGpuLayers: model.gpuLayers,
+    });
+    if (need.cpuRam <= ramBytes && need.gpuVram <= vramBytes) return sequences;
+  }
+  return 1;
 }
 
 /** What a context of this size would need, for the text of an error; null when that cannot be told. */

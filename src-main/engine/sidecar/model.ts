@@ -1,21 +1,20 @@
 import { openSync, readSync, closeSync } from 'node:fs';
-import {
-  LlamaChat,
-  type Llama,
-  type LlamaContext,
-  type LlamaContextSequence,
-  type LlamaModel,
-} from 'node-llama-cpp';
+import type { Llama, LlamaContext, LlamaContextOptions, LlamaModel } from 'node-llama-cpp';
 import { appError } from '../../contract/index.ts';
+import { adapterDamaged, checkAdapters, isAdapterFailure } from './adapters.ts';
 import type { LoadInput } from './contract.ts';
 import { mapLoadFailure } from './load-errors.ts';
 import type { NativeLog } from './log.ts';
-import { contextNeed, fitContextSize, refuseImpossibleLoad } from './memory.ts';
+import { contextNeed, fitContextSize, fitSequences, refuseImpossibleLoad } from './memory.ts';
 import type { ChunkSample } from './prefill.ts';
 import { movesSystemPrompt } from './prompt.ts';
+import { Sequences } from './sequences.ts';
+import { readTemplate, type ChatTemplate } from './template.ts';
 
 /** Without the user's word no more: larger contexts cost memory and are rarely filled. */
 const DEFAULT_CONTEXT_SIZE = 8192;
+/** More need a context each; on a processor two answers at once are each at half the speed. */
+const DEFAULT_SEQUENCES = 1;
 /** Below this, handing a token from thread to thread takes longer than computing it. */
 const SINGLE_THREAD_BYTES = 50 * 1024 * 1024;
 /**
@@ -26,12 +25,12 @@ const CHECKPOINTS = { max: 8, maxMemory: 512 * 1024 * 1024 };
 /** Progress is shown, not measured: ten steps a second are smooth. */
 const PROGRESS_INTERVAL_MS = 100;
 
-/** A model in memory with its one sequence. */
+/** A model in memory with its sequences. */
 export interface LoadedModel {
   readonly model: LlamaModel;
   readonly context: LlamaContext;
-  readonly sequence: LlamaContextSequence;
-  readonly chat: LlamaChat;
+  readonly sequences: Sequences;
+  readonly template: ChatTemplate;
   /** The system prompt goes into the first user message, see `movesSystemPrompt`. */
   readonly isSystemMerged: boolean;
   /** The last prefill chunk of this model: how fast it reads here. */
@@ -81,39 +80,51 @@ export async function loadModel(
       loadSignal: signal,
       onLoadProgress: throttled(onProgress),
     });
+    await checkAdapters(input.adapters, model.fileInfo);
     if (input.contextSize === null)
       contextSize = await fitContextSize(model, Math.min(contextSize, model.trainContextSize));
     const context = await model.createContext({
       contextSize: input.contextSize === null ? { max: contextSize } : contextSize,
-      sequences: 1,
+      sequences: await fitSequences(model, contextSize, input.sequences ?? DEFAULT_SEQUENCES),
       threads: chooseThreads({ ...input, cores: llama.cpuMathCores }),
       flashAttention: input.flashAttention === 'off' ? false : 'auto',
       createSignal: signal,
-      // A context the user asked for by size is not made smaller behind his back.
-      ...(input.contextSize === null ? {} : { failedCreationRemedy: false as const }),
+      ...(input.adapters.length > 0 ? { lora: loraOf(input) } : {}),
+      // A context the user asked for by size is not made smaller behind his back; an adapter that is refused would
+      // be tried with every smaller size.
+      ...(input.contextSize === null && input.adapters.length === 0
+        ? {}
+        : { failedCreationRemedy: false as const }),
     });
     signal.throwIfAborted();
-    return assemble(model, context);
+    return assemble(model, context, input);
   } catch (error) {
     // The figures first: they need the model.
     const memory = model && !signal.aborted ? await contextNeed(llama, model, contextSize) : null;
     await model?.dispose();
     if (signal.aborted) throw appError('aborted', undefined, { cause: error });
+    if (isAdapterFailure(error)) throw adapterDamaged(error);
     throw mapLoadFailure({ error, lines: await log.settledLines(), memory });
   }
 }
 
-/** @throws model_load_failed with `reason: chat_template` when the file's template cannot render a chat */
-function assemble(model: LlamaModel, context: LlamaContext): LoadedModel {
-  // The sequence would drop its oldest tokens when it is full; nothing is ever cut silently here.
+function loraOf({ adapters }: LoadInput): NonNullable<LlamaContextOptions['lora']> {
+  return { adapters: adapters.map(({ path, scale }) => ({ filePath: path, scale })) };
+}
+
+/** @throws model_load_failed with `reason: chat_template` when the template cannot render a chat */
+function assemble(model: LlamaModel, context: LlamaContext, input: LoadInput): LoadedModel {
+  // A sequence would drop its oldest tokens when it is full; nothing is ever cut silently here.
   const strategy = () => {
     throw appError('context_full', { contextSize: context.contextSize });
   };
-  const sequence = context.getSequence({ contextShift: { strategy }, checkpoints: CHECKPOINTS });
+  const all = Array.from({ length: context.totalSequences }, () =>
+    context.getSequence({ contextShift: { strategy }, checkpoints: CHECKPOINTS }),
+  );
   try {
-    const chat = new LlamaChat({ contextSequence: sequence, chatWrapper: 'auto' });
-    const isSystemMerged = movesSystemPrompt(chat.chatWrapper);
-    return { model, context, sequence, chat, isSystemMerged, lastChunk: null };
+    const template = readTemplate(model, input.chatTemplate);
+    const isSystemMerged = movesSystemPrompt(template.wrapper('auto'));
+    return { model, context, sequences: new Sequences(all), template, isSystemMerged, lastChunk: null };
   } catch (cause) {
     throw appError('model_load_failed', { reason: 'chat_template' }, { cause, retryable: false });
   }
@@ -129,10 +140,9 @@ function throttled(report: (progress: number) => void): (progress: number) => vo
   };
 }
 
-/** Frees the model, its context and its sequence. */
+/** Frees the model, its context and its sequences. */
 export async function unloadModel(loaded: LoadedModel): Promise<void> {
-  loaded.chat.dispose();
-  await loaded.sequence.dispose();
+  for (const sequence of loaded.sequences.all) await sequence.dispose();
   await loaded.context.dispose();
   await loaded.model.dispose();
 }

@@ -7,8 +7,10 @@ import { generate } from './generate.ts';
 import { NativeLog } from './log.ts';
 import { readMemory } from './memory.ts';
 import { loadModel, unloadModel, type LoadedModel } from './model.ts';
-import { buildHistory, renderPrompt } from './prompt.ts';
+import { countParts } from './parts.ts';
+import { renderPrompt } from './prompt.ts';
 import { streamOf } from './stream.ts';
+import { Thinking } from './thinking.ts';
 
 interface Backend {
   llama: Llama;
@@ -16,29 +18,33 @@ interface Backend {
   engineVersion: string;
 }
 
-/** Everything this process owns: one backend, one model, one thing done at a time. */
+/** Everything this process owns: one backend, one model. */
 class SidecarService {
   readonly log = new NativeLog();
   #backend: Backend | null = null;
   #loaded: LoadedModel | null = null;
-  readonly #stops = new Map<string, AbortController>();
-  #tail: Promise<void> = Promise.resolve();
+  readonly #running = new Map<string, { stop: AbortController; thinking: Thinking }>();
+  /** The end of the last task that was to run alone, and those of all that run beside each other. */
+  #alone: Promise<void> = Promise.resolve();
+  readonly #beside = new Set<Promise<void>>();
 
   get llama(): Llama | null {
     return this.#backend?.llama ?? null;
   }
 
-  get loaded(): LoadedModel | null {
-    return this.#loaded;
+  /** Runs alone, after what was asked before: the native objects must not change under a running call. */
+  exclusive<T>(task: () => Promise<T>): Promise<T> {
+    const before = Promise.all([this.#alone, ...this.#beside]);
+    const result = before.then(task);
+    this.#alone = settled(result);
+    return result;
   }
 
-  /** Runs after what was asked before: the native objects must not change under a running call. */
-  exclusive<T>(task: () => Promise<T>): Promise<T> {
-    const result = this.#tail.then(task);
-    this.#tail = result.then(
-      () => {},
-      () => {},
-    );
+  /** Runs beside others of its kind, after what was asked before to run alone. */
+  #shared<T>(task: () => Promise<T>): Promise<T> {
+    const result = this.#alone.then(task);
+    const end = settled(result).then(() => void this.#beside.delete(end));
+    this.#beside.add(end);
     return result;
   }
 
@@ -72,6 +78,8 @@ class SidecarService {
       type: 'ready',
       contextSize: loaded.context.contextSize,
       gpuLayers: loaded.model.gpuLayers,
+      reasoning: loaded.template.reasoning,
+      sequences: loaded.context.totalSequences,
     });
   }
 
@@ -83,28 +91,51 @@ class SidecarService {
 
   async generate(input: Parameters<typeof generate>[0], emit: (event: GenerateEvent) => void): Promise<void> {
     // Before its turn: a stop may come while something else still runs.
-    const stop = new AbortController();
-    this.#stops.set(input.generationId, stop);
+    const running = { stop: new AbortController(), thinking: new Thinking(input.reasoning) };
+    this.#running.set(input.generationId, running);
     try {
-      await this.exclusive(async () => {
+      await this.#shared(async () => {
         const backend = this.#backend;
         const loaded = this.#loaded;
         if (!backend || !loaded) throw appError('no_model');
         const { name, engineVersion } = backend;
-        await generate(input, { loaded, backend: name, engineVersion, emit, signal: stop.signal });
+        const { stop, thinking } = running;
+        await generate(input, { loaded, backend: name, engineVersion, emit, signal: stop.signal, thinking });
       });
     } finally {
-      this.#stops.delete(input.generationId);
+      this.#running.delete(input.generationId);
     }
   }
 
   stop(generationId: string): void {
-    this.#stops.get(generationId)?.abort(appError('aborted'));
+    this.#running.get(generationId)?.stop.abort(appError('aborted'));
   }
 
   stopAll(): void {
-    for (const stop of this.#stops.values()) stop.abort(appError('aborted'));
+    for (const { stop } of this.#running.values()) stop.abort(appError('aborted'));
   }
+
+  endThinking(generationId: string): boolean {
+    return this.#running.get(generationId)?.thinking.end() ?? false;
+  }
+
+  /** Null when no model is in memory, or the chat is too long to be counted. */
+  count<T>(count: (loaded: LoadedModel) => T): T | null {
+    if (!this.#loaded) return null;
+    try {
+      return count(this.#loaded);
+    } catch (error) {
+      if (isAppError(error) && error.code === 'context_full') return null;
+      throw error;
+    }
+  }
+}
+
+function settled(promise: Promise<unknown>): Promise<void> {
+  return promise.then(
+    () => {},
+    () => {},
+  );
 }
 
 /** @param exit called once everything is freed and the answer to `shutdown` is on its way */
@@ -130,17 +161,16 @@ export function createSidecarRouter(exit: () => void) {
       }),
     ),
     stop: os.stop.handler(({ input }) => service.stop(input.generationId)),
-    countTokens: os.countTokens.handler(({ input }) => {
-      const { loaded } = service;
-      if (!loaded) return null;
-      try {
-        return renderPrompt(loaded, buildHistory(input, loaded.isSystemMerged)).length;
-      } catch (error) {
-        // Too long to be counted.
-        if (isAppError(error) && error.code === 'context_full') return null;
-        throw error;
-      }
-    }),
+    endThinking: os.endThinking.handler(({ input }) => service.endThinking(input.generationId)),
+    countTokens: os.countTokens.handler(({ input }) =>
+      service.count((loaded) => renderPrompt(loaded, input).tokens.length),
+    ),
+    countParts: os.countParts.handler(({ input }) =>
+      service.count((loaded) => {
+        const { tokens, ...parts } = countParts(loaded, input);
+        return { ...parts, reusable: loaded.sequences.reusable(tokens) };
+      }),
+    ),
     memory: os.memory.handler(() => readMemory(service.llama)),
     shutdown: os.shutdown.handler(async () => {
       service.stopAll();

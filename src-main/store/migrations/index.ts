@@ -2,6 +2,7 @@ import type { Migration } from '../migrate.ts';
 import { initial } from './0010-initial.ts';
 import { modelProvenance } from './0020-model-provenance.ts';
 import { modelFolders } from './0030-model-folders.ts';
+import { adapters } from './0040-adapters.ts';
 import { history } from './0050-history.ts';
 import { tree } from './0060-tree.ts';
 import { presets } from './0070-presets.ts';
@@ -11,6 +12,7 @@ export const migrations: readonly Migration[] = [
   initial,
   modelProvenance,
   modelFolders,
+  adapters,
   history,
   tree,
   presets,

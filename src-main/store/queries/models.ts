@@ -16,6 +16,7 @@ type ModelRow = Omit<StoredModel, Flags | 'settings'> & Record<Flags, 0 | 1> & S
 
 /** What a second look at the file refreshes; everything else is the library's own and stays. */
 const headerColumns: Columns<HeaderFields> = {
+  kind: 'kind',
   name: 'name',
   sizeBytes: 'size_bytes',
   architecture: 'architecture',
@@ -33,6 +34,8 @@ const settingsColumns: Columns<SettingsRow> = {
   threads: 'threads',
   flashAttention: 'flash_attention',
   sampling: 'sampling',
+  chatTemplate: 'chat_template',
+  keepLoadedMinutes: 'keep_loaded_minutes',
 };
 
 const columns: Columns<ModelRow> = {
@@ -55,6 +58,8 @@ function modelOf({
   threads,
   flashAttention,
   sampling,
+  chatTemplate,
+  keepLoadedMinutes,
   hasChatTemplate,
   lastLoadCrashed,
   ...row
@@ -69,6 +74,8 @@ function modelOf({
       threads,
       flashAttention,
       sampling: sampling === null ? null : v.parse(Sampling, JSON.parse(sampling)),
+      chatTemplate,
+      keepLoadedMinutes,
     },
   };
 }

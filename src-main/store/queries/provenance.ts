@@ -43,6 +43,15 @@ function hashesOf(pieces: string): string[] {
 export const OF_HASH = `SELECT f.model_id AS modelId FROM model_provenance_files f
   WHERE f.sha256 = @sha256 AND f.part = 0 ORDER BY f.model_id`;
 
+const KEEP = `INSERT INTO kept_provenance (path, size_bytes, changed_ms, content)
+  SELECT m.path, @sizeBytes, @changedMs, @content FROM models m WHERE m.id = @modelId
+  ON CONFLICT (path) DO UPDATE SET size_bytes = excluded.size_bytes, changed_ms = excluded.changed_ms,
+    content = excluded.content`;
+const KEPT = `SELECT k.path AS path, k.content AS content
+  FROM kept_provenance k JOIN models m ON m.path = k.path
+  WHERE m.id = @modelId AND k.size_bytes = @sizeBytes AND k.changed_ms = @changedMs
+    AND NOT EXISTS (SELECT 1 FROM model_provenance p WHERE p.model_id = m.id)`;
+
 function filesOf(db: Db, modelId: string): StoredProvenanceFile[] {
   const sql = `SELECT ${selectList('f', fileColumns)} FROM model_provenance_files f
     WHERE f.model_id = @modelId ORDER BY f.part`;
@@ -69,6 +78,20 @@ export const provenance: Queries<StoreApi['provenance']> = {
     const row = first<Row>(db, sql, { modelId });
     if (!row) return null;
     return { ...row, baseModels: baseModelsOf(row.baseModels), files: filesOf(db, modelId) };
+  },
+
+  keep(db, { modelId, sizeBytes, changedMs }) {
+    const known = provenance.get(db, { modelId });
+    if (!known) return;
+    run(db, KEEP, { modelId, sizeBytes, changedMs, content: JSON.stringify(known) });
+  },
+
+  takeBack(db, { modelId, sizeBytes, changedMs }) {
+    const kept = first<{ path: string; content: string }>(db, KEPT, { modelId, sizeBytes, changedMs });
+    if (!kept) return;
+    // Written by `keep` of this schema, and read by nothing else.
+    provenance.put(db, { ...(JSON.parse(kept.content) as StoredProvenance), modelId });
+    run(db, 'DELETE FROM kept_provenance WHERE path = @path', { path: kept.path });
   },
 
   setVerified: (db, { modelId, at, verifyMs }) =>

@@ -2,6 +2,7 @@ import type { Model, ModelDetails, ModelFile, ModelSettings } from '../../../src
 import { toasts } from '../../components/toasts.svelte.ts';
 import type { AppState } from '../../state/app.svelte.ts';
 import { failureOf, type Failure } from '../../state/failure.ts';
+import { adaptersTexts } from '../../texts/adapters.ts';
 import { modelsTexts as texts } from '../../texts/models.ts';
 import type { ModelAction } from './actions.ts';
 import { OWN_CHOICE } from './figures.ts';
@@ -20,6 +21,8 @@ interface HeaderState {
   details: ModelDetails | null;
   failure: Failure | null;
 }
+
+export type ModelsTab = 'library' | 'find' | 'adapters';
 
 /** What the Models screen shows beyond the stores: filter, selection, the add panel and failed steps. */
 export class ModelsPage {
@@ -59,9 +62,9 @@ export class ModelsPage {
     const { route } = this.#app.navigation;
     return route.screen === 'models' ? (route.address ?? null) : null;
   });
-  readonly tab = $derived.by((): 'library' | 'find' => {
+  readonly tab = $derived.by((): ModelsTab => {
     const { route } = this.#app.navigation;
-    return route.screen === 'models' && route.tab === 'find' ? 'find' : 'library';
+    return route.screen === 'models' ? (route.tab ?? 'library') : 'library';
   });
   readonly details = $derived.by(() => this.#headerOfSelected()?.details ?? null);
   readonly detailsFailure = $derived.by(() => this.#headerOfSelected()?.failure ?? null);
@@ -85,8 +88,9 @@ export class ModelsPage {
     this.fitsOnly = false;
   }
 
-  showTab(tab: 'library' | 'find'): void {
+  showTab(tab: ModelsTab): void {
     if (tab === 'find') this.#app.navigation.openHub();
+    else if (tab === 'adapters') this.#app.navigation.openAdapters();
     else this.#app.navigation.openModels();
   }
 
@@ -158,7 +162,8 @@ export class ModelsPage {
     this.addFailed = null;
     try {
       const model = await this.#app.models.add(file.fileId);
-      this.announcement = texts.added(model.name);
+      this.announcement =
+        model.kind === 'adapter' ? adaptersTexts.settings.added(model.name) : texts.added(model.name);
       // Its files know by now which of them are on the list.
       if (this.#app.models.filesStatus === 'ready') void this.#app.models.refreshFiles();
       return model;
@@ -185,7 +190,9 @@ export class ModelsPage {
     for (const file of files) {
       last = file.modelId ?? (await this.add(file))?.id ?? last;
     }
-    if (last !== null && !this.addOpen) this.select(last);
+    if (last === null || this.addOpen) return;
+    if (this.#app.models.adapterById(last) !== undefined) this.#app.navigation.openAdapters();
+    else this.select(last);
   }
 
   async #chat(model: Model): Promise<void> {

@@ -20,6 +20,8 @@ export interface LocalDownloads {
   folder: string;
   dataDir: string;
   events: AppEvent[];
+  /** Paths of the files on the list. */
+  library(): Promise<string[]>;
   until(id: string, isWanted: (download: Download) => boolean): Promise<Download>;
   close(): Promise<void>;
 }
@@ -30,6 +32,8 @@ export interface LocalOptions {
   retryDelaysMs?: readonly number[];
   hubToken?: string;
   root?: string;
+  /** Before the library takes a file. */
+  beforeAdd?: () => Promise<void>;
 }
 
 /**
@@ -52,7 +56,11 @@ export async function startLocal(options: LocalOptions): Promise<LocalDownloads>
   const headers = createHeaderReader(entries.ggufWorker);
   const hub = createHub({ privacy, settings, hubToken, headers });
   const models: DownloadLibrary = {
-    addDownloaded: (path) => store.models.upsert(newModel({ path })),
+    async addDownloaded(path) {
+      await options.beforeAdd?.();
+      return store.models.upsert(newModel({ path }));
+    },
+    takeBack: (id) => store.models.remove({ id }),
     expectDownload: () => {},
     partPathsOf: async (id) => [(await store.models.get({ id })).path],
   };
@@ -77,6 +85,7 @@ export async function startLocal(options: LocalOptions): Promise<LocalDownloads>
     folder,
     dataDir,
     events,
+    library: async () => (await store.models.list(undefined)).map(({ path }) => path),
     until: (id, isWanted) =>
       new Promise((resolve, reject) => {
         const look = (list: readonly Download[]) => {

@@ -94,3 +94,23 @@ export const REASONING_TEMPLATE = [
   '{% endfor %}',
   "{% if add_generation_prompt %}{{ '<|assistant|>\\n' }}{% endif %}",
 ].join('');
+
+/**
+ * One that can be told not to think, as Qwen's and DeepSeek's can: its prompt then ends with a thought that is over.
+ * Where it is told to, `opensItself` makes it write the opening mark too.
+ */
+export function switchedTemplate({ opensItself = false } = {}): string {
+  return [
+    '{% for message in messages %}',
+    "{{ '<|' + message['role'] + '|>\\n' }}",
+    "{% if message['role'] == 'assistant' and message['reasoning_content'] %}",
+    "{{ '<think>' + message['reasoning_content'] + '</think>' }}",
+    '{% endif %}',
+    "{{ message['content'] + '<|im_end|>\\n' }}",
+    '{% endfor %}',
+    "{% if add_generation_prompt %}{{ '<|assistant|>\\n' }}",
+    "{% if enable_thinking is defined and enable_thinking is false %}{{ '<think></think>' }}",
+    opensItself ? "{% else %}{{ '<think>' }}" : '',
+    '{% endif %}{% endif %}',
+  ].join('');
+}

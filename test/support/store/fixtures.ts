@@ -126,6 +126,7 @@ export function newModel(over: Partial<StoredModel> = {}): StoredModel {
   const id = randomUUID();
   return {
     id,
+    kind: 'model',
     path: `/models/${id}.gguf`,
     name: 'Test 1B',
     sizeBytes: 606_000_000,
@@ -139,7 +140,15 @@ export function newModel(over: Partial<StoredModel> = {}): StoredModel {
     addedAt: 500,
     lastUsedAt: null,
     lastLoadCrashed: false,
-    settings: { contextSize: null, gpuLayers: null, threads: null, flashAttention: null, sampling: null },
+    settings: {
+      contextSize: null,
+      gpuLayers: null,
+      threads: null,
+      flashAttention: null,
+      sampling: null,
+      chatTemplate: null,
+      keepLoadedMinutes: null,
+    },
     notes: '',
     ...over,
   };

@@ -1,0 +1,179 @@
+import {
+  ChatWrapper,
+  isLlamaText,
+  JinjaTemplateChatWrapper,
+  LlamaText,
+  resolveChatWrapper,
+  SpecialTokensText,
+  type ChatHistoryItem,
+  type ChatWrapperGenerateContextStateOptions,
+  type ChatWrapperGeneratedContextState,
+  type ChatWrapperSettings,
+  type LlamaModel,
+} from 'node-llama-cpp';
+import type { ReasoningMode, ReasoningSupport } from './contract.ts';
+
+/** Variables by which templates are told whether to think: Qwen's (and most others'), DeepSeek's and Granite's. */
+const SWITCHES = ['enable_thinking', 'thinking'] as const;
+type Switch = (typeof SWITCHES)[number];
+
+const PROBE: ChatHistoryItem[] = [{ type: 'user', text: 'leewardprobe' }];
+const PROBE_ANSWERED: ChatHistoryItem[] = [...PROBE, { type: 'model', response: ['leewardanswer'] }];
+
+type Thought = NonNullable<NonNullable<ChatWrapperSettings['segments']>['thought']>;
+
+/** The chat template of a loaded model: how a chat is rendered, and what can be said about thinking. */
+export interface ChatTemplate {
+  readonly reasoning: ReasoningSupport;
+  /**
+   * The template opens the thought itself, whatever the answer begins with, so that text which is to be continued
+   * has to follow a closed one.
+   */
+  readonly isOpenedOnStart: boolean;
+  /** How answers are separated from thinking and the chat is rendered in this mode. */
+  wrapper(mode: ReasoningMode): ChatWrapper;
+}
+
+/**
+ * Reads the template of the file, or the one that takes its place. What it can do is found by rendering it, never
+ * from the model's name.
+ * @param override Jinja
+ * @throws Error when the override fails on a short chat
+ */
+export function readTemplate(model: LlamaModel, override: string | null): ChatTemplate {
+  const text = override ?? model.fileInfo.metadata.tokenizer?.chat_template ?? '';
+  const plain = resolvePlain(model, text, override);
+  const thought = plain.settings.segments?.thought;
+  const always: ChatTemplate = {
+    reasoning: thought && mentions(text, thought) ? 'always' : 'none',
+    isOpenedOnStart: thought !== undefined && textOf(thought.prefix) === null,
+    wrapper: () => plain,
+  };
+  if (!thought || textOf(thought.prefix) === null) return always;
+  const name = findSwitch(model, text);
+  if (!name) return always;
+  const wrappers = {
+    auto: new SwitchedWrapper(plain, thought, jinja(model, text, {})),
+    on: new SwitchedWrapper(plain, thought, jinja(model, text, { [name]: true })),
+    off: new SwitchedWrapper(plain, thought, jinja(model, text, { [name]: false })),
+  };
+  return { reasoning: 'switchable', isOpenedOnStart: false, wrapper: (mode) => wrappers[mode] };
+}
+
+/** As the library chooses; it takes some templates that think for plain ChatML, which knows no thoughts. */
+function resolvePlain(model: LlamaModel, text: string, override: string | null): ChatWrapper {
+  const plain =
+    override === null
+      ? resolveChatWrapper(model)
+      : resolveChatWrapper(model, {
+          customWrapperSettings: { jinjaTemplate: { template: override } },
+          fallbackToOtherWrappersOnJinjaError: false,
+          warningLogs: false,
+        });
+  if (plain.settings.segments?.thought || !text.includes('</think>')) return plain;
+  try {
+    const thinking = new JinjaTemplateChatWrapper({ template: text, tokenizer: model.tokenizer });
+    return thinking.settings.segments?.thought ? thinking : plain;
+  } catch {
+    return plain;
+  }
+}
+
+/** A wrapper may know the marks of its family although this template never writes them. */
+function mentions(text: string, thought: Thought): boolean {
+  const marks = [textOf(thought.prefix), textOf(thought.suffix)].map((mark) => mark?.trim() ?? '');
+  return text.includes('reasoning_content') || marks.some((mark) => mark !== '' && text.includes(mark));
+}
+
+/** The text of a mark; null where the template writes it by itself, empty where there is none. */
+function textOf(mark: Thought['prefix'] | undefined): string | null {
+  if (mark === undefined) return '';
+  return typeof mark === 'string' || isLlamaText(mark) ? mark.toString() : null;
+}
+
+function findSwitch(model: LlamaModel, text: string): Switch | null {
+  const prompt = (name: Switch, isOn: boolean) =>
+    jinja(model, text, { [name]: isOn })
+      .generateContextState({ chatHistory: PROBE })
+      .contextText.toString();
+  for (const name of SWITCHES) {
+    if (!new RegExp(`\\b${name}\\b`).test(text)) continue;
+    try {
+      if (prompt(name, true) !== prompt(name, false)) return name;
+    } catch {
+      // Another switch may work.
+    }
+  }
+  return null;
+}
+
+/** Renders up to where the answer begins, with the template's own words for that. */
+function jinja(model: LlamaModel, template: string, switches: Record<string, boolean>) {
+  return new JinjaTemplateChatWrapper({
+    template,
+    tokenizer: model.tokenizer,
+    reasoning: null,
+    functionCallMessageTemplate: 'noJinja',
+    additionalRenderParameters: { add_generation_prompt: true, ...switches },
+  });
+}
+
+/**
+ * A template with a switch for thinking. The answer follows what the template writes when it asks for one: rendered
+ * as an earlier message, as the library does it, an answer would begin after an empty thought.
+ */
+class SwitchedWrapper extends ChatWrapper {
+  override readonly wrapperName = 'Switched';
+  override readonly settings: ChatWrapperSettings;
+  readonly #prompts: ChatWrapper;
+  readonly #stops: LlamaText[];
+  /** What the template writes to open a thought; LlamaChat opens it, so that it knows of it. */
+  readonly #opening: string;
+
+  constructor(plain: ChatWrapper, thought: Thought, prompts: ChatWrapper) {
+    super();
+    this.#prompts = prompts;
+    this.#stops = plain.generateContextState({ chatHistory: PROBE_ANSWERED }).stopGenerationTriggers;
+    this.#opening = openingOf(prompts, thought);
+    const isOpened = this.#opening !== '';
+    const prefix = isOpened ? LlamaText(new SpecialTokensText(this.#opening)) : thought.prefix;
+    this.settings = {
+      ...plain.settings,
+      segments: {
+        ...plain.settings.segments,
+        thought: { ...thought, prefix, openOnResponseStart: isOpened },
+      },
+    };
+  }
+
+  override generateContextState({
+    chatHistory,
+  }: ChatWrapperGenerateContextStateOptions): ChatWrapperGeneratedContextState {
+    const last = chatHistory.at(-1);
+    const answer = last?.type === 'model' ? last.response : [];
+    const before = last?.type === 'model' ? chatHistory.slice(0, -1) : chatHistory;
+    const { contextText } = this.#prompts.generateContextState({ chatHistory: before });
+    return {
+      contextText: LlamaText(
+        withoutEnd(contextText, this.#opening),
+        this.generateModelResponseText([...answer]),
+      ),
+      stopGenerationTriggers: this.#stops,
+    };
+  }
+}
+
+/** The thought's mark with its white space where the prompt ends with it, else empty. */
+function openingOf(prompts: ChatWrapper, thought: Thought): string {
+  const end = prompts.generateContextState({ chatHistory: PROBE }).contextText.values.at(-1);
+  const mark = textOf(thought.prefix)?.trim() ?? '';
+  if (!(end instanceof SpecialTokensText) || mark === '') return '';
+  const at = end.value.lastIndexOf(mark);
+  return at >= 0 && end.value.slice(at + mark.length).trim() === '' ? end.value.slice(at) : '';
+}
+
+function withoutEnd(text: LlamaText, end: string): LlamaText {
+  const last = text.values.at(-1);
+  if (end === '' || !(last instanceof SpecialTokensText) || !last.value.endsWith(end)) return text;
+  return LlamaText(...text.values.slice(0, -1), new SpecialTokensText(last.value.slice(0, -end.length)));
+}

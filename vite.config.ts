@@ -37,12 +37,15 @@ function buildFrame(): Plugin {
           emptyOutDir: false,
           target: 'es2024',
           chunkSizeWarningLimit: 8_000,
-          rolldownOptions: {
-            input: { frame: join(import.meta.dirname, 'src-renderer', 'frame', 'main.ts') },
-            checks: { pluginTimings: false },
-            output: { format: 'iife', entryFileNames: '[name].js', codeSplitting: false },
+          lib: {
+            entry: join(import.meta.dirname, 'src-renderer', 'frame', 'main.ts'),
+            name: 'leewardFrame',
+            formats: ['iife'],
+            fileName: () => 'frame.js',
           },
+          rolldownOptions: { checks: { pluginTimings: false }, output: { codeSplitting: false } },
         },
+        define: { 'process.env.NODE_ENV': JSON.stringify('production') },
       });
     },
   };

@@ -3,6 +3,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 import packageJson from '../package.json' with { type: 'json' };
 import { errorCodeOf, type Download, type HostCommand } from './contract/index.ts';
 import { createConversations, type Conversations } from './conversations/conversations.ts';
+import { createExporter } from './conversations/transfer/export.ts';
+import { createImporter } from './conversations/transfer/import.ts';
 import { createShowRequests } from './conversations/show-requests.ts';
 import { createDownloads } from './downloads/downloads.ts';
 import { createEngine } from './engine/engine.ts';
@@ -98,6 +100,7 @@ export async function createApp(platform: Platform): Promise<App> {
     hubToken,
   });
   const conversations = createConversations({ store, engine, models, settings, bus });
+  const importer = createImporter({ store, bus });
   const showRequests = createShowRequests(bus);
   const search = openSearch({ workerPath: entries.searchWorker, dataDir: platform.paths.dataDir, log });
   const handler = createHandler({
@@ -110,6 +113,8 @@ export async function createApp(platform: Platform): Promise<App> {
     fit,
     hub,
     downloads,
+    exporter: createExporter({ store }),
+    importer,
     showRequests,
     privacy,
     settings,
@@ -141,6 +146,7 @@ export async function createApp(platform: Platform): Promise<App> {
       (closed ??= (async () => {
         const ended = Promise.all([
           conversations.close(),
+          importer.close(),
           fit.close(),
           downloads.close().then(() => models.close()),
         ]);
@@ -171,6 +177,7 @@ function isFailedCheck({ kind, modelId, state, error, damagedPieces }: Download,
 async function tidy(store: Store, runId: string): Promise<void> {
   try {
     await store.messages.interruptStreaming({ at: Date.now() });
+    await store.transfer.abandonUnfinished(undefined);
     await store.ledger.closeStale({ sessionId: runId });
   } catch (error) {
     if (errorCodeOf(error) !== 'disk_full') throw error;

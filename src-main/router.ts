@@ -4,6 +4,9 @@ import { RPCHandler } from '@orpc/server/message-port';
 import { appError, contract } from './contract/index.ts';
 import type { Conversations } from './conversations/conversations.ts';
 import { historyRoutes } from './conversations/history-routes.ts';
+import type { Exporter } from './conversations/transfer/export.ts';
+import type { Importer } from './conversations/transfer/import.ts';
+import { transferRoutes } from './conversations/transfer/routes.ts';
 import type { ShowRequests } from './conversations/show-requests.ts';
 import type { Downloads } from './downloads/api.ts';
 import type { Engine } from './engine/api.ts';
@@ -28,6 +31,8 @@ export interface Services {
   models: Models;
   conversations: Conversations;
   search: Search;
+  exporter: Exporter;
+  importer: Importer;
   fit: FitService;
   hub: Hub;
   downloads: Downloads;
@@ -53,6 +58,7 @@ export function createRouter(services: Services) {
     ...treeRoutes(services.conversations),
     ...historyRoutes(services.conversations.history, services.search),
     ...contextRoutes(services.conversations),
+    transfer: transferRoutes(services.exporter, services.importer),
     models: modelRoutes(services.models, services.downloads),
     adapters: adapterRoutes(services),
     fit: fitRoutes(services.fit),

@@ -32,13 +32,16 @@ export const LARGE_FILES: readonly { readonly file: RegExp; readonly why: string
 
 /**
  * What our part of a package may take, in bytes; Electron's is not counted. Linux x64 is the largest: Node 127 MB, the
- * engine's plain build 30 MB, its Vulkan build 84 MB, all else 13 MB.
+ * engine's plain build 30 MB, its Vulkan build 84 MB, all else 19 MB.
  */
 const BUDGET_BYTES = 265 * MB;
 /** CUDA's two builds add 560 MB to that. */
 const CUDA_BUDGET_BYTES = 835 * MB;
-/** Scripts and their JSON alone, in bytes: a dependency that grows shows here first. */
-const SCRIPTS_BUDGET_BYTES = 13 * MB;
+/**
+ * Scripts and their JSON alone, in bytes: a dependency that grows shows here first. 5.3 MB of them draw diagrams, in a
+ * frame that is loaded with the first one.
+ */
+const SCRIPTS_BUDGET_BYTES = 19 * MB;
 
 /** Nobody runs these: sources, maps, documents, tests. */
 const NEEDLESS =

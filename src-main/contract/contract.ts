@@ -3,6 +3,7 @@ import * as v from 'valibot';
 import { base, nothing, text, words } from './base.ts';
 import { context } from './context.ts';
 import { adapters } from './adapters.ts';
+import { transfer } from './transfer.ts';
 import {
   AccessToken,
   Bytes,
@@ -363,6 +364,7 @@ export const contract = {
   search,
   context,
   presets,
+  transfer,
   models,
   adapters,
   fit,

@@ -57,6 +57,8 @@ const definitions = {
   engine_unavailable: [503, 'The engine stopped too often and waits for a restart by hand.', true],
   context_full: [413, 'The chat does not fit into the context.', false],
 
+  import_unreadable: [422, 'The file cannot be read as chats.', false],
+
   disk_full: [507, 'The disk is full. Nothing that was saved is lost.', true],
   store_newer: [409, 'The chats were saved by a newer version. Nothing was changed.', false],
   store_damaged: [500, 'The chat database does not pass its check. It was not changed.', false],

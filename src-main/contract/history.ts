@@ -118,7 +118,10 @@ export const SearchResult = v.object({
   chats: v.array(SearchChat),
   /** For the next page, which holds older hits where only the newest were ranked; null at the end. */
   cursor: v.nullable(v.string()),
-  /** Set when there are more: only this many of the newest hits were ranked for this page. */
+  /**
+   * Set when there may be more: only this many of the newest hits were ranked for this page. With a filter that few
+   * hits pass it may be a small number, or 0: the next page looks further back.
+   */
   rankedNewest: v.nullable(Count),
   /** Set while messages wait for the index; a search finds the others. */
   indexing: v.nullable(v.object({ done: Count, total: Count })),
@@ -162,7 +165,8 @@ export const history = {
   undo: base.input(v.object({ undo: Id })).output(nothing),
   /**
    * Deletes chats that are in the trash from the live files: messages, index, drafts. Cannot be undone. Backups
-   * keep them until they roll off. Ids that are not in the trash are left out.
+   * keep them until they roll off. Ids that are not in the trash are left out. They leave the lists at once; the
+   * call ends when they are out of the files, which takes long among a million messages (about 20 ms a message).
    */
   deleteForever: base.input(v.object({ ids: Ids })).output(v.object({ deleted: Count })),
   /** {@link deleteForever} of the whole trash. */

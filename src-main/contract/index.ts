@@ -8,3 +8,4 @@ export * from './hub.ts';
 export * from './presets.ts';
 export * from './history.ts';
 export { ReplayChange } from './tree.ts';
+export * from './transfer.ts';

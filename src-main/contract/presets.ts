@@ -7,12 +7,7 @@ export const MAX_PRESET_NAME_LENGTH = 80;
 /** A file with more is no library of a person. */
 export const MAX_PRESETS_IN_FILE = 1_000;
 
-export const PresetName = v.pipe(
-  v.string(),
-  v.trim(),
-  v.minLength(1),
-  v.maxLength(MAX_PRESET_NAME_LENGTH),
-);
+export const PresetName = v.pipe(v.string(), v.trim(), v.minLength(1), v.maxLength(MAX_PRESET_NAME_LENGTH));
 
 /** Those that come with the app. Their names are in the interface's texts. */
 export const BuiltInPreset = v.picklist(['precise', 'balanced', 'creative']);

@@ -12,13 +12,13 @@ import type { ChatTurn, Engine } from '../engine/api.ts';
 import type { Models } from '../models/models.ts';
 import type { SettingsService } from '../settings/settings.ts';
 import type { StoreClient } from '../store/api.ts';
-import { partCounter, type Counter } from './context-counts.ts';
+import { partCounter } from './context-counts.ts';
 import { systemPromptHash } from './replay.ts';
 import { fitsSurely, planPrompt, wholePrompt, type PlannedPrompt, type PromptInput } from './context.ts';
 
 interface Deps {
   store: Pick<StoreClient, 'models' | 'provenance'>;
-  engine: Pick<Engine, 'state'> & Counter;
+  engine: Pick<Engine, 'state' | 'countParts'>;
   models: Pick<Models, 'samplingOf'>;
   settings: Pick<SettingsService, 'get'>;
 }

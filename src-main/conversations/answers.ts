@@ -192,6 +192,7 @@ export class Answers {
       {
         generationId: answer.messageId,
         modelId: plan.modelId,
+        conversationId: answer.conversationId,
         ...prompt,
       },
       { signal, onEvent: this.#follower(answer) },

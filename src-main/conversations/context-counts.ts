@@ -11,7 +11,7 @@ export interface PartCounts {
 }
 
 export interface Prompt {
-  readonly reasoning?: ReasoningSettings;
+  readonly reasoning: ReasoningSettings;
   readonly systemPrompt: string;
   readonly turns: readonly ChatTurn[];
 }
@@ -39,30 +39,7 @@ export function tokensAtMost(knownTokens: number, texts: readonly string[]): num
   );
 }
 
-/** What counts. */
-export interface Counter extends Pick<Engine, 'countTokens'> {
-  countParts?(prompt: Prompt): Promise<PartCounts | null>;
-}
-
-/** Counts through the engine; where it cannot tell the parts apart, by the differences of growing prompts. */
-export function partCounter(engine: Counter): CountParts {
-  return async (prompt) => {
-    if (engine.countParts) return engine.countParts(prompt);
-    const { systemPrompt, turns } = prompt;
-    const count = (text: string, some: readonly ChatTurn[]) =>
-      engine.countTokens({ systemPrompt: text, turns: [...some] });
-    const totals: number[] = [];
-    for (let length = 1; length <= turns.length; length++) {
-      const total = await count('', turns.slice(0, length));
-      if (total === null) return null;
-      totals.push(total);
-    }
-    const whole = await count(systemPrompt, turns);
-    if (whole === null) return null;
-    return {
-      system: whole - (totals.at(-1) ?? 0),
-      turns: totals.map((total, index) => total - (totals[index - 1] ?? 0)),
-      template: 0,
-    };
-  };
+/** Counts through the engine. */
+export function partCounter(engine: Pick<Engine, 'countParts'>): CountParts {
+  return ({ turns, ...prompt }) => engine.countParts({ ...prompt, turns: [...turns] });
 }

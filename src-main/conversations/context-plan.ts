@@ -52,11 +52,7 @@ interface Exchange {
  * @param contextSize tokens
  * @param reserve tokens kept free for the answer
  */
-export function planContext(
-  parts: readonly PromptPart[],
-  contextSize: number,
-  reserve: number,
-): ContextPlan {
+export function planContext(parts: readonly PromptPart[], contextSize: number, reserve: number): ContextPlan {
   const room = contextSize - reserve;
   const exchanges = exchangesOf(parts);
   const whole = sum(exchanges);
@@ -106,8 +102,7 @@ function exchangesOf(parts: readonly PromptPart[]): Exchange[] {
   }
   return groups.map((places, index) => {
     const own = places.flatMap((place) => parts[place] ?? []);
-    const mustStay =
-      index === groups.length - 1 || own.some((part) => part.pinned || part.role === 'system');
+    const mustStay = index === groups.length - 1 || own.some((part) => part.pinned || part.role === 'system');
     return {
       places,
       tokens: own.reduce((total, part) => total + part.tokens, 0),

@@ -1,16 +1,21 @@
-import { DEFAULT_REASONING, DEFAULT_SAMPLING, type ContextPreview, type SentMessages } from '../contract/index.ts';
+import {
+  DEFAULT_REASONING,
+  DEFAULT_SAMPLING,
+  type ContextPreview,
+  type SentMessages,
+} from '../contract/index.ts';
 import type { Engine } from '../engine/api.ts';
 import type { EventBus } from '../events.ts';
 import type { Models } from '../models/models.ts';
 import type { SettingsService } from '../settings/settings.ts';
 import type { StoreClient } from '../store/api.ts';
 import type { Answers } from './answers.ts';
-import { partCounter, type Counter } from './context-counts.ts';
+import { partCounter } from './context-counts.ts';
 import { planPrompt, previewOf, sentMessagesOf, wholePrompt, type PromptInput } from './context.ts';
 
 interface ContextDeps {
   store: Pick<StoreClient, 'conversations' | 'messages'>;
-  engine: Pick<Engine, 'state'> & Counter & { answerNow?(generationId: string): Promise<boolean> };
+  engine: Pick<Engine, 'state' | 'countParts' | 'answerNow'>;
   models: Pick<Models, 'samplingOf'>;
   settings: Pick<SettingsService, 'get'>;
   bus: EventBus;
@@ -35,7 +40,8 @@ export function createContextService({ store, engine, models, settings, bus, ans
     const { modelId } = engine.state;
     const own = chat?.settings.sampling ?? null;
     const sampling =
-      own ?? (modelId === null ? DEFAULT_SAMPLING : await models.samplingOf(modelId).catch(() => DEFAULT_SAMPLING));
+      own ??
+      (modelId === null ? DEFAULT_SAMPLING : await models.samplingOf(modelId).catch(() => DEFAULT_SAMPLING));
     return {
       systemPrompt: chat?.settings.systemPrompt ?? systemPrompt ?? settings.get().defaultSystemPrompt,
       path: path.map((message) => answers.withLive(message)),
@@ -49,9 +55,7 @@ export function createContextService({ store, engine, models, settings, bus, ans
     const input = await inputOf(next);
     const { contextSize } = engine.state;
     const planned =
-      contextSize === null
-        ? wholePrompt(input)
-        : await planPrompt(input, contextSize, partCounter(engine));
+      contextSize === null ? wholePrompt(input) : await planPrompt(input, contextSize, partCounter(engine));
     return { input, contextSize, planned };
   }
 
@@ -65,7 +69,7 @@ export function createContextService({ store, engine, models, settings, bus, ans
       return sentMessagesOf((await plan(next)).planned);
     },
 
-    answerNow: async (messageId: string): Promise<boolean> => (await engine.answerNow?.(messageId)) ?? false,
+    answerNow: (messageId: string): Promise<boolean> => engine.answerNow(messageId),
 
     async pin(messageId: string, pinned: boolean): Promise<void> {
       const conversationId = await store.messages.setPinned({ id: messageId, pinned });

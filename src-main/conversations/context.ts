@@ -1,4 +1,10 @@
-import type { ContextPartKind, ContextPreview, Message, ReasoningSettings, SentMessages } from '../contract/index.ts';
+import type {
+  ContextPartKind,
+  ContextPreview,
+  Message,
+  ReasoningSettings,
+  SentMessages,
+} from '../contract/index.ts';
 import type { ChatTurn } from '../engine/api.ts';
 import { tokensAtMost, totalOf, type CountParts, type PartCounts } from './context-counts.ts';
 import { planContext, reserveFor, type ContextPlan, type PromptPart } from './context-plan.ts';
@@ -32,7 +38,11 @@ export interface PlannedPrompt {
   /** The whole fits if less is kept free for the answer. */
   readonly fitsWhole: boolean;
   /** Null where nothing could be, or had to be, counted. */
-  readonly counted: { readonly kept: PartCounts; readonly wholeTokens: number; readonly parts: PromptPart[] } | null;
+  readonly counted: {
+    readonly kept: PartCounts;
+    readonly wholeTokens: number;
+    readonly parts: PromptPart[];
+  } | null;
 }
 
 /** The library needs room for one token more than the prompt. */
@@ -55,8 +65,7 @@ export function fitsSurely(
 ): boolean {
   const known = path.findLastIndex((message) => message.stats !== null && message.status !== 'streaming');
   const answer = path[known];
-  const usable =
-    answer?.stats && answer.modelId === modelId && (answer.settings?.leftOut.length ?? 0) === 0;
+  const usable = answer?.stats && answer.modelId === modelId && (answer.settings?.leftOut.length ?? 0) === 0;
   const since = usable ? path.slice(known + 1) : path;
   const most = tokensAtMost(usable ? (answer.stats?.contextTokens ?? 0) : 0, [
     systemPrompt,
@@ -68,7 +77,16 @@ export function fitsSurely(
 /** Everything is sent, and nothing was counted. */
 export function wholePrompt({ systemPrompt, path, tail, reasoning }: PromptInput): PlannedPrompt {
   const turns = [...path.map(turnOf), ...tail];
-  return { systemPrompt, turns, reasoning, leftOut: [], asks: false, fits: true, fitsWhole: true, counted: null };
+  return {
+    systemPrompt,
+    turns,
+    reasoning,
+    leftOut: [],
+    asks: false,
+    fits: true,
+    fitsWhole: true,
+    counted: null,
+  };
 }
 
 /**

@@ -112,8 +112,16 @@ export function createHistory({ store, bus, answers }: HistoryDeps) {
     purging = purging
       .catch(() => {})
       .then(async () => {
-        while (!isClosing && (await store.trash.purgeSlice({ budgetMs: PURGE_SLICE_MS })).more);
-        for (let tries = 0; tries < LOG_TRIES && !(await store.files.truncateLog(undefined)); tries += 1);
+        let isChanged = false;
+        for (let more = true; more && !isClosing;) {
+          const slice = await store.trash.purgeSlice({ budgetMs: PURGE_SLICE_MS });
+          isChanged ||= slice.found;
+          more = slice.more;
+        }
+        // Pages of before lie in the log until it is written back.
+        for (let tries = 0; isChanged && tries < LOG_TRIES; tries += 1) {
+          if (await store.files.truncateLog(undefined)) break;
+        }
       });
     return purging;
   }
@@ -121,8 +129,9 @@ export function createHistory({ store, bus, answers }: HistoryDeps) {
   async function deleteMarked(ids: readonly string[] | null, anywhere = false): Promise<string[]> {
     const marked = await store.trash.mark({ ids, anywhere });
     for (const id of marked) answers.stopIn(id);
-    await purge();
+    // They are out of every list at once; out of the files when the call ends.
     if (marked.length > 0) tell({ ids: marked, tags: true, removed: marked });
+    await purge();
     return marked;
   }
 

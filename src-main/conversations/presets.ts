@@ -158,7 +158,11 @@ export function createPresets({ store, models, bus }: PresetsDeps) {
   };
 }
 
-const Header = v.object({ format: v.literal(PRESET_FORMAT), version: v.number(), presets: v.array(v.unknown()) });
+const Header = v.object({
+  format: v.literal(PRESET_FORMAT),
+  version: v.number(),
+  presets: v.array(v.unknown()),
+});
 
 /** Reads a file of presets. Whatever is in it, the result is a report; what fits its schema is in `presets`. */
 export function readPresetFile(
@@ -188,7 +192,8 @@ export function readPresetFile(
     }
     seen.add(keyOf(preset));
     presets.push(preset);
-    if (model !== null && modelId === null) report.withoutModel.push({ name: preset.name, model: model.name });
+    if (model !== null && modelId === null)
+      report.withoutModel.push({ name: preset.name, model: model.name });
   }
   return { report: { ...report, added: presets.length }, presets };
 }
@@ -215,6 +220,12 @@ function modelIn(
   return (byFile ?? library.find((model) => model.name === wanted.name))?.id ?? null;
 }
 
-function keyOf({ name, systemPrompt, sampling, reasoning, modelId }: PresetValues & { name: string }): string {
+function keyOf({
+  name,
+  systemPrompt,
+  sampling,
+  reasoning,
+  modelId,
+}: PresetValues & { name: string }): string {
   return JSON.stringify([name, systemPrompt, sampling && Object.values(sampling), reasoning, modelId]);
 }

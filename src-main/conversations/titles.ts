@@ -50,6 +50,8 @@ export interface TitlesDeps {
 
 /** What a title is made from: the first question and its complete answer. */
 interface Beginning {
+  conversationId: string;
+  systemPrompt: string;
   question: StoredMessage;
   answer: StoredMessage;
 }
@@ -77,15 +79,19 @@ export function createTitles({ store, engine, settings, bus }: TitlesDeps) {
     if (!question || !answer || more.length > 0) return null;
     const hasOwnTitle = chat.title !== titleFrom(question.text);
     const isDone = answer.role === 'assistant' && answer.status === 'complete' && answer.text.trim() !== '';
-    return isDone && !hasOwnTitle ? { question, answer } : null;
+    const { systemPrompt } = chat.settings;
+    return isDone && !hasOwnTitle ? { conversationId, systemPrompt, question, answer } : null;
   }
 
-  async function ask({ question, answer }: Beginning, signal: AbortSignal): Promise<string | null> {
+  /** The prompt begins as the chat's does: what the engine holds of it is not read again. */
+  async function ask(beginning: Beginning, signal: AbortSignal): Promise<string | null> {
+    const { conversationId, systemPrompt, question, answer } = beginning;
     let text = '';
     const request = {
       generationId: randomUUID(),
       ...(answer.modelId === null ? {} : { modelId: answer.modelId }),
-      systemPrompt: '',
+      conversationId,
+      systemPrompt,
       turns: [
         { role: 'user' as const, text: question.text.slice(0, EXCERPT_LENGTH) },
         { role: 'assistant' as const, text: answer.text.slice(0, EXCERPT_LENGTH) },

@@ -258,8 +258,8 @@ export interface StoreApi {
     mark(input: { ids: readonly string[] | null; anywhere: boolean }): string[];
     /** Chats that came into the trash before a time. */
     expired(input: { before: number }): string[];
-    /** Deletes what is marked for about `budgetMs`. */
-    purgeSlice(input: { budgetMs: number }): { more: boolean };
+    /** Deletes what is marked for about `budgetMs`. `found`: there was something. */
+    purgeSlice(input: { budgetMs: number }): { more: boolean; found: boolean };
   };
   messages: {
     /**
@@ -381,6 +381,27 @@ export interface StoreApi {
     totals(input: undefined): { requests: number; sentBytes: number; receivedBytes: number };
     /** At start: entries still `open` from a run that ended hard become `failed`. */
     closeStale(input: { sessionId: string }): void;
+  };
+  /** Chats in and out, whole. */
+  transfer: {
+    /** Of all chats and the archive, oldest first. */
+    ids(input: undefined): string[];
+    begin(input: { id: string; at: number }): void;
+    /** False when there is a chat of this id, in the trash too: nothing is changed then. */
+    put(input: {
+      importId: string;
+      conversation: StoredConversation;
+      messages: StoredMessage[];
+      queue: QueuedMessage[];
+    }): boolean;
+    /** Those that are not here yet. */
+    putFolders(input: { folders: StoredFolder[] }): void;
+    putTags(input: { tags: StoredTag[] }): void;
+    finish(input: { id: string; at: number }): void;
+    /** Takes everything out that an import has brought. Returns the chats. */
+    abandon(input: { id: string }): string[];
+    /** At start: the same for imports that were cut off. Returns how many chats. */
+    abandonUnfinished(input: undefined): number;
   };
 }
 

@@ -20,7 +20,7 @@ export async function openStore(options: { workerPath: string; dataDir: string; 
   let closing: Promise<void> | null = null;
   const { conversations, messages, tree, queue, generations, models, modelFolders, provenance, ledger } =
     client;
-  const { adapters, presets, history, folders, tags, trash, files } = client;
+  const { adapters, presets, history, folders, tags, trash, transfer, files } = client;
   return {
     conversations,
     messages,
@@ -37,6 +37,7 @@ export async function openStore(options: { workerPath: string; dataDir: string; 
     folders,
     tags,
     trash,
+    transfer,
     files,
     close: () => (closing ??= client.lifecycle.close(undefined).finally(end)),
   };

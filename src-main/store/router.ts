@@ -17,6 +17,7 @@ import { provenance } from './queries/provenance.ts';
 import { queue } from './queries/queue.ts';
 import { tags } from './queries/tags.ts';
 import { trash } from './queries/trash.ts';
+import { transfer } from './queries/transfer.ts';
 import { tree } from './queries/tree.ts';
 import type { Db, Queries } from './sql.ts';
 
@@ -36,6 +37,7 @@ const queries: { [E in keyof StoreApi]: Queries<StoreApi[E]> } = {
   folders,
   tags,
   trash,
+  transfer,
 };
 
 /** Opening and closing, called by `openStore` only. */
@@ -90,6 +92,7 @@ export function createStoreRouter(migrations: readonly Migration[]) {
     folders: entity(holder, queries.folders),
     tags: entity(holder, queries.tags),
     trash: entity(holder, queries.trash),
+    transfer: entity(holder, queries.transfer),
     files: fileRoutes(holder),
     lifecycle: {
       open: os

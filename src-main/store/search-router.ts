@@ -42,7 +42,8 @@ export function createSearchRouter(dataDir: string) {
       const steps = searchSteps(reader, input);
       for (;;) {
         await nextTurn();
-        if (signal?.aborted) throw appError('aborted');
+        // Thrown inside, so that the statement it has open is closed.
+        if (signal?.aborted) steps.throw(appError('aborted'));
         const step = steps.next();
         if (step.done) return step.value;
       }

@@ -27,6 +27,11 @@ export function all<Row>(db: Db, sql: string, parameters: Parameters = {}): Row[
   return prepared(db, sql).all(parameters) as Row[];
 }
 
+/** The rows one by one. The statement stays open until the last one, or until the loop is left. */
+export function each<Row>(db: Db, sql: string, parameters: Parameters = {}): IterableIterator<Row> {
+  return prepared(db, sql).iterate(parameters) as IterableIterator<Row>;
+}
+
 /** The first row. */
 export function first<Row>(db: Db, sql: string, parameters: Parameters = {}): Row | undefined {
   return prepared(db, sql).get(parameters) as Row | undefined;

@@ -20,8 +20,6 @@ export interface DiagramLabels extends CodeLabels {
   diagram: string;
   source: string;
   diagramFailed: string;
-  /** Said while it is drawn. */
-  drawing: string;
 }
 
 /** Texts of rendered Markdown. */

@@ -1,10 +1,9 @@
 // The one script of the frame that draws diagrams: no origin, no network, no storage, nothing but drawing.
 import mermaid from 'mermaid';
-import { readDrawMessage, type DiagramTheme, type FrameMessage } from './messages.ts';
+import { MAX_DIAGRAM_LENGTH, readDrawMessage, type DiagramTheme, type FrameMessage } from './messages.ts';
 
 /** More lines than this take longer than anyone waits. */
 const MAX_EDGES = 500;
-const MAX_SOURCE = 50_000;
 
 /** As in tokens.css, which this page cannot read. */
 const COLOURS = {
@@ -45,11 +44,17 @@ async function draw(source: string, theme: DiagramTheme): Promise<void> {
       startOnLoad: false,
       securityLevel: 'strict',
       suppressErrorRendering: true,
-      maxTextSize: MAX_SOURCE,
+      maxTextSize: MAX_DIAGRAM_LENGTH,
       maxEdges: MAX_EDGES,
       theme: 'base',
+      look: 'classic',
       darkMode: theme === 'dark',
-      themeVariables: { ...COLOURS[theme], darkMode: theme === 'dark', fontSize: '14px' },
+      themeVariables: {
+        ...COLOURS[theme],
+        edgeLabelBackground: COLOURS[theme].background,
+        darkMode: theme === 'dark',
+        fontSize: '14px',
+      },
       fontFamily: 'system-ui, sans-serif',
       htmlLabels: false,
     });

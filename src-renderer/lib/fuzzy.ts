@@ -13,6 +13,8 @@ export interface FuzzyMatch {
 const WORD_START = 8;
 const NEXT_TO = 5;
 const TEXT_START = 6;
+/** More than the beginnings of a few words come to. */
+const WHOLE = 30;
 /** Each letter skipped takes this away, so that matches close together win. */
 const SKIP = 0.2;
 
@@ -36,16 +38,33 @@ const isWordStart = (text: string, index: number): boolean =>
 function placesOf(word: string, text: string): number[] | null {
   const whole = bestWhole(word, text);
   if (whole !== -1) return Array.from({ length: word.length }, (_, offset) => whole + offset);
-  const places: number[] = [];
-  let previous = -1;
-  for (const letter of word) {
-    const follows = places.length > 0 && text.startsWith(letter, previous + 1);
-    const place = follows ? previous + 1 : wordStarting(letter, text, previous + 1);
-    if (place === -1) return null;
-    places.push(place);
-    previous = place;
+  return initialsOf(word, text, 0, -1, new Set());
+}
+
+/**
+ * Places of the letters from `index` on: each follows the one before at once, or begins a word.
+ * @param previous place of the letter before, -1 for none
+ * @param failed what was tried before
+ */
+function initialsOf(
+  word: string,
+  text: string,
+  index: number,
+  previous: number,
+  failed: Set<string>,
+): number[] | null {
+  const letter = word[index];
+  if (letter === undefined) return [];
+  const tried = `${index} ${previous}`;
+  if (failed.has(tried)) return null;
+  for (let at = text.indexOf(letter, previous + 1); at !== -1; at = text.indexOf(letter, at + 1)) {
+    const follows = index > 0 && at === previous + 1;
+    if (!follows && !isWordStart(text, at)) continue;
+    const rest = initialsOf(word, text, index + 1, at, failed);
+    if (rest !== null) return [at, ...rest];
   }
-  return places;
+  failed.add(tried);
+  return null;
 }
 
 /** First place where the word begins a word of the text, else where it stands at all. */
@@ -58,12 +77,6 @@ function bestWhole(word: string, text: string): number {
   return first;
 }
 
-function wordStarting(letter: string, text: string, from: number): number {
-  for (let at = text.indexOf(letter, from); at !== -1; at = text.indexOf(letter, at + 1))
-    if (isWordStart(text, at)) return at;
-  return -1;
-}
-
 function scoreOf(places: readonly number[], text: string): number {
   let score = 0;
   for (const [index, place] of places.entries()) {
@@ -72,7 +85,9 @@ function scoreOf(places: readonly number[], text: string): number {
     const before = places[index - 1];
     if (before !== undefined) score += place === before + 1 ? NEXT_TO : -SKIP * (place - before);
   }
-  return score + ((places[0] ?? 1) === 0 ? TEXT_START : 0);
+  const [first = 0, last = first] = [places[0], places.at(-1)];
+  if (last - first === places.length - 1) score += WHOLE;
+  return score + (first === 0 ? TEXT_START : 0);
 }
 
 /** Cuts a text at the marked places (UTF-16 units). */

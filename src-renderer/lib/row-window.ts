@@ -51,7 +51,7 @@ export class RowLayout {
 
   /** Distance of a row from the start of the list, CSS pixels. @param row from 0, over all groups */
   topOf(row: number): number {
-    const group = this.#groups.findLast((candidate) => candidate.first <= row);
+    const group = this.#groups[this.#last((candidate) => candidate.first <= row)];
     return group === undefined ? 0 : group.top + this.#sizes.head + (row - group.first) * this.#sizes.row;
   }
 
@@ -61,9 +61,20 @@ export class RowLayout {
    */
   between(from: number, to: number, keep = -1): GroupWindow[] {
     const windows: GroupWindow[] = [];
-    for (const [index, { top, first, count, height }] of this.#groups.entries()) {
-      const keptHere = keep >= first && keep < first + count;
-      if ((top + height < from || top > to) && !keptHere) continue;
+    const keptGroup = keep < 0 ? -1 : this.#last((group) => group.first <= keep);
+    const start = Math.max(
+      0,
+      this.#last((group) => group.top <= from),
+    );
+    const end = this.#last((group) => group.top <= to);
+    const shown = Array.from({ length: Math.max(0, end - start + 1) }, (_, offset) => start + offset);
+    if (keptGroup !== -1 && keptGroup < start) shown.unshift(keptGroup);
+    else if (keptGroup > end) shown.push(keptGroup);
+    for (const index of shown) {
+      const group = this.#groups[index];
+      if (group === undefined) continue;
+      const { top, first, count, height } = group;
+      const keptHere = index === keptGroup && keep < first + count;
       const rows = this.#rowsOf(from - top - this.#sizes.head, to - top - this.#sizes.head, count);
       const kept = keep - first;
       if (keptHere && !rows.includes(kept)) {
@@ -73,6 +84,19 @@ export class RowLayout {
       windows.push({ group: index, first, top, height, rows });
     }
     return windows;
+  }
+
+  /** Place of the last group that this holds for, of which all before it do; -1 for none. */
+  #last(holds: (group: { top: number; first: number }) => boolean): number {
+    let low = -1;
+    let high = this.#groups.length;
+    while (high - low > 1) {
+      const middle = (low + high) >> 1;
+      const group = this.#groups[middle];
+      if (group !== undefined && holds(group)) low = middle;
+      else high = middle;
+    }
+    return low;
   }
 
   #rowsOf(from: number, to: number, count: number): number[] {

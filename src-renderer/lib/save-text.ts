@@ -3,7 +3,12 @@ const HAND_OVER_MS = 30_000;
 
 /** Hands a text to the browser as a file to save. Nothing leaves the page. */
 export function saveText(fileName: string, text: string): void {
-  const address = URL.createObjectURL(new Blob([text], { type: 'text/plain;charset=utf-8' }));
+  saveBlob(fileName, new Blob([text], { type: 'text/plain;charset=utf-8' }));
+}
+
+/** The same for anything. */
+export function saveBlob(fileName: string, blob: Blob): void {
+  const address = URL.createObjectURL(blob);
   const link = document.createElement('a');
   link.href = address;
   link.download = fileName;

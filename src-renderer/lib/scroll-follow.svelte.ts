@@ -11,6 +11,8 @@ const END_TOLERANCE_PX = 12;
 export class ScrollFollow {
   /** The reader is at the end: nothing newer is below. */
   atEnd = $state(true);
+  /** Something newer is not in the area yet: its end is not the end, and nothing is followed. */
+  partial = $state(false);
   #area: HTMLElement | undefined;
   #following = true;
   #lastTop = 0;
@@ -51,6 +53,10 @@ export class ScrollFollow {
     this.#following = false;
   }
 
+  #isAtEnd(area: HTMLElement): boolean {
+    return !this.partial && this.#distance(area) <= END_TOLERANCE_PX;
+  }
+
   #distance(area: HTMLElement): number {
     return area.scrollHeight - area.clientHeight - area.scrollTop;
   }
@@ -58,7 +64,7 @@ export class ScrollFollow {
   #onScroll(): void {
     const area = this.#area;
     if (area === undefined) return;
-    const atEnd = this.#distance(area) <= END_TOLERANCE_PX;
+    const atEnd = this.#isAtEnd(area);
     // A shrinking area moves the position up by itself: that is no wish of the reader.
     const shrank = area.scrollHeight < this.#lastHeight;
     const movedUp = area.scrollTop < this.#lastTop - 1;
@@ -71,10 +77,10 @@ export class ScrollFollow {
   #onResize(): void {
     const area = this.#area;
     if (area === undefined) return;
-    if (this.#following) this.#toEnd();
+    if (this.#following && !this.partial) this.#toEnd();
     else {
       this.#remember(area);
-      this.atEnd = this.#distance(area) <= END_TOLERANCE_PX;
+      this.atEnd = this.#isAtEnd(area);
     }
   }
 

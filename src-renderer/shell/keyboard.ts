@@ -7,6 +7,7 @@ const ACTIVE: readonly ShortcutId[] = [
   'palette',
   'newChat',
   'temporaryChat',
+  'findInChat',
   'searchChats',
   'page1',
   'page2',

@@ -43,7 +43,6 @@ function commands(app: AppState): PaletteEntry[] {
     app.navigation.goScreen('chat');
     app.search.clear();
     app.historyScreen.show(wanted);
-    if (!app.settings.value.sidebarOpen) app.commands.run('sidebar');
   };
   return [
     ...byKeys,

@@ -76,8 +76,12 @@ export class ChatSearch {
     this.#running = controller;
     this.status = 'searching';
     try {
-      const input = { query: this.query, filters: this.filters, cursor };
-      const result = await this.#client.search.query(input, { signal: controller.signal });
+      const query = { query: this.query, filters: this.filters };
+      const options = { signal: controller.signal };
+      let result = await this.#client.search.query({ ...query, cursor }, options);
+      // A filter that lets little through may leave a page empty, and the next one not.
+      while (result.chats.length === 0 && result.cursor !== null && this.#running === controller)
+        result = await this.#client.search.query({ ...query, cursor: result.cursor }, options);
       if (this.#running !== controller) return;
       this.chats = cursor === null ? result.chats : [...this.chats, ...result.chats];
       this.cursor = result.cursor;

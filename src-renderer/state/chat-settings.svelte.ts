@@ -17,6 +17,8 @@ const NONE: NewChatSettings = {};
 export class ChatSettings {
   readonly #app: AppState;
   readonly #view: () => ConversationView | null;
+  /** Changes on their way: the next one must not undo them. */
+  #underWay = $state.raw<readonly NewChatSettings[]>([]);
 
   constructor(app: AppState, view: () => ConversationView | null) {
     this.#app = app;
@@ -24,7 +26,8 @@ export class ChatSettings {
   }
 
   get #stored(): ConversationSettings | null {
-    return this.#view()?.conversation?.settings ?? null;
+    const stored = this.#view()?.conversation?.settings;
+    return stored ? Object.assign({}, stored, ...this.#underWay) : null;
   }
 
   get #fresh(): NewChatSettings {
@@ -101,8 +104,13 @@ export class ChatSettings {
       this.#app.inspector.newChat = { ...this.#app.inspector.newChat, ...patch };
       return;
     }
-    await this.#client.conversations.updateSettings({ id: view.id, settings: patch });
-    await view.refresh();
+    this.#underWay = [...this.#underWay, patch];
+    try {
+      await this.#client.conversations.updateSettings({ id: view.id, settings: patch });
+      await view.refresh();
+    } finally {
+      this.#underWay = this.#underWay.filter((other) => other !== patch);
+    }
   }
 
   async apply(preset: Preset): Promise<void> {

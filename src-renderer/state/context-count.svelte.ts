@@ -80,10 +80,7 @@ export class ContextCount {
     const abort = new AbortController();
     this.#running = abort;
     try {
-      const preview = await this.#client.context.preview(
-        { id, ...rest },
-        { signal: abort.signal },
-      );
+      const preview = await this.#client.context.preview({ id, ...rest }, { signal: abort.signal });
       if (abort.signal.aborted) return;
       this.#leaf = leaf;
       this.preview = preview;

@@ -147,6 +147,8 @@ export class ConversationsStore {
       const early = this.#early.get(id);
       if (early) view.handle(early);
       void view.refresh();
+      // A temporary chat is in no list: after a reload of the page it is found here.
+      if (!this.byId(id)) void this.refetch([id]);
     }
     return view;
   }
@@ -188,7 +190,6 @@ export class ConversationsStore {
     await this.#client.history.keep({ id });
     await Promise.all([this.refetch([id]), this.#views.get(id)?.refresh()]);
   }
-
 
   /** Does what could not be done while the connection was lost: fetching, and stopping an answer. */
   async resume(): Promise<void> {

@@ -5,6 +5,7 @@ import { Selection } from './selection.svelte.ts';
 export type HistoryDialog =
   | { kind: 'move'; ids: readonly string[] }
   | { kind: 'tags'; ids: readonly string[] }
+  | { kind: 'export'; ids: readonly string[] }
   /** null: the whole trash. */
   | { kind: 'delete'; ids: readonly string[] | null }
   /** With chats: they go into it. */
@@ -23,6 +24,8 @@ export class HistoryScreen {
   dragged = $state.raw<readonly string[]>([]);
   /** The field for searching all chats is to have the focus, as soon as it stands. */
   searchWanted = $state(false);
+  /** The list of chats is to be shown, should it be hidden. */
+  sidebarWanted = $state(false);
   /** A message that a search found and that is to be shown. */
   target = $state.raw<{ conversationId: string; messageId: string } | null>(null);
   readonly selection = new Selection();
@@ -31,5 +34,6 @@ export class HistoryScreen {
   show(place: ChatPlace): void {
     this.selection.end();
     this.place = place;
+    this.sidebarWanted = true;
   }
 }

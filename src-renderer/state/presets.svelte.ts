@@ -1,4 +1,10 @@
-import type { AppClient, AppEvent, Preset, PresetImport, PresetValues } from '../../src-main/contract/index.ts';
+import type {
+  AppClient,
+  AppEvent,
+  Preset,
+  PresetImport,
+  PresetValues,
+} from '../../src-main/contract/index.ts';
 import { createRefresher } from './refresher.ts';
 
 /** The library of presets, fetched when something first shows it. */

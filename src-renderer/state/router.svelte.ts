@@ -5,6 +5,7 @@ export const settingsSections = [
   'appearance',
   'engine',
   'models',
+  'chats',
   'shortcuts',
   'privacy',
   'about',

@@ -75,6 +75,7 @@ const titles = catalogue({
   engine_crashed: 'The engine stopped',
   engine_unavailable: 'The engine stopped too often',
   context_full: 'The chat is longer than the context',
+  import_unreadable: 'The file cannot be read as chats',
   disk_full: 'The disk is full',
   store_newer: 'Your chats were saved by a newer Leeward',
   store_damaged: 'The chat database does not pass its check',
@@ -176,6 +177,7 @@ const texts = catalogue({
   engine_unavailable: () =>
     'It waits for you before it starts again. The chat is saved. Try with flash attention off or on the processor only.',
   context_full: contextText,
+  import_unreadable: () => 'Nothing of it was kept.',
   disk_full: () =>
     'Saving stopped to protect your chats; nothing that was saved is lost. Free at least 200 MB, then try again.',
   store_newer: () => 'Nothing was changed. Start the newer version of Leeward again to open them.',
@@ -218,6 +220,7 @@ const steps: Record<ErrorCode, readonly NextStep[]> = {
   engine_crashed: ['answer_again', 'choose_model', 'open_engine_settings'],
   engine_unavailable: ['restart_engine', 'open_engine_settings'],
   context_full: ['leave_out', 'new_chat', 'change_context'],
+  import_unreadable: [],
   disk_full: ['try_again'],
   store_newer: [],
   store_damaged: [],

@@ -59,8 +59,6 @@ export const historyTexts = catalogue({
     only: (name: string) => `In ${name}`,
     showAll: 'Show all chats',
     empty: 'No chats in this folder yet.',
-    open: (name: string) => `Open folder ${name}`,
-    close: (name: string) => `Close folder ${name}`,
   },
   newFolder: {
     title: 'New folder',
@@ -133,10 +131,8 @@ export const historyTexts = catalogue({
     trashEmpty: 'The trash is empty.',
     trashNote: (days: string) => `Chats are deleted ${days} days after they came here.`,
     emptyTrash: 'Empty trash',
-    count: (value: number, count: string) => chats(value, count),
     archiveCount: (value: number, count: string) => `${chats(value, count)} in the archive`,
     trashCount: (value: number, count: string) => `${chats(value, count)} in the trash`,
-    notOpened: 'Restore the chat to read it.',
   },
   deleteForever: {
     title: (value: number, count: string) => `Delete ${chats(value, count)} for ever?`,
@@ -188,13 +184,12 @@ export const historyTexts = catalogue({
   },
   temporary: {
     tag: 'Temporary',
-    newChat: 'New temporary chat',
     title: 'Temporary chat',
     note: 'Nothing of this chat is saved. It is gone when you close it or Leeward ends.',
     keep: 'Keep this chat',
     keepLater: 'When the answer is complete',
   },
-  header: { folder: (path: string) => `Folder ${path}`, tags: 'Tags', editTags: 'Tags …' },
+  header: { tags: 'Tags' },
   palette: {
     label: 'Search chats, models and commands',
     placeholder: 'Search chats, models and commands',
@@ -203,13 +198,10 @@ export const historyTexts = catalogue({
     recent: 'Recent chats',
     models: 'Models',
     commands: 'Commands',
-    use: 'Use in this chat',
     inText: (text: string) => `Search the text of all chats for "${text}"`,
-    none: 'Nothing matches.',
     count: (value: number, count: string) => counted(value, count, 'suggestion', 'suggestions'),
     openArchive: 'Open the archive',
     openTrash: 'Open the trash',
     newFolder: 'New folder',
-    close: 'Close',
   },
 });

@@ -46,7 +46,8 @@ export const inspectorTexts = catalogue({
       topP: 'Only the likeliest words are considered, until their chances add up to this share. 1 considers all.',
       topK: 'Only this many of the likeliest words are considered. 0 considers all.',
       minP: 'Words are left out whose chance is below this share of the likeliest one’s. 0 leaves none out.',
-      repeatPenalty: 'Makes words that were used lately less likely. 1 is off; more than 1.2 often spoils grammar.',
+      repeatPenalty:
+        'Makes words that were used lately less likely. 1 is off; more than 1.2 often spoils grammar.',
       seed: 'The same seed with the same settings and text gives the same answer. Random draws a new one each time.',
       maxTokens: 'An answer ends after so many tokens, in the middle of a sentence if need be.',
     },
@@ -107,7 +108,8 @@ export const inspectorTexts = catalogue({
     speed: 'Answer speed',
     speedChart: (value: string) => `Answer speed in the last 60 seconds, now ${value}`,
     noSpeed: 'none lately',
-    firstToken: (value: number, count: string) => `First token, last ${counted(value, count, 'turn', 'turns')}`,
+    firstToken: (value: number, count: string) =>
+      `First token, last ${counted(value, count, 'turn', 'turns')}`,
     firstTokenChart: (value: string) => `Time to the first token of each turn, the last ${value}`,
     turn: (place: string, time: string, state: string) => `Turn ${place}: ${time}, ${state}`,
     states: { reused: 'reused', cold: 'read anew' },
@@ -150,7 +152,8 @@ export const inspectorTexts = catalogue({
     noPrompt: 'no system prompt',
     temperature: (value: string) => `temperature ${value}`,
     noName: 'Give it a name',
-    imported: (value: number, count: string) => `${counted(value, count, 'preset was', 'presets were')} added.`,
+    imported: (value: number, count: string) =>
+      `${counted(value, count, 'preset was', 'presets were')} added.`,
     nothingImported: 'Nothing was added.',
     known: (value: number, count: string) =>
       `${counted(value, count, 'was', 'were')} in the library already.`,
@@ -166,7 +169,8 @@ export const inspectorTexts = catalogue({
     tooLarge: 'The file is larger than any library of presets.',
   },
   leaveOut: {
-    title: (value: number, count: string) => `${counted(value, count, 'old message does', 'old messages do')} not fit`,
+    title: (value: number, count: string) =>
+      `${counted(value, count, 'old message does', 'old messages do')} not fit`,
     text: (tokens: string, size: string) =>
       `The chat has ${tokens} tokens and the context ${size}. The oldest messages would be left out of what the model reads; they stay in the chat, marked. Pinned messages and the system prompt stay in.`,
     tooLongTitle: 'This message is too long for the context',

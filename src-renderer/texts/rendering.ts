@@ -15,7 +15,6 @@ export const renderingTexts = catalogue({
     diagram: 'Diagram',
     source: 'Source',
     diagramFailed: 'This diagram could not be drawn',
-    drawing: 'Drawing the diagram',
   },
   find: {
     region: 'Find in this chat',

@@ -17,6 +17,7 @@ export const settingsTexts = catalogue({
     general: 'General',
     appearance: 'Appearance',
     models: 'Models and folders',
+    chats: 'Chats',
     engine: 'Engine',
     privacy: 'Privacy',
     shortcuts: 'Shortcuts',

@@ -17,6 +17,8 @@ const ROWS: Record<string, () => Promise<{ row: BenchRow }>> = {
   decode: () => import('./rows/decode.ts'),
   fit: () => import('./rows/fit.ts'),
   download: () => import('./rows/download.ts'),
+  history: () => import('./rows/history.ts'),
+  renderer: () => import('./rows/renderer.ts'),
 };
 
 /** Above this share of the cores, other work makes the ratios noisy and single rounds worthless. */

@@ -61,6 +61,65 @@ describe('axe finds nothing on', () => {
     await audit(page, 'filter without a match', 'wide');
   });
 
+  test('history: folders, search, selecting, tags, trash, the palette, a temporary chat', async ({ stage }) => {
+    const { app, client } = await stage.ready({ script: markdownScript });
+    const page = await stage.open(app);
+    const { keyboard } = page.page;
+    await page.ask('Order in the house');
+    await page.answered(1);
+    const [chat] = await client.conversations.list();
+    const folder = await client.folders.create({ name: 'House' });
+    await client.folders.create({ name: 'Garden', parentId: folder.id });
+    const tag = await client.tags.create({ name: 'urgent' });
+    await client.history.update({
+      ids: [chat?.id ?? ''],
+      change: { folderId: folder.id, addTags: [tag.id], pinned: true },
+    });
+    await page.button('Tags: urgent').waitFor();
+    await page.folder('House').focus();
+    await keyboard.press('ArrowRight');
+    await page.folder('Garden').waitFor();
+    await audit(page, 'folders', 'wide');
+    await page.chatFilter.fill('house');
+    await page.sidebar.locator('mark').first().waitFor();
+    await audit(page, 'search results', 'wide');
+    await page.button('Filters').click();
+    await page.page.getByRole('combobox', { name: 'Date' }).selectOption({ label: 'Own dates' });
+    await audit(page, 'filters of the search', 'wide');
+    await keyboard.press('Escape');
+    await page.button('End search').click();
+    for (const step of ['Move to folder', 'Tags']) {
+      await page.chatStep('Order in the house', step);
+      await page.dialog(/"Order in the house"/).waitFor();
+      await audit(page, step, 'narrow');
+      await keyboard.press('Escape');
+    }
+    await page.folder('House').focus();
+    await keyboard.press('Delete');
+    await page.dialog('Delete the folder House?').waitFor();
+    await audit(page, 'delete a folder', 'narrow');
+    await keyboard.press('Escape');
+    await keyboard.press('Control+k');
+    await page.palette.waitFor();
+    await audit(page, 'palette');
+    await keyboard.press('Escape');
+    await page.chatStep('Order in the house', 'Select');
+    await page.sidebar.getByText('1 selected').waitFor();
+    await audit(page, 'selecting', 'wide');
+    await page.button('Move to trash').click();
+    await page.button('Archive and trash').click();
+    await page.menuItem('Trash').click();
+    await page.button('Empty trash').waitFor();
+    await audit(page, 'trash', 'wide');
+    await page.button('Empty trash').click();
+    await page.dialog('Delete 1 chat for ever?').waitFor();
+    await audit(page, 'empty the trash', 'narrow');
+    await keyboard.press('Escape');
+    await keyboard.press('Alt+Shift+n');
+    await page.text('Nothing of this chat is saved.').waitFor();
+    await audit(page, 'temporary chat');
+  });
+
   test('what opens above a chat: picker, figures, menus, dialogs, toast, list in a sheet', async ({
     stage,
   }) => {

@@ -163,7 +163,21 @@ export class AppPage {
     return this.sidebar.getByRole('button', { name: 'New chat' });
   }
   get chatFilter(): Locator {
-    return this.page.getByRole('searchbox', { name: 'Filter chats' });
+    return this.page.getByRole('searchbox', { name: 'Search chats' });
+  }
+  folder(name: string): Locator {
+    return this.sidebar.getByRole('treeitem', { name: new RegExp(`^${name},`) });
+  }
+  dialog(name: string | RegExp): Locator {
+    return this.page.getByRole('dialog', { name }).or(this.page.getByRole('alertdialog', { name }));
+  }
+  get palette(): Locator {
+    return this.page.getByRole('dialog', { name: 'Search chats, models and commands' });
+  }
+  /** Opens the menu of a chat in the list and chooses from it. */
+  async chatStep(title: string, step: string): Promise<void> {
+    await this.chat(title).click({ button: 'right' });
+    await this.menuItem(step).click();
   }
   day(name: string | RegExp): Locator {
     return this.sidebar.getByRole('region', { name });

@@ -6,9 +6,7 @@ import { HOST, onHost } from './host.ts';
 const DAY_MS = 24 * 60 * 60 * 1000;
 
 describe('the list of chats', () => {
-  test('groups by day, filters, renames in three ways and empties into the trash with a way back', async ({
-    stage,
-  }) => {
+  test('groups by day, renames in three ways and moves to the trash with a way back', async ({ stage }) => {
     const { app, client } = await stage.ready({ script: plainScript });
     const page = await stage.open(app);
     for (const [index, title] of ['Tides of the North Sea', 'Bread without yeast', 'Knots'].entries()) {
@@ -19,14 +17,6 @@ describe('the list of chats', () => {
     const titles = async () => (await client.conversations.list()).map((item) => item.title);
     expect(await page.day('Today').getByRole('listitem').count()).toBe(3);
     await page.sidebar.getByText('3 chats on this computer').waitFor();
-
-    await page.chatFilter.fill('bread');
-    await page.sidebar.getByText('1 of 3 chats').waitFor();
-    expect(await page.sidebar.getByRole('listitem').count()).toBe(1);
-    await page.chatFilter.fill('nothing like it');
-    await page.sidebar.getByText('No chat matches "nothing like it"').waitFor();
-    await page.button('Show all chats').click();
-    await eventually(() => page.sidebar.getByRole('listitem').count()).toBe(3);
 
     await page.chat('Knots').focus();
     await page.page.keyboard.press('F2');
@@ -59,7 +49,7 @@ describe('the list of chats', () => {
     await page.chat('Tides').hover();
     await page.chatMenuButton('Tides of the North Sea').click();
     await page.menuItem('Move to trash').click();
-    await page.toast.getByText('"Tides of the North Sea" is in the trash').waitFor();
+    await page.toast.getByText('"Tides of the North Sea" moved to the trash').waitFor();
     await eventually(titles).not.toContain('Tides of the North Sea');
     await page.sidebar.getByText('2 chats on this computer').waitFor();
     await page.undo.click();
@@ -69,7 +59,7 @@ describe('the list of chats', () => {
     // The chat on screen goes, and comes back to the screen.
     await page.chat('Flatbread').focus();
     await page.page.keyboard.press('Delete');
-    await page.toast.getByText('"Flatbread" is in the trash').waitFor();
+    await page.toast.getByText('"Flatbread" moved to the trash').waitFor();
     await eventually(() => page.title.innerText()).toBe('New chat');
     await page.undo.click();
     await eventually(() => page.title.innerText()).toBe('Flatbread');
@@ -92,6 +82,210 @@ describe('the list of chats', () => {
       await page.page.reload();
       await page.day(new RegExp(heading)).getByRole('listitem').waitFor();
     }
+  });
+});
+
+describe('order among many chats', () => {
+  test('folders, tags, pins, the archive and the trash, each step with a way back', async ({ stage }) => {
+    const { app, client } = await stage.ready({ script: plainScript });
+    const page = await stage.open(app);
+    const { keyboard } = page.page;
+    const names = ['Tides', 'Bread', 'Knots', 'Invoices'];
+    for (const [index, title] of names.entries()) {
+      if (index > 0) await page.newChat.click();
+      await page.ask(title);
+      await page.answered(1);
+    }
+    const byTitle = async (title: string) =>
+      (await client.conversations.list()).find((c) => c.title === title);
+
+    // A folder for a chat, from the chat.
+    await page.chatStep('Tides', 'Move to folder');
+    await page.dialog('Move "Tides"').getByRole('button', { name: 'New folder' }).click();
+    await page.dialog('New folder').getByRole('textbox').fill('Boat');
+    await keyboard.press('Enter');
+    await page.toast.getByText('"Tides" moved to Boat').waitFor();
+    await page.folder('Boat').filter({ hasText: '1' }).waitFor();
+    await page.undo.click();
+    await page.folder('Boat').filter({ hasText: '0' }).waitFor();
+    // By dragging.
+    await page.chat('Tides').dragTo(page.folder('Boat'));
+    await page.folder('Boat').filter({ hasText: '1' }).waitFor();
+    await page.chat('Tides').click();
+    await page.page
+      .getByRole('navigation', { name: 'Folders' })
+      .getByRole('button', { name: 'Boat' })
+      .waitFor();
+
+    // A folder inside, by keys; what new chats in it begin with; a chat begun in it.
+    await page.folder('Boat').focus();
+    await keyboard.press('Shift+F10');
+    await page.menuItem('New folder inside').click();
+    await page.dialog('New folder').getByRole('textbox').fill('Letters');
+    await keyboard.press('Enter');
+    await page.folder('Letters').waitFor();
+    await page.folder('Letters').click({ button: 'right' });
+    await page.menuItem('What new chats begin with').click();
+    const defaults = page.dialog('New chats in Letters');
+    await defaults.getByRole('switch', { name: 'Own system prompt for this folder' }).click();
+    await defaults.getByRole('textbox', { name: 'System prompt' }).fill('Answer as a harbour master.');
+    await defaults.getByRole('button', { name: 'Save' }).click();
+    await page.folder('Letters').click({ button: 'right' });
+    await page.menuItem('New chat here').click();
+    await page.ask('To the harbour');
+    await page.answered(1);
+    const harbour = await byTitle('To the harbour');
+    const begun = await client.conversations.get({ id: harbour?.id ?? '' });
+    expect(begun.settings.systemPrompt).toBe('Answer as a harbour master.');
+    await page.folder('Boat').click();
+    await eventually(() => page.sidebar.getByRole('listitem').count()).toBe(2);
+    await page.button('Show all chats').click();
+    await eventually(() => page.sidebar.getByRole('listitem').count()).toBe(5);
+    await page.folder('Letters').focus();
+    await keyboard.press('F2');
+    await page.page.getByRole('textbox', { name: 'Name of the folder' }).fill('Post');
+    await keyboard.press('Enter');
+    await page.folder('Post').waitFor();
+    await page.folder('Boat').focus();
+    await keyboard.press('Delete');
+    await page
+      .dialog('Delete the folder Boat?')
+      .getByRole('button', { name: /keep chats/ })
+      .click();
+    await page.folder('Boat').waitFor({ state: 'hidden' });
+    expect((await byTitle('Tides'))?.folderId).toBeNull();
+    await page.undo.last().click();
+    await page.folder('Boat').filter({ hasText: '2' }).waitFor();
+
+    // Tags, shown above the chat; pins; the archive.
+    await page.chatStep('Knots', 'Tags');
+    const tags = page.dialog('Tags of "Knots"');
+    await tags.getByRole('textbox', { name: 'New tag' }).fill('sailing');
+    await tags.getByRole('button', { name: 'Add tag' }).click();
+    await eventually(() => tags.getByRole('checkbox', { name: 'sailing' }).isChecked()).toBe(true);
+    await tags.getByRole('button', { name: 'Save tags' }).click();
+    await page.chat('Knots').click();
+    await page.button('Tags: sailing').waitFor();
+    await page.chatStep('Bread', 'Pin');
+    await page.day('Pinned').getByRole('listitem').getByText('Bread').waitFor();
+    await page.chatStep('Invoices', 'Archive');
+    await page.chat('Invoices').waitFor({ state: 'hidden' });
+    await page.button('Archive and trash').click();
+    await page.menuItem('Archive').click();
+    await page.sidebar.getByText('1 chat in the archive').waitFor();
+    await page.chatStep('Invoices', 'Back to the chats');
+    await page.sidebar.getByText('Nothing is in the archive.').waitFor();
+    await page.button('Back to the chats').click();
+    await page.chat('Invoices').waitFor();
+
+    // Several at once: a range by keys, to the trash, back, and there for good.
+    await page.chat('Invoices').click({ modifiers: ['Control'] });
+    const knots = page.sidebar.getByRole('checkbox', { name: /^Knots/ });
+    await knots.click({ modifiers: ['Shift'] });
+    await page.sidebar.getByText('2 selected').waitFor();
+    await knots.press('Delete');
+    await page.toast.getByText('2 chats moved to the trash').waitFor();
+    await page.sidebar.getByText('3 chats on this computer').waitFor();
+    await page.button('Archive and trash').click();
+    await page.menuItem('Trash').click();
+    await page.sidebar.getByText('Chats are deleted 30 days after they came here.').waitFor();
+    await page.chatStep('Invoices', 'Restore');
+    await page.sidebar.getByText('1 chat in the trash').waitFor();
+    await page.chat('Knots').focus();
+    await keyboard.press('Delete');
+    const question = page.dialog('Delete 1 chat for ever?');
+    await eventually(() => page.hasFocus(question.getByRole('button', { name: 'Keep chats' }))).toBe(true);
+    await question.getByRole('button', { name: 'Delete 1 chat' }).click();
+    await page.sidebar.getByText('The trash is empty.').waitFor();
+    await page.button('Back to the chats').click();
+    await page.sidebar.getByText('4 chats on this computer').waitFor();
+    expect((await client.conversations.list()).map(({ title }) => title).sort()).toEqual(
+      ['Bread', 'Invoices', 'Tides', 'To the harbour'].sort(),
+    );
+  });
+
+  test('search, the palette and temporary chats', async ({ stage }) => {
+    const { app, client } = await stage.ready({ script: plainScript });
+    const page = await stage.open(app);
+    const { keyboard } = page.page;
+    await page.ask('How high is the lighthouse of Eckmühl');
+    await page.answered(1);
+    const { conversation } = await newestAnswer(client);
+    const [asked] = conversation.messages;
+    // Another version is shown now: what was asked first lies on a branch out of sight.
+    await client.tree.editQuestion({
+      requestId: crypto.randomUUID(),
+      messageId: asked?.id ?? '',
+      text: 'How old is the tower',
+    });
+    await page.questions.getByText('How old is the tower').waitFor();
+    await page.answered(1);
+    await page.newChat.click();
+    await page.ask('A recipe for rye bread');
+    await page.answered(1);
+
+    await keyboard.press('Control+Shift+f');
+    await eventually(() => page.hasFocus(page.chatFilter)).toBe(true);
+    await keyboard.type('eckmuhl light');
+    const hit = page.sidebar.getByRole('button', { name: /^You .*lighthouse of Eckmühl/ });
+    await hit.waitFor();
+    expect((await hit.locator('mark').allInnerTexts()).sort()).toEqual(['Eckmühl', 'lighthouse']);
+    expect(await page.sidebar.getByRole('button', { name: /rye bread/ }).count()).toBe(0);
+    await page.chatFilter.press('ArrowDown');
+    await keyboard.press('ArrowDown');
+    await eventually(() => page.hasFocus(hit)).toBe(true);
+    await keyboard.press('Enter');
+    const found = page.questions.filter({ hasText: 'lighthouse of Eckmühl' });
+    await found.waitFor();
+    await eventually(() => page.hasFocus(found)).toBe(true);
+    await page.chatFilter.fill('zeppelin');
+    await page.sidebar.getByText('No chat matches "zeppelin"').waitFor();
+    await page.chatFilter.fill('bread');
+    await page.button('Filters').click();
+    await page.page.getByRole('combobox', { name: 'Date' }).selectOption({ label: 'Last 7 days' });
+    await page.page.getByRole('combobox', { name: 'Where' }).selectOption({ label: 'Archive' });
+    await keyboard.press('Escape');
+    await page.sidebar.getByText('No chat matches "bread"').waitFor();
+    await page.button('Remove the filter Archive').click();
+    await page.sidebar
+      .getByRole('button', { name: /rye bread/ })
+      .first()
+      .waitFor();
+    await page.button('End search').click();
+    await page.sidebar.getByText('2 chats on this computer').waitFor();
+
+    // The palette: a chat by the beginnings of its words, a command with its keys, a search through it.
+    await keyboard.press('Control+k');
+    await eventually(() => page.hasFocus(page.palette.getByRole('combobox'))).toBe(true);
+    await page.palette
+      .getByRole('option', { name: new RegExp(`^New chat.*${onHost.newChat.shown.split(' ')[0]}`) })
+      .waitFor();
+    await keyboard.type('arfrb');
+    await page.palette.getByRole('option', { name: 'A recipe for rye bread', selected: true }).waitFor();
+    await keyboard.press('Enter');
+    await page.palette.waitFor({ state: 'hidden' });
+    await eventually(() => page.title.innerText()).toBe('A recipe for rye bread');
+    await page.page.getByRole('button', { name: /^Search chats, models and commands/ }).click();
+    await keyboard.type('temporary');
+    await keyboard.press('Enter');
+
+    // A temporary chat: said before, in no list of the core, kept or gone.
+    await eventually(() => page.title.innerText()).toBe('Temporary chat');
+    await page.text('Nothing of this chat is saved.').waitFor();
+    await page.ask('Between us');
+    await page.answered(1);
+    await page.day('Temporary').getByRole('listitem').getByText('Between us').waitFor();
+    expect((await client.conversations.list()).length).toBe(2);
+    await page.button('Keep this chat').click();
+    await page.day('Temporary').waitFor({ state: 'hidden' });
+    await eventually(async () => (await client.conversations.list()).length).toBe(3);
+    await keyboard.press(onHost.newChat.press.replace('+n', '+Shift+n'));
+    await page.ask('Gone soon');
+    await page.answered(1);
+    await page.button('More for this chat').click();
+    await page.menuItem('Close and forget').click();
+    await eventually(() => page.title.innerText()).toBe('New chat');
+    expect((await client.conversations.list()).length).toBe(3);
   });
 });
 

@@ -1,8 +1,9 @@
 import { describe, expect } from 'vitest';
 import type { Locator } from 'playwright-core';
+import { DEFAULT_SAMPLING } from '../../src-main/contract/index.ts';
 import { longScript, markdownScript } from '../support/gguf/scripted-model.ts';
 import type { AppPage } from './app-page.ts';
-import { eventually, newestAnswer, test } from './fixture.ts';
+import { eventually, newestAnswer, talker, test } from './fixture.ts';
 
 const version = (turn: Locator, place: number, count: number) =>
   turn.getByRole('group', { name: `Version ${place} of ${count}` });
@@ -97,7 +98,9 @@ describe('versions and branches', () => {
     const { conversation } = await newestAnswer(client);
     const [, one, two] = conversation.messages;
     expect(two?.stats?.seed).toBe(one?.stats?.seed);
-    expect(two?.settings).toEqual(one?.settings);
+    const seed = one?.stats?.seed ?? null;
+    const used = one?.settings;
+    expect(two?.settings).toEqual(used && { ...used, sampling: { ...used.sampling, seed } });
 
     await page.ask('And a tuple?');
     await page.answered(2);
@@ -141,13 +144,13 @@ describe('versions and branches', () => {
     expect(conversation.messages.find(({ id }) => id === stopped.id)).toEqual(stopped);
 
     await choose(page, page.lastAnswer, /^Answer that begins with/);
-    await editor(page, 'The answer begins with').fill('word7000 word7001');
+    await editor(page, 'The answer begins with').fill('word7003 word7004');
     await page.button('Write on from here').click();
     await version(page.lastAnswer, 3, 3).waitFor();
     await page.lastAnswer.getByText(/\bword7010\b/).waitFor();
     await page.stop.click();
     await page.lastAnswer.getByText(/^Stopped after/).waitFor();
-    expect((await wordsOf(page.lastAnswer)).slice(0, 3)).toEqual([7000, 7001, 7002]);
+    expect((await wordsOf(page.lastAnswer)).slice(0, 3)).toEqual([7003, 7004, 7005]);
   });
 });
 
@@ -155,7 +158,7 @@ describe('messages that wait', () => {
   test('stand above the composer in order and are sent as answers complete, not after a stop', async ({
     stage,
   }) => {
-    const { app, client } = await stage.ready({ script: longScript(9_000), contextLength: 65_536 });
+    const { app, client } = await stage.ready(talker);
     const page = await stage.open(app);
     const list = page.page.getByRole('list', { name: 'Messages that wait' });
     const waiting = () => list.getByRole('listitem').allInnerTexts();
@@ -168,6 +171,9 @@ describe('messages that wait', () => {
     await page.ask('Four');
     await eventually(waiting).toEqual(['Queued: "Two"', 'Queued: "Three"', 'Queued: "Four"']);
 
+    // Not after a stop: it says so, also when the page is loaded again, and waits for the word to go on.
+    await page.stop.click();
+    await page.page.getByText(/^3 messages wait/).waitFor();
     const third = list.getByRole('listitem').filter({ hasText: 'Four' });
     await third.getByRole('button', { name: 'Send earlier' }).click();
     await eventually(waiting).toEqual(['Queued: "Two"', 'Queued: "Four"', 'Queued: "Three"']);
@@ -178,26 +184,24 @@ describe('messages that wait', () => {
     await eventually(waiting).toEqual(['Queued: "Two"', 'Queued: "Three"']);
     await page.button('Undo').click();
     await eventually(waiting).toEqual(['Queued: "Two"', 'Queued: "Four, better"', 'Queued: "Three"']);
-
-    // Not after a stop: it says so, and waits for the word to go on.
-    await page.stop.click();
-    await page.page.getByText(/^3 messages wait/).waitFor();
-    await page.button('Send now').click();
-    await eventually(waiting).toEqual(['Queued: "Four, better"', 'Queued: "Three"']);
-    await eventually(() => page.questions.last().innerText()).toContain('Two');
-    // Loaded again in the middle: the queue is on disk, and goes on by itself.
     await page.page.reload();
-    await eventually(waiting).toEqual(['Queued: "Four, better"', 'Queued: "Three"']);
-    await eventually(waiting).toEqual(['Queued: "Three"']);
-    await eventually(() => page.questions.last().innerText()).toContain('Four, better');
-    await page.stop.click();
-    await page.button('Remove queued message').click();
+    await page.page.getByText(/^3 messages wait/).waitFor();
+    expect(await waiting()).toEqual(['Queued: "Two"', 'Queued: "Four, better"', 'Queued: "Three"']);
+    const { id } = (await newestAnswer(client)).conversation;
+    await client.conversations.updateSettings({
+      id,
+      settings: { sampling: { ...DEFAULT_SAMPLING, maxTokens: 200 } },
+    });
+    await page.button('Send now').click();
+    await eventually(() => page.questions.count()).toBe(4);
+    await page.answered(4);
     await list.waitFor({ state: 'hidden' });
     const { conversation } = await newestAnswer(client);
     expect(conversation.messages.flatMap(({ role, text }) => (role === 'user' ? [text] : []))).toEqual([
       'One',
       'Two',
       'Four, better',
+      'Three',
     ]);
   });
 });

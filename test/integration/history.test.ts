@@ -131,7 +131,7 @@ describe('folders, tags, pin, archive, trash', () => {
   });
 
   it('pages a list without a hole, pinned ones first', async () => {
-    const { client, dataDir, app, modelsDir } = await core();
+    const { dataDir, app, modelsDir } = await core();
     await app.close();
     fillWithChats(dataDir, 25);
     const second = await core({ dataDir, modelsDir });
@@ -142,7 +142,7 @@ describe('folders, tags, pin, archive, trash', () => {
     const ids: string[] = [];
     let cursor: string | null = null;
     do {
-      const page: Awaited<ReturnType<typeof client.history.list>> = await second.client.history.list({
+      const page: Awaited<ReturnType<typeof second.client.history.list>> = await second.client.history.list({
         cursor,
         limit: 10,
       });

@@ -62,10 +62,6 @@ describe('titles by the model', () => {
   it('asks for none of a temporary chat, nor while it is switched off', async () => {
     const started = await core('A fine title');
     const { client, waitFor } = started;
-    const states: number[] = [];
-    const stop = started.app.events.on((event) => {
-      if (event.type === 'engine.changed') states.push(event.state.runningGenerations);
-    });
     const settled = waitFor((event) => event.type === 'generation.settled');
     const { conversationId } = await client.conversations.send({
       requestId: crypto.randomUUID(),
@@ -79,7 +75,6 @@ describe('titles by the model', () => {
     await client.settings.update({ titlesByModel: false });
     const stored = await started.chat('On the disk');
     await idle(started);
-    stop();
     expect((await client.conversations.get({ id: conversationId })).title).toBe('Only in memory');
     expect((await client.conversations.get({ id: stored.conversationId })).title).toBe('On the disk');
   });

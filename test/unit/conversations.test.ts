@@ -36,7 +36,7 @@ it('a conversation deleted while a send is being saved: the answer that begins t
   const conversations = createConversations({
     store,
     models,
-    engine: {},
+    engine: { onState: () => () => {} },
     settings: { get: () => ({}) },
     bus: createEventBus('run'),
   } as unknown as ConversationsDeps);

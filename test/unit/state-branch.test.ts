@@ -17,6 +17,11 @@ const message = (id: string, parentId: string | null, role: Message['role']): Me
   quant: null,
   createdAt: 0,
   stats: null,
+  settings: null,
+  thought: null,
+  pinned: false,
+  edited: false,
+  prefixLength: 0,
   chunkSeq: 0,
 });
 

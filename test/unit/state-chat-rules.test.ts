@@ -2,7 +2,6 @@ import { describe, expect, it } from 'vitest';
 import { errorCodes, type ModelFile, type PrivacyState } from '../../src-main/contract/index.ts';
 import { countWords, finishedSentences, plainText } from '../../src-renderer/screens/chat/announce.ts';
 import { composerKey } from '../../src-renderer/screens/chat/composer-key.ts';
-import { matchesFilter } from '../../src-renderer/screens/chat/filter.ts';
 import { shortModelName } from '../../src-renderer/screens/chat/model-name.ts';
 import { matchDroppedFile } from '../../src-renderer/screens/first-run/file-match.ts';
 import { themeFor } from '../../src-renderer/shell/appearance.ts';
@@ -61,18 +60,6 @@ describe('announcements', () => {
     ).toBe('Title bold and code name');
     expect(countWords('# Two words')).toBe(2);
     expect(countWords('')).toBe(0);
-  });
-});
-
-describe('matchesFilter', () => {
-  it.each([
-    ['Tide heights at Brest', 'tide', true],
-    ['Tide heights at Brest', 'brest TIDE', true],
-    ['Réponse à l’agence', 'reponse', true],
-    ['Tide heights at Brest', 'tidal', false],
-    ['Anything', '  ', true],
-  ])('%s by "%s"', (title, filter, expected) => {
-    expect(matchesFilter(title, filter)).toBe(expected);
   });
 });
 

@@ -26,6 +26,11 @@ const message = (id: string, parentId: string | null, extra: Partial<Message> = 
   quant: null,
   createdAt: 0,
   stats: null,
+  settings: null,
+  thought: null,
+  pinned: false,
+  edited: false,
+  prefixLength: 0,
   chunkSeq: 0,
   ...extra,
 });
@@ -37,8 +42,16 @@ const conversation = (id: string, messages: Message[], extra: Partial<Conversati
   updatedAt: 0,
   messageCount: messages.length,
   answering: false,
+  folderId: null,
+  tags: [],
+  pinnedAt: null,
+  archivedAt: null,
+  trashedAt: null,
+  temporary: false,
+  modelId: null,
+  queue: [],
   activeLeafId: messages.at(-1)?.id ?? null,
-  settings: { modelId: null, systemPrompt: '', sampling: null },
+  settings: { modelId: null, systemPrompt: '', sampling: null, reasoning: null, presetId: null },
   draft: '',
   messages,
   ...extra,
@@ -60,11 +73,15 @@ function fakeCore(stored: Conversation[] = []) {
   };
   const client = {
     conversations: {
-      list: () => answer('list', () => [...all.values()]),
       get: ({ id }: { id: string }) => answer(`get ${id}`, () => get(id)),
       remove: ({ id }: { id: string }) => answer(`remove ${id}`, () => void all.delete(id)),
       saveDraft: ({ id, draft }: { id: string; draft: string }) =>
         answer(`draft ${id} ${draft}`, () => undefined),
+    },
+    history: {
+      list: () => answer('list', () => ({ conversations: [...all.values()], cursor: null, total: all.size })),
+      summaries: ({ ids }: { ids: string[] }) =>
+        answer('summaries', () => ids.flatMap((id) => all.get(id) ?? [])),
     },
     models: {
       load: ({ id }: { id: string }) => answer(`load ${id}`, () => undefined),
@@ -187,7 +204,14 @@ describe('ConversationsStore', () => {
   const made = (ids: string[]) => {
     const core = fakeCore(ids.map((id) => conversation(id, [])));
     const removed: string[] = [];
-    return { core, removed, store: new ConversationsStore(core.client, (id) => removed.push(id)) };
+    return {
+      core,
+      removed,
+      store: new ConversationsStore(core.client, {
+        onRemoved: (id) => removed.push(id),
+        onChanged: () => undefined,
+      }),
+    };
   };
 
   it('marks a chat as unread only when its answer ends while another is shown', async () => {

@@ -55,12 +55,25 @@ function turnBelow(id: string, parentId: string | null, at = 2_000) {
   return { user: send.user.id, assistant: send.assistant.id };
 }
 
+/** A chat in no folder, without tags, neither pinned nor put away. */
+const nowhere = {
+  folderId: null,
+  tags: [],
+  pinnedAt: null,
+  archivedAt: null,
+  trashedAt: null,
+  temporary: false,
+};
+
+/** A message that is as it came. */
+const plain = { settings: null, thought: null, pinned: false, edited: false, prefixLength: 0 };
+
 const count = (table: string) => db.prepare<[], number>(`SELECT count(*) FROM ${table}`).pluck().get();
 
 describe('begin', () => {
   test('makes conversation, user message and empty answer in one call', () => {
     const send = newSend({
-      settings: { modelId: randomUUID(), systemPrompt: 'Be brief.', sampling: fullSampling },
+      settings: { ...noSettings, modelId: randomUUID(), systemPrompt: 'Be brief.', sampling: fullSampling },
     });
     expect(messages.begin(db, send).repeated).toBe(false);
     const { conversation: stored, messages: tree } = conversations.get(db, { id: send.conversationId });
@@ -71,6 +84,8 @@ describe('begin', () => {
       createdAt: 1_000,
       updatedAt: 1_000,
       messageCount: 2,
+      ...nowhere,
+      modelId: send.newConversation?.settings.modelId,
       activeLeafId: send.assistant.id,
       draft: '',
       settings: send.newConversation?.settings,
@@ -91,6 +106,7 @@ describe('begin', () => {
         quant: null,
         createdAt: 1_000,
         stats: null,
+        ...plain,
       },
       {
         id: send.assistant.id,
@@ -107,6 +123,7 @@ describe('begin', () => {
         quant: 'Q4_0',
         createdAt: 1_000,
         stats: null,
+        ...plain,
       },
     ]);
   });
@@ -367,6 +384,8 @@ describe('conversations', () => {
       createdAt: 1_000,
       updatedAt: 1_000,
       messageCount: 2,
+      ...nowhere,
+      modelId: null,
     });
     conversations.trash(db, { id: tied.id, at: 1 });
     expect(order()).toEqual([last.id, old.id]);
@@ -398,12 +417,17 @@ describe('conversations', () => {
     conversations.updateSettings(db, { id, settings: { modelId } });
     conversations.updateSettings(db, { id, settings: { sampling: fullSampling } });
     conversations.updateSettings(db, { id, settings: { systemPrompt: 'Be brief.' } });
-    expect(settings()).toEqual({ modelId, systemPrompt: 'Be brief.', sampling: fullSampling });
+    expect(settings()).toEqual({
+      ...noSettings,
+      modelId,
+      systemPrompt: 'Be brief.',
+      sampling: fullSampling,
+    });
     const open = { ...fullSampling, seed: null, maxTokens: null };
     conversations.updateSettings(db, { id, settings: { sampling: open } });
     expect(settings().sampling).toEqual(open);
     conversations.updateSettings(db, { id, settings: { sampling: null, modelId: null } });
-    expect(settings()).toEqual({ modelId: null, systemPrompt: 'Be brief.', sampling: null });
+    expect(settings()).toEqual({ ...noSettings, systemPrompt: 'Be brief.' });
   });
 
   test('nothing of nobody', () => {

@@ -36,7 +36,9 @@ function plan(sql: string): string[] {
 
 describe('query plans', () => {
   test('the list walks its index and sorts nothing', () => {
-    expect(plan(LIST)).toEqual(['SCAN c USING INDEX conversations_by_update']);
+    expect(plan(`SELECT c.title FROM conversations c ${LIST}`)).toEqual([
+      'SCAN c USING INDEX conversations_by_update',
+    ]);
   });
 
   test('the messages of a conversation come in order from one index', () => {
@@ -72,7 +74,7 @@ describe('query plans', () => {
 
   test('finding what streams and repeated requests use their indices', () => {
     expect(plan(`UPDATE messages SET status = 'interrupted' WHERE status = 'streaming'`)).toEqual([
-      'SEARCH messages USING INDEX messages_streaming (status=?)',
+      'SEARCH messages USING COVERING INDEX messages_streaming (status=?)',
     ]);
     expect(plan('SELECT id FROM messages WHERE request_id = @requestId')).toEqual([
       'SEARCH messages USING INDEX messages_by_request (request_id=?)',
@@ -84,13 +86,18 @@ describe('the schema', () => {
   test('every table is STRICT and refuses values of another type', () => {
     const tables = db
       .prepare<[], { name: string; strict: number }>(
-        `SELECT name, strict FROM pragma_table_list WHERE schema = 'main' AND name NOT LIKE 'sqlite_%'`,
+        // The index of the search has tables of its own.
+        `SELECT name, strict FROM pragma_table_list WHERE schema = 'main' AND type = 'table'
+          AND name NOT LIKE 'sqlite_%'`,
       )
       .all();
     expect(tables.map(({ name }) => name).sort()).toEqual([
       'adapters',
       'attached_adapters',
+      'conversation_models',
+      'conversation_tags',
       'conversations',
+      'folders',
       'generations',
       'hidden_model_files',
       'kept_provenance',
@@ -100,6 +107,12 @@ describe('the schema', () => {
       'model_provenance',
       'model_provenance_files',
       'models',
+      'presets',
+      'queued_messages',
+      'search_documents',
+      'search_pending_messages',
+      'search_pending_titles',
+      'tags',
     ]);
     expect(tables.every(({ strict }) => strict === 1)).toBe(true);
     const insert = (createdAt: unknown, title: unknown) =>

@@ -17,7 +17,7 @@ interface RawFields {
   edited: 0 | 1;
 }
 
-const rawColumns: Columns<RawFields> = {
+export const rawColumns: Columns<RawFields> = {
   errorDetails: 'error_details',
   thoughtMs: 'thought_ms',
   thoughtTokens: 'thought_tokens',
@@ -25,7 +25,7 @@ const rawColumns: Columns<RawFields> = {
   edited: 'edited',
 };
 
-const plainColumns: Columns<PlainFields> = {
+export const plainColumns: Columns<PlainFields> = {
   id: 'id',
   conversationId: 'conversation_id',
   parentId: 'parent_id',

@@ -40,7 +40,8 @@ const withId = (db: Db, id: string) => presetOf(one<PresetRow>(db, `${SELECT} AN
 
 /** A removed preset is `not_found` for everything but `restore`. */
 export const presets: Queries<StoreApi['presets']> = {
-  list: (db) => all<PresetRow>(db, `${SELECT} ORDER BY p.name COLLATE NOCASE, p.created_at, p.id`).map(presetOf),
+  list: (db) =>
+    all<PresetRow>(db, `${SELECT} ORDER BY p.name COLLATE NOCASE, p.created_at, p.id`).map(presetOf),
 
   get: (db, { id }) => withId(db, id),
 

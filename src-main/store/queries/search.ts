@@ -7,11 +7,17 @@ import {
   type SearchResult,
   type Segment,
 } from '../../contract/index.ts';
-import { all, first, one } from '../sql.ts';
+import { all, each, first, one } from '../sql.ts';
 import type { Db } from '../sql.ts';
-import { folderIdsInside } from './folders.ts';
-import { BEING_DELETED } from './history-states.ts';
 import { highlighted, scoreOf, snippetOf } from './search-rank.ts';
+import {
+  chatWhere,
+  isChatIn,
+  MAX_RANGES,
+  MAX_RANGES_LONG_PREFIX,
+  scopeOf,
+  type Scope,
+} from './search-scope.ts';
 import { matchExpression, parseQuery, type ParsedQuery } from './search-text.ts';
 
 /**
@@ -23,14 +29,8 @@ export const RANKED_HITS = 250;
 const RANKED_TITLES = 200;
 /** Hits looked at before the search lets others in and asks whether it is still wanted: a few milliseconds. */
 const SLICE_HITS = 2_000;
-/** Up to this many messages, a filter is answered from its messages instead of from all hits. */
-const SMALL_FILTER = 20_000;
-/**
- * Ranges of messages that a filter is looked through in: a cursor of the index costs about 50 µs. For a beginning
- * that is longer than the index's own (three letters) every cursor merges the words it stands for, in milliseconds.
- */
-const MAX_RANGES = 500;
-const MAX_RANGES_LONG_PREFIX = 6;
+/** Hits that a page looks through for those that pass the filters: about 100 ms. The next page goes on from there. */
+const MAX_LOOKED = 100_000;
 const LONG_PREFIX = 4;
 /** Messages that one statement looks through: rare combinations of common words take it milliseconds. */
 const WINDOW = 200_000;
@@ -48,18 +48,6 @@ type Step<T> = Generator<void, T, void>;
 interface Hit {
   seq: number;
   conversation: number;
-}
-
-/** What a hit must fulfil beside the words. */
-interface Scope {
-  /** null: every chat but those in `without`. */
-  only: Set<number> | null;
-  without: Set<number>;
-  from: number;
-  to: number;
-  isUser: 0 | 1 | null;
-  /** Ranges of `seq`, newest first. */
-  ranges: { low: number; high: number }[];
 }
 
 /** Pages: titles belong to the first window of hits only. */
@@ -82,140 +70,47 @@ function placeOf(db: Db, cursor: string | null): Place {
 
 const cursorOf = ({ isFirst, top, offset }: Place) => `${isFirst ? 1 : 0}.${top}.${offset}`;
 
-// Filters ------------------------------------------------------------------------------------------------
-
-const placeWhere = {
-  all: 'c.trashed_at IS NULL',
-  chats: 'c.trashed_at IS NULL AND c.archived_at IS NULL',
-  archive: 'c.trashed_at IS NULL AND c.archived_at IS NOT NULL',
-  trash: `c.trashed_at > ${BEING_DELETED}`,
-};
-
-/** The part of a WHERE on `conversations c`, with its parameters. */
-function chatWhere(db: Db, filters: SearchFilters) {
-  const { folderId, tagId, modelId, conversationId, place } = filters;
-  const wheres = [placeWhere[place ?? 'all']];
-  const parameters: Record<string, string> = {};
-  if (folderId !== null) {
-    wheres.push('c.folder_id IN (SELECT value FROM json_each(@folders))');
-    parameters['folders'] = JSON.stringify(folderIdsInside(db, folderId));
-  }
-  if (tagId !== null) {
-    wheres.push('c.id IN (SELECT conversation_id FROM conversation_tags WHERE tag_id = @tagId)');
-    parameters['tagId'] = tagId;
-  }
-  if (modelId !== null) {
-    wheres.push(
-      `(c.model_id = @modelId OR EXISTS (SELECT 1 FROM conversation_models cm
-        WHERE cm.conversation_id = c.id AND cm.model_id = @modelId))`,
-    );
-    parameters['modelId'] = modelId;
-  }
-  if (conversationId !== null) {
-    wheres.push('c.id = @conversationId');
-    parameters['conversationId'] = conversationId;
-  }
-  return { where: wheres.join(' AND '), parameters };
-}
-
-/** At most `limit` ranges over `seqs`, which are in descending order: cut at the widest gaps. */
-function rangesOf(seqs: readonly number[], limit: number): Scope['ranges'] {
-  const gaps = seqs.map((seq, i) => (i === 0 ? 0 : (seqs[i - 1] ?? seq) - seq));
-  const widest = gaps.toSorted((a, b) => b - a)[limit - 1] ?? 0;
-  const ranges: Scope['ranges'] = [];
-  seqs.forEach((seq, i) => {
-    const last = ranges.at(-1);
-    const gap = gaps[i] ?? 0;
-    if (last && (gap <= widest || gap === 1)) last.low = seq;
-    else ranges.push({ low: seq, high: seq });
-  });
-  return ranges;
-}
-
-function seqsWhere(db: Db, where: string, parameters: Record<string, string | number>): number[] {
-  const rows = all<{ seq: number }>(
-    db,
-    `SELECT seq FROM search_documents WHERE ${where} LIMIT ${SMALL_FILTER + 1}`,
-    parameters,
-  );
-  return rows.map(({ seq }) => seq).sort((a, b) => b - a);
-}
-
-function scopeOf(db: Db, filters: SearchFilters, maxRanges: number): Scope {
-  const { from, to, role, folderId, tagId, modelId, conversationId, place } = filters;
-  const everything = [{ low: 0, high: Number.MAX_SAFE_INTEGER }];
-  const scope: Scope = {
-    only: null,
-    without: new Set(),
-    from: from ?? 0,
-    to: to ?? Number.MAX_SAFE_INTEGER,
-    isUser: role === null ? null : role === 'user' ? 1 : 0,
-    ranges: everything,
-  };
-  const isOfChats = [folderId, tagId, modelId, conversationId, place].some((filter) => filter !== null);
-  if (!isOfChats) {
-    const trashed = all<{ seq: number }>(db, 'SELECT seq FROM conversations WHERE trashed_at IS NOT NULL');
-    for (const { seq } of trashed) scope.without.add(seq);
-  } else {
-    const { where, parameters } = chatWhere(db, filters);
-    const chats = all<{ seq: number; count: number }>(
-      db,
-      `SELECT c.seq, c.message_count AS count FROM conversations c WHERE ${where}`,
-      parameters,
-    );
-    scope.only = new Set(chats.map(({ seq }) => seq));
-    if (chats.reduce((sum, { count }) => sum + count, 0) <= SMALL_FILTER) {
-      const chatsOf = 'conversation IN (SELECT value FROM json_each(@chats))';
-      const seqs = seqsWhere(db, chatsOf, { chats: JSON.stringify([...scope.only]) });
-      if (seqs.length <= SMALL_FILTER) scope.ranges = rangesOf(seqs, maxRanges);
-    }
-  }
-  if (scope.ranges === everything && (from !== null || to !== null)) {
-    const dates = { from: scope.from, to: scope.to };
-    const seqs = seqsWhere(db, 'created_at >= @from AND created_at < @to', dates);
-    if (seqs.length <= SMALL_FILTER) scope.ranges = rangesOf(seqs, maxRanges);
-  }
-  return scope;
-}
-
-const isChatIn = ({ only, without }: Scope, conversation: number) =>
-  only === null ? !without.has(conversation) : only.has(conversation);
-
 // Hits ---------------------------------------------------------------------------------------------------
 
 // FTS5 seeks to whole numbers only, and a bound number is none to it: without the CAST it would read every hit.
 const HITS = `SELECT f.rowid AS seq, d.conversation, d.created_at AS createdAt, d.is_user AS isUser
   FROM search_messages f JOIN search_documents d ON d.seq = f.rowid
   WHERE f.text MATCH @match AND f.rowid BETWEEN CAST(@low AS INTEGER) AND CAST(@high AS INTEGER)
-  ORDER BY f.rowid DESC LIMIT ${SLICE_HITS}`;
+  ORDER BY f.rowid DESC`;
 
 type HitRow = Hit & { createdAt: number; isUser: 0 | 1 };
 
-/** The newest hits up to `top`, at most {@link RANKED_HITS}, and whether there may be more. */
+interface FoundHits {
+  hits: Hit[];
+  /** The `seq` to go on from; null when there are no more. */
+  next: number | null;
+}
+
+/** The newest hits up to `top` that pass the filters, at most {@link RANKED_HITS}. */
 function* newestHits(
   db: Db,
   match: string,
   scope: Scope,
   { top, window }: { top: number; window: number },
-): Step<{ hits: Hit[]; more: boolean }> {
+): Step<FoundHits> {
   const hits: Hit[] = [];
+  let looked = 0;
   for (const { low, high } of scope.ranges) {
-    let from = Math.min(high, top);
-    while (from >= low) {
-      const to = Math.max(low, from - window);
-      const rows = all<HitRow>(db, HITS, { match, low: to, high: from });
-      for (const { seq, conversation, createdAt, isUser } of rows) {
+    for (let from = Math.min(high, top); from >= low; from -= window + 1) {
+      const range = { match, low: Math.max(low, from - window), high: from };
+      for (const { seq, conversation, createdAt, isUser } of each<HitRow>(db, HITS, range)) {
+        looked += 1;
+        if (looked % SLICE_HITS === 0) yield;
+        if (looked > MAX_LOOKED || hits.length === RANKED_HITS) return { hits, next: seq };
         if (!isChatIn(scope, conversation)) continue;
         if (createdAt < scope.from || createdAt >= scope.to) continue;
         if (scope.isUser !== null && isUser !== scope.isUser) continue;
-        if (hits.length === RANKED_HITS) return { hits, more: true };
         hits.push({ seq, conversation });
       }
-      from = (rows.length < SLICE_HITS ? to : (rows.at(-1)?.seq ?? to)) - 1;
       yield;
     }
   }
-  return { hits, more: false };
+  return { hits, next: null };
 }
 
 interface RankedChat {
@@ -224,9 +119,9 @@ interface RankedChat {
   hits: (SearchHit & { score: number; text: string })[];
 }
 
-type MessageText = Omit<SearchHit, 'snippet'> & { seq: number; conversation: number; text: string };
+type MessageText = Omit<SearchHit, 'snippet'> & { conversation: number; text: string };
 
-const TEXTS = `SELECT m.seq, m.id AS messageId, m.role, m.created_at AS createdAt, d.conversation, m.text
+const TEXTS = `SELECT m.id AS messageId, m.role, m.created_at AS createdAt, d.conversation, m.text
   FROM json_each(@seqs) i JOIN messages m ON m.seq = i.value JOIN search_documents d ON d.seq = m.seq
   WHERE m.removed_at IS NULL`;
 
@@ -243,7 +138,7 @@ function* rankHits(
   let ranked = 0;
   for (let at = 0; at < hits.length; at += READ_AT_ONCE) {
     const seqs = JSON.stringify(hits.slice(at, at + READ_AT_ONCE).map(({ seq }) => seq));
-    for (const { seq, conversation, ...message } of all<MessageText>(db, TEXTS, { seqs })) {
+    for (const { conversation, ...message } of all<MessageText>(db, TEXTS, { seqs })) {
       const score = scoreOf(message.text, query.must, now - message.createdAt);
       const chat = chats.get(conversation) ?? { score: 0, titleHit: false, hits: [] };
       chat.hits.push({ ...message, score, snippet: [] });
@@ -374,10 +269,10 @@ export function* searchSteps(db: Db, input: SearchInput): Step<SearchResult> {
   if (place.isFirst) rankTitles(db, match, scope, input.filters, chats);
   yield;
   const window = hasLongPrefix ? Number.MAX_SAFE_INTEGER : WINDOW;
-  const { hits, more } = yield* newestHits(db, match, scope, { top: place.top, window });
+  const { hits, next: nextTop } = yield* newestHits(db, match, scope, { top: place.top, window });
   const ranked = yield* rankHits(db, hits, query, chats);
 
-  const next = more ? { isFirst: false, top: (hits.at(-1)?.seq ?? 0) - 1, offset: 0 } : null;
+  const next = nextTop === null ? null : { isFirst: false, top: nextTop, offset: 0 };
   const order = [...chats].sort(([a, x], [b, y]) => y.score - x.score || b - a);
   const isInside = input.filters.conversationId !== null;
   const { offset } = place;
@@ -396,7 +291,7 @@ export function* searchSteps(db: Db, input: SearchInput): Step<SearchResult> {
       return row ? [chatResult(row, chat, query, shown)] : [];
     }),
     cursor: following && cursorOf(following),
-    rankedNewest: more ? ranked : null,
+    rankedNewest: nextTop === null ? null : ranked,
     indexing: indexingOf(db),
   };
 }

@@ -9,7 +9,7 @@ const LAST_MESSAGE = 'SELECT max(seq) AS seq FROM messages WHERE conversation_id
 function purgeOne(db: Db, id: string, until: number): boolean {
   while (performance.now() < until) {
     const last = first<{ seq: number | null }>(db, LAST_MESSAGE, { id });
-    if (last?.seq == null) {
+    if (!last || last.seq === null) {
       run(db, 'DELETE FROM conversations WHERE id = @id', { id });
       return true;
     }
@@ -39,13 +39,13 @@ export const trash: Queries<StoreApi['trash']> = {
 
   purgeSlice(db, { budgetMs }) {
     const until = performance.now() + budgetMs;
-    for (;;) {
+    for (let found = false; ; found = true) {
       const next = first<{ id: string }>(
         db,
         `SELECT id FROM conversations WHERE trashed_at = ${BEING_DELETED} LIMIT 1`,
       );
-      if (!next) return { more: false };
-      if (!purgeOne(db, next.id, until)) return { more: true };
+      if (!next) return { more: false, found };
+      if (!purgeOne(db, next.id, until)) return { more: true, found: true };
     }
   },
 };

@@ -18,6 +18,11 @@ export interface FindPlace {
   scrollTo(range: Range): void;
 }
 
+interface MatchCount {
+  id: string;
+  count: number;
+}
+
 /** Finds in all turns of a branch and marks in those that are in the page, without changing it. */
 export class FindInChat {
   query = $state('');
@@ -27,7 +32,7 @@ export class FindInChat {
   searching = $state(false);
   readonly #place: FindPlace;
   readonly #counter = new FindCounter();
-  #counts: { id: string; count: number }[] = [];
+  #counts: MatchCount[] = [];
   #run = 0;
 
   constructor(place: FindPlace) {
@@ -40,7 +45,7 @@ export class FindInChat {
     this.query = query;
     this.searching = query !== '';
     const sources = this.#place.sources();
-    const counts: typeof this.#counts = [];
+    const counts: MatchCount[] = [];
     let until = performance.now() + SLICE_MS;
     for (const source of query === '' ? [] : sources) {
       counts.push({ id: source.id, count: this.#counter.count(source, query) });

@@ -72,18 +72,21 @@ const FILE_ENDINGS: Readonly<Record<string, string>> = {
   yaml: 'yml',
 };
 /** Languages whose name is how their files end. */
-const OWN_ENDINGS = /^(?:c|cpp|cs|css|diff|go|h|html|ini|java|js|json|jsx|md|php|py|rb|rs|sh|sql|tex|toml|ts|tsx|xml|yml)$/;
+const OWN_ENDINGS =
+  /^(?:c|cpp|cs|css|diff|go|h|html|ini|java|js|json|jsx|md|php|py|rb|rs|sh|sql|tex|toml|ts|tsx|xml|yml)$/;
 
 /** Name for a file with code of a language; one that is not known makes a text file. */
 export function codeFileName(language: string): string {
-  const ending = FILE_ENDINGS[language] ?? (OWN_ENDINGS.test(language) ? language : 'txt');
+  const known = Object.hasOwn(FILE_ENDINGS, language) ? FILE_ENDINGS[language] : undefined;
+  const ending = known ?? (OWN_ENDINGS.test(language) ? language : 'txt');
   return `code.${ending}`;
 }
 
 /** The name to show, or undefined if the source named no language. */
 export function languageName(language: string): string | undefined {
   if (language === '') return undefined;
-  return LANGUAGE_NAMES[language] ?? language;
+  // An answer may name its language "constructor".
+  return Object.hasOwn(LANGUAGE_NAMES, language) ? LANGUAGE_NAMES[language] : language;
 }
 
 /**

@@ -62,13 +62,28 @@ function inlineOf(tokens: readonly Token[]): string {
       if (token.type === 'br') return '\n';
       if (token.type === 'maths') return formulaOf(token.raw);
       if ('tokens' in token && token.tokens !== undefined) return inlineOf(token.tokens);
-      return 'text' in token ? unescaped(token) : '';
+      const text: unknown = 'text' in token ? token.text : '';
+      if (typeof text !== 'string') return '';
+      return token.type === 'codespan' ? text : withoutEntities(text);
     })
     .join('');
 }
 
-/** marked writes the text of an escape and of code as it stands in the source. */
-function unescaped(token: Token): string {
-  const text: unknown = 'text' in token ? token.text : '';
-  return typeof text === 'string' ? text : '';
+/** The entities that models write; a browser knows two thousand more, which stay as they are. */
+const ENTITIES: Readonly<Record<string, string>> = {
+  amp: '&',
+  lt: '<',
+  gt: '>',
+  quot: '"',
+  apos: "'",
+  nbsp: '\u00a0',
+};
+const MAX_CODE_POINT = 0x10_ffff;
+
+function withoutEntities(text: string): string {
+  return text.replace(/&(?:#(\d{1,7})|#[xX]([\da-fA-F]{1,6})|(\w+));/g, (entity, decimal, hex, name) => {
+    if (typeof name === 'string') return ENTITIES[name] ?? entity;
+    const code = typeof hex === 'string' ? parseInt(hex, 16) : Number(decimal);
+    return code > 0 && code <= MAX_CODE_POINT ? String.fromCodePoint(code) : entity;
+  });
 }

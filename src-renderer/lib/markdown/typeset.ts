@@ -17,7 +17,7 @@ function typesetOne(element: HTMLElement, typeset: Typesetter): void {
   const display = element.dataset['math'] === 'display';
   try {
     typeset(formulaOf(source), element, display);
-    element.dataset['source'] = source;
+    element.dataset['set'] = '';
   } catch {
     // What the model wrote says more than a half of it.
     element.replaceChildren(source);
@@ -32,14 +32,14 @@ function typesetOne(element: HTMLElement, typeset: Typesetter): void {
  * @returns the display formulas, which may be wider than their place
  */
 export function typesetMaths(root: ParentNode): HTMLElement[] {
-  const elements = [...root.querySelectorAll<HTMLElement>('[data-math]:not([data-source], [data-plain])')];
+  const elements = [...root.querySelectorAll<HTMLElement>('[data-math]:not([data-set], [data-plain])')];
   if (elements.length === 0) return [];
   if (loaded !== undefined) for (const element of elements) typesetOne(element, loaded);
   else
     void load().then(
       (typeset) => {
         for (const element of elements)
-          if (element.dataset['source'] === undefined) typesetOne(element, typeset);
+          if (element.dataset['set'] === undefined) typesetOne(element, typeset);
       },
       // The source stays.
       () => undefined,

@@ -1,5 +1,6 @@
 import Archive from '@lucide/svelte/icons/archive';
 import ArchiveRestore from '@lucide/svelte/icons/archive-restore';
+import Download from '@lucide/svelte/icons/download';
 import FolderInput from '@lucide/svelte/icons/folder-input';
 import Pencil from '@lucide/svelte/icons/pencil';
 import Pin from '@lucide/svelte/icons/pin';
@@ -16,6 +17,7 @@ import { displayShortcut } from '../../lib/shortcuts.ts';
 import type { AppState } from '../../state/app.svelte.ts';
 import { chatTexts } from '../../texts/chat.ts';
 import { historyTexts } from '../../texts/history.ts';
+import { transferTexts } from '../../texts/transfer.ts';
 import { chatActions } from './chat-actions.ts';
 
 const texts = historyTexts.row;
@@ -90,6 +92,7 @@ export function chatMenu(
       onselect: () => (screen.dialog = { kind: 'move', ids }),
     },
     { label: texts.tags, icon: TagIcon, onselect: () => (screen.dialog = { kind: 'tags', ids }) },
+    { label: transferTexts.menu, icon: Download, onselect: () => (screen.dialog = { kind: 'export', ids }) },
     {
       label: pinned ? texts.unpin : texts.pin,
       icon: pinned ? PinOff : Pin,

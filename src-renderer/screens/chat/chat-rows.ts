@@ -19,3 +19,8 @@ export interface RowState {
   /** Under the pointer or with the focus: its menu button is there. */
   hot: boolean;
 }
+
+/** The place of each row by its id. */
+export function placesOf(rows: readonly ChatRow[]): ReadonlyMap<string, number> {
+  return new Map(rows.map(({ id }, index) => [id, index]));
+}

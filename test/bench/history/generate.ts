@@ -11,7 +11,7 @@ import { Texts } from './texts.ts';
 // 10,000 chats with 1,000,000 messages, written through the real migrations and indexed by the store's own code.
 
 /** Raised when what is written changes, so that no old history is measured. */
-const FORMAT = 1;
+const FORMAT = 2;
 const SEED = 20_261_123;
 export const LONG_MESSAGES = 2_000;
 export const LONG_TITLE = 'The long conversation';
@@ -168,8 +168,9 @@ class Writer {
     let question: string | null = null;
     let leaf: string | null = null;
     for (let i = 0; i < count; i++) {
-      // One answer in twenty has another version, beside it under the same question.
-      const isAgain: boolean = question !== null && leaf !== question && random.uint32() % 20 === 0;
+      // One answer in twenty has another version, beside it under the same question. The last message is an answer.
+      const isAgain: boolean =
+        question !== null && leaf !== question && (i === count - 1 || random.uint32() % 20 === 0);
       const isUser = !isAgain && (leaf === null || leaf !== question);
       const id = this.#ids.next();
       const text = isUser

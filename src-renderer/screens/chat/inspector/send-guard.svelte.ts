@@ -30,16 +30,13 @@ export class SendGuard {
    * Whether a message may be sent now. When not, `asked` says why.
    * @param isLoaded the model is ready, so that it can be counted; else the core says it with the answer
    */
-  async mayBeSent(
-    next: NextSend,
-    isLoaded: boolean,
-    answer: LeaveOutAnswer | undefined,
-  ): Promise<boolean> {
+  async mayBeSent(next: NextSend, isLoaded: boolean, answer: LeaveOutAnswer | undefined): Promise<boolean> {
     const { id } = next;
-    if (answer !== undefined || !isLoaded || (id !== null && this.#app.inspector.leavesOut.has(id))) return true;
+    if (answer !== undefined || !isLoaded || (id !== null && this.#app.inspector.leavesOut.has(id)))
+      return true;
     if (this.#fitsSurely(next)) return true;
     const preview = await this.#app.context.now(next);
-    if (preview?.counts == null || (preview.fits && !preview.asks)) return true;
+    if (!preview?.counts || (preview.fits && !preview.asks)) return true;
     this.asked = preview;
     return false;
   }

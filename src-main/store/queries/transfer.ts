@@ -1,0 +1,142 @@
+import type { StoreApi, StoredMessage } from '../api.ts';
+import { all, change, first, insertInto, run } from '../sql.ts';
+import type { Db, Queries } from '../sql.ts';
+import { insertConversation } from './conversations.ts';
+import { insertFolders } from './folders.ts';
+import { plainColumns, rawColumns, statsColumns } from './message-rows.ts';
+import { fold } from './search-text.ts';
+
+const INSERT_MESSAGE = insertInto('messages', { ...plainColumns, ...rawColumns, endedAt: 'ended_at' });
+
+// `copied`: these figures were measured elsewhere, or are known already.
+const INSERT_GENERATION = insertInto('generations', {
+  messageId: 'message_id',
+  finishedAt: 'finished_at',
+  settings: 'settings',
+  copied: 'copied',
+  ...statsColumns,
+});
+
+function insertMessage(db: Db, message: StoredMessage): void {
+  const { stats, settings, errorDetails, thought, pinned, edited, ...plain } = message;
+  run(db, INSERT_MESSAGE, {
+    ...plain,
+    errorDetails: errorDetails === null ? null : JSON.stringify(errorDetails),
+    thoughtMs: thought?.ms ?? null,
+    thoughtTokens: thought?.tokens ?? null,
+    pinned: pinned ? 1 : 0,
+    edited: edited ? 1 : 0,
+    endedAt: message.createdAt,
+  });
+  if (!stats) return;
+  run(db, INSERT_GENERATION, {
+    ...stats,
+    messageId: message.id,
+    finishedAt: message.createdAt,
+    settings: settings === null ? null : JSON.stringify(settings),
+    copied: 1,
+  });
+}
+
+const idsOf = (db: Db, table: 'folders' | 'tags') =>
+  new Set(all<{ id: string }>(db, `SELECT id FROM ${table}`).map(({ id }) => id));
+
+function put(
+  db: Db,
+  { importId, conversation, messages, queue }: Parameters<StoreApi['transfer']['put']>[0],
+) {
+  if (first(db, 'SELECT 1 FROM conversations WHERE id = @id', { id: conversation.id })) return false;
+  const { id, title, titleSource, settings, draft, pinnedAt, archivedAt, updatedAt } = conversation;
+  const folderId =
+    conversation.folderId !== null && idsOf(db, 'folders').has(conversation.folderId)
+      ? conversation.folderId
+      : null;
+  insertConversation(db, { id, title, settings, folderId, temporary: false, at: conversation.createdAt });
+  for (const message of messages) insertMessage(db, message);
+  for (const [place, { id: queuedId, text, createdAt }] of queue.entries())
+    run(
+      db,
+      `INSERT INTO queued_messages (id, conversation_id, place, text, created_at)
+        VALUES (@queuedId, @id, @place, @text, @createdAt)`,
+      { queuedId, id, place, text, createdAt },
+    );
+  const tags = idsOf(db, 'tags');
+  for (const tagId of conversation.tags)
+    if (tags.has(tagId))
+      run(db, 'INSERT INTO conversation_tags (conversation_id, tag_id) VALUES (@id, @tagId)', { id, tagId });
+  run(
+    db,
+    `INSERT INTO conversation_models (conversation_id, model_id)
+      SELECT DISTINCT conversation_id, model_id FROM messages
+        WHERE conversation_id = @id AND role = 'assistant' AND model_id IS NOT NULL`,
+    { id },
+  );
+  change(
+    db,
+    `UPDATE conversations SET title_source = @titleSource, draft = @draft, pinned_at = @pinnedAt,
+      archived_at = @archivedAt, updated_at = @updatedAt, active_leaf_id = @activeLeafId, import_id = @importId
+      WHERE id = @id`,
+    {
+      ...{ id, titleSource, draft, pinnedAt, archivedAt, updatedAt, importId },
+      activeLeafId: conversation.activeLeafId,
+    },
+  );
+  return true;
+}
+
+/** Takes everything out that an import has brought. @returns the chats */
+function abandon(db: Db, id: string): string[] {
+  const chats = all<{ id: string }>(db, 'SELECT id FROM conversations WHERE import_id = @id', { id });
+  for (const chat of chats) {
+    run(db, 'UPDATE conversations SET active_leaf_id = NULL WHERE id = @id', chat);
+    // Children before parents: nothing may point at a message that is gone.
+    const messages = all<{ seq: number }>(
+      db,
+      'SELECT seq FROM messages WHERE conversation_id = @id ORDER BY seq DESC',
+      chat,
+    );
+    for (const { seq } of messages) run(db, 'DELETE FROM messages WHERE seq = @seq', { seq });
+    run(db, 'DELETE FROM conversations WHERE id = @id', chat);
+  }
+  run(db, 'DELETE FROM imports WHERE id = @id', { id });
+  return chats.map((chat) => chat.id);
+}
+
+/** Chats in and out, whole. */
+export const transfer: Queries<StoreApi['transfer']> = {
+  ids: (db) =>
+    all<{ id: string }>(
+      db,
+      'SELECT id FROM conversations WHERE trashed_at IS NULL AND temporary = 0 ORDER BY created_at, id',
+    ).map(({ id }) => id),
+
+  begin: (db, input) => void run(db, 'INSERT INTO imports (id, started_at) VALUES (@id, @at)', input),
+
+  put,
+
+  putFolders(db, { folders }) {
+    const known = idsOf(db, 'folders');
+    insertFolders(
+      db,
+      folders.filter(({ id }) => !known.has(id)),
+    );
+  },
+
+  putTags(db, { tags }) {
+    for (const { id, name } of tags)
+      run(db, 'INSERT INTO tags (id, name, folded) VALUES (@id, @name, @folded) ON CONFLICT DO NOTHING', {
+        id,
+        name,
+        folded: fold(name),
+      });
+  },
+
+  finish: (db, input) => change(db, 'UPDATE imports SET finished_at = @at WHERE id = @id', input),
+
+  abandon: (db, { id }) => abandon(db, id),
+
+  abandonUnfinished(db) {
+    const open = all<{ id: string }>(db, 'SELECT id FROM imports WHERE finished_at IS NULL');
+    return open.flatMap(({ id }) => abandon(db, id)).length;
+  },
+};

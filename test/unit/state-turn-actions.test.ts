@@ -1,0 +1,86 @@
+import { describe, expect, it, vi } from 'vitest';
+import { appError, type AppClient, type Message } from '../../src-main/contract/index.ts';
+import { TurnActions } from '../../src-renderer/state/turn-actions.svelte.ts';
+
+function actions(answering: Message | null = null) {
+  const started = { userMessageId: 'u', assistantMessageId: 'a' };
+  const tree = {
+    editQuestion: vi.fn(async (_input: { requestId: string; messageId: string; text: string }) => started),
+    beginWith: vi.fn(async (_input: { text: string }) => started),
+    saveVersion: vi.fn(async (_input: { text: string }) => ({ messageId: 'n' })),
+    continueAnswer: vi.fn(async () => started),
+    removeBranch: vi.fn(async () => ({ removedCount: 3, shownLeafId: 'leaf' })),
+    restoreBranch: vi.fn(async () => {}),
+    fork: vi.fn(async (_input: { conversationId: string }) => {}),
+  };
+  const client = { tree } as unknown as AppClient;
+  const refresh = vi.fn(async () => {});
+  return { tree, refresh, turns: new TurnActions(client, { id: 'c', answering, refresh }) };
+}
+const question = { id: 'q', role: 'user', text: 'Old' } as const;
+const answer = { id: 'a', role: 'assistant', text: 'Said' } as const;
+
+describe('editing a turn', () => {
+  it('asks again for a question, and lets go of the text once it is saved', async () => {
+    const { tree, turns, refresh } = actions();
+    turns.edit(question);
+    expect(turns.edits.get('q')).toEqual({ kind: 'question', text: 'Old' });
+    turns.change('q', 'New');
+    await turns.submit('q');
+    expect(tree.editQuestion.mock.lastCall?.[0]).toMatchObject({ messageId: 'q', text: 'New' });
+    expect(turns.edits.size).toBe(0);
+    expect(refresh).toHaveBeenCalledTimes(1);
+    expect(turns.begun).toBe(1);
+  });
+
+  it('keeps what was typed when saving fails', async () => {
+    const { tree, turns } = actions();
+    tree.editQuestion.mockRejectedValueOnce(appError('disk_full'));
+    turns.edit(question);
+    turns.change('q', 'New');
+    await expect(turns.submit('q')).rejects.toMatchObject({ code: 'disk_full' });
+    expect(turns.edits.get('q')?.text).toBe('New');
+    await turns.submit('q');
+    expect(tree.editQuestion).toHaveBeenCalledTimes(2);
+  });
+
+  it('saves an answer without asking, also while another is being written', async () => {
+    const { tree, turns } = actions({} as Message);
+    turns.edit(answer);
+    turns.change('a', 'Mine');
+    await turns.submit('a');
+    expect(tree.saveVersion.mock.lastCall?.[0]).toMatchObject({ text: 'Mine' });
+    turns.edit(question);
+    await turns.submit('q');
+    expect(tree.editQuestion).not.toHaveBeenCalled();
+    expect(turns.edits.get('q')?.text).toBe('Old');
+  });
+
+  it('does nothing with nothing', async () => {
+    const { tree, turns } = actions();
+    turns.typeBeginning('a');
+    turns.change('a', '  ');
+    await turns.submit('a');
+    await turns.save('a');
+    expect(tree.beginWith).not.toHaveBeenCalled();
+    expect(tree.saveVersion).not.toHaveBeenCalled();
+    turns.change('gone', 'x');
+    expect(turns.edits.has('gone')).toBe(false);
+  });
+});
+
+it('begins one answer however often it is asked', async () => {
+  const { tree, turns } = actions();
+  await Promise.all([turns.continueAnswer('a'), turns.continueAnswer('a')]);
+  expect(tree.continueAnswer).toHaveBeenCalledTimes(1);
+});
+
+it('gives the way back with a removed branch, and forks under an id of its own', async () => {
+  const { tree, turns } = actions();
+  const { count, undo } = await turns.removeBranch('q');
+  expect(count).toBe(3);
+  await undo();
+  expect(tree.restoreBranch).toHaveBeenCalledWith({ messageId: 'q', shownLeafId: 'leaf' });
+  const id = await turns.fork('q', 'Title (fork)');
+  expect(tree.fork).toHaveBeenCalledWith({ messageId: 'q', conversationId: id, title: 'Title (fork)' });
+});

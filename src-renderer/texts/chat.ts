@@ -92,10 +92,6 @@ export const chatTexts = catalogue({
     copy: 'Copy answer',
     copied: 'Copied',
     answerAgain: 'Answer again',
-    previous: 'Previous version',
-    next: 'Next version',
-    version: (index: string, count: string) => `${index}/${count}`,
-    versionLabel: (index: string, count: string) => `Version ${index} of ${count}`,
     firstToken: (time: string) => `first token ${time}`,
     reused: (value: number, count: string) => `reused ${counted(value, count, 'token', 'tokens')}`,
     read: (value: number, count: string) => `read ${counted(value, count, 'token', 'tokens')}`,
@@ -142,7 +138,6 @@ export const chatTexts = catalogue({
     offlineHint: 'The connection to Leeward is lost',
     hintEnter: 'Enter sends, Shift Enter starts a new line',
     hintCtrlEnter: 'Ctrl Enter sends, Enter starts a new line',
-    hintAnswering: 'Send when the answer is complete; Esc stops it',
     region: 'Write',
   },
   gauge: {

@@ -46,6 +46,7 @@ export const transferTexts = catalogue({
     count === 0 ? 'Nothing new in this file' : `${chats(count, shown)} imported, ${messages} messages`,
   alreadyHere: (count: number, shown: string) =>
     count === 1 ? '1 chat was here before.' : `${shown} chats were here before.`,
+  leftOutTitle: 'Left out:',
   leftOut: {
     not_a_chat: (count: string) => `Entries that are no chats: ${count}.`,
     empty: (count: string) => `Chats without a message: ${count}.`,

@@ -17,7 +17,7 @@ test(
     await page.answered(1);
     await page.questions.first().getByRole('button', { name: 'More for this message' }).click();
     await page.menuItem('Pin in the context').click();
-    await page.composer.fill('More words. '.repeat(40));
+    await page.composer.fill('More words. '.repeat(90));
     await page.gauge.waitFor();
     await audit(page, 'inspector beside the chat', 'wide');
     await page.button('Library').click();
@@ -32,6 +32,7 @@ test(
     await page.card(/do not fit|too long/).waitFor();
     await audit(page, 'the question', 'narrow');
     await page.page.setViewportSize({ width: 900, height: 700 });
+    await page.page.getByRole('complementary', { name: 'Inspector' }).waitFor({ state: 'hidden' });
     await page.page.keyboard.press('Control+i');
     await page.page.getByRole('dialog', { name: 'Inspector' }).waitFor();
     await audit(page, 'inspector as a sheet', 'narrow');

@@ -3,7 +3,7 @@ import { expect } from 'vitest';
 
 type Screen = 'Chat' | 'Models' | 'Settings';
 type SettingsPage =
-  'General' | 'Appearance' | 'Models and folders' | 'Engine' | 'Privacy' | 'Shortcuts' | 'About';
+  'General' | 'Appearance' | 'Models and folders' | 'Engine' | 'Chats' | 'Privacy' | 'Shortcuts' | 'About';
 
 /** The one place that knows what things are called: roles and accessible names, never classes. */
 export class AppPage {

@@ -6,7 +6,17 @@ import {
   rtlScript,
   unicodeScript,
 } from '../support/gguf/scripted-model.ts';
-import { newestAnswer, test } from './fixture.ts';
+import { xssCorpus } from '../support/xss-corpus.ts';
+import type { AppPage } from './app-page.ts';
+import { eventually, newestAnswer, test } from './fixture.ts';
+import {
+  corpusKinds,
+  importCorpus,
+  injected,
+  kindTitle,
+  scrollThrough,
+  shortened,
+} from './hostile-corpus.ts';
 
 // The fixture fails each of these on any request, policy report or script error; they look at what is shown.
 
@@ -124,4 +134,97 @@ describe('hostile text', () => {
     expect(await page.page.evaluate(() => '__leewardInjected' in window)).toBe(false);
     expect(await page.page.locator('img').count()).toBe(0);
   });
+
+  test(
+    `${xssCorpus.length} payloads do nothing wherever text is shown`,
+    { timeout: 300_000 },
+    async ({ stage }) => {
+      const dialogs: string[] = [];
+      const clean = async (page: AppPage, place: string) => {
+        expect(await injected(page), place).toEqual([]);
+        expect(stage.problems, place).toEqual([]);
+        expect(dialogs, place).toEqual([]);
+      };
+      // As the model's answer: a token of the file cannot hold what ends a string.
+      const texts = xssCorpus.map(({ text }) => text).filter((text) => !text.includes('\0'));
+      const { app, client, model } = await stage.ready({
+        script: texts.join('\n\n'),
+        name: shortened(80, 6).join(' '),
+        licence: shortened(60, 2).join(' '),
+        contextLength: 32_768,
+      });
+      await client.models.saveNotes({ id: model.id, notes: texts.join('\n') });
+      const page = await stage.open(app);
+      page.page.on('dialog', (dialog) => {
+        dialogs.push(dialog.message());
+        void dialog.dismiss();
+      });
+
+      await page.ask(texts.slice(-20).join(' '));
+      await page.answered(1);
+      await scrollThrough(page, 'Messages');
+      await clean(page, 'an answer as it comes');
+      await page.figures.click();
+      await page.answerDetails.waitFor();
+      await clean(page, 'details of an answer');
+      await page.page.keyboard.press('Escape');
+
+      await importCorpus(client);
+      const asked = (await client.conversations.list()).find(({ title }) => !title.startsWith('All of'));
+      const ids = (await client.conversations.list()).map(({ id }) => id);
+      for (const name of shortened(100, 40)) await client.folders.create({ name });
+      for (const name of shortened(50, 40)) {
+        const tag = await client.tags.create({ name });
+        await client.history.update({ ids: ids.slice(0, 3), change: { addTags: [tag.id] } });
+      }
+      for (const name of shortened(80, 30))
+        await client.presets.create({
+          name,
+          systemPrompt: name,
+          sampling: null,
+          reasoning: null,
+          modelId: null,
+        });
+      await client.conversations.saveDraft({ id: asked?.id ?? '', draft: texts.join('\n') });
+      await page.page.reload();
+      await page.composer.waitFor();
+      await scrollThrough(page, 'Conversations');
+      await clean(page, 'titles, folders and tags in the list');
+
+      for (const kind of corpusKinds) {
+        await page.chatFilter.fill(kindTitle(kind));
+        await page.sidebar.getByText(kindTitle(kind)).first().click();
+        await page.title.filter({ hasText: kindTitle(kind) }).waitFor();
+        await page.questions.first().waitFor();
+        await scrollThrough(page, 'Messages');
+        await clean(page, `messages of the kind ${kind}`);
+      }
+      for (const word of ['onerror', 'javascript', 'window', 'script']) {
+        await page.chatFilter.fill(word);
+        await eventually(() => page.sidebar.locator('mark').count()).toBeGreaterThan(0);
+        await clean(page, `snippets for ${word}`);
+      }
+      await page.chatFilter.fill('');
+      await page.page.keyboard.press('Control+k');
+      await page.palette.waitFor();
+      for (const word of ['<img', 'script', '__proto__']) {
+        await page.palette.getByRole('combobox').fill(word);
+        await page.palette.getByRole('option').first().waitFor();
+        await clean(page, `the palette for ${word}`);
+      }
+      await page.page.keyboard.press('Escape');
+      await page.page.keyboard.press('Control+i');
+      await page.button(/^Preset: /, false).click();
+      await page.page
+        .getByText(shortened(80, 1)[0] ?? '')
+        .first()
+        .waitFor();
+      await clean(page, 'names of presets');
+      await page.page.keyboard.press('Escape');
+      await page.rail('Models').click();
+      await page.openModel(model.name).click();
+      await page.modelDetails.getByRole('heading', { name: 'About this model' }).waitFor();
+      await clean(page, 'a model with its notes');
+    },
+  );
 });

@@ -3,7 +3,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { describe, expect } from 'vitest';
 import { plainScript } from '../support/gguf/scripted-model.ts';
-import { audit, expectNoSidewaysScroll } from './accessibility.ts';
+import { audit, AUDITS_TIMEOUT_MS, expectNoSidewaysScroll } from './accessibility.ts';
 import { eventually, test } from './fixture.ts';
 
 const LONG_CODE = Array.from({ length: 60 }, (_, index) => `line_${index + 1} = ${index + 1}`).join('\n');
@@ -28,49 +28,53 @@ const hostile = (foreign: string) =>
   ].join('\n\n');
 
 describe('an answer', () => {
-  test('shows formulas, diagrams, long code and right-to-left text', async ({ stage }) => {
-    const { app } = await stage.ready({ script: RICH });
-    const page = await stage.open(app);
-    await page.ask('Show me');
-    await page.answered(1);
-    const answer = page.lastAnswer;
+  test(
+    'shows formulas, diagrams, long code and right-to-left text',
+    { timeout: AUDITS_TIMEOUT_MS },
+    async ({ stage }) => {
+      const { app } = await stage.ready({ script: RICH });
+      const page = await stage.open(app);
+      await page.ask('Show me');
+      await page.answered(1);
+      const answer = page.lastAnswer;
 
-    await eventually(() => answer.locator('math').count()).toBe(2);
-    expect(await answer.innerText()).toContain('a coffee costs $5 or $10.');
-    expect(await answer.innerText()).toContain('$\\frac{1}{$');
-    await eventually(() =>
-      page.page.evaluate(() => document.fonts.check('16px KaTeX_Main') && document.fonts.size > 0),
-    ).toBe(true);
+      await eventually(() => answer.locator('math').count()).toBe(2);
+      expect(await answer.innerText()).toContain('a coffee costs $5 or $10.');
+      expect(await answer.innerText()).toContain('$\\frac{1}{$');
+      await eventually(() =>
+        page.page.evaluate(() => document.fonts.check('16px KaTeX_Main') && document.fonts.size > 0),
+      ).toBe(true);
 
-    const frame = answer.frameLocator('iframe[title="Diagram"]');
-    await answer.getByText('This diagram could not be drawn').waitFor();
-    await frame.getByText('Low water').first().waitFor();
-    expect(await answer.locator('iframe').count()).toBe(1);
-    await answer.getByRole('radio', { name: 'Source' }).check({ force: true });
-    await answer.getByText('flowchart LR').waitFor();
-    await answer.getByRole('radio', { name: 'Diagram' }).check({ force: true });
-    await frame.getByText('Low water').first().waitFor();
+      const frame = answer.frameLocator('iframe[title="Diagram"]');
+      await answer.getByText('This diagram could not be drawn').waitFor();
+      await frame.getByText('Low water').first().waitFor();
+      expect(await answer.locator('iframe').count()).toBe(1);
+      await answer.getByRole('radio', { name: 'Source' }).check({ force: true });
+      await answer.getByText('flowchart LR').waitFor();
+      await answer.getByRole('radio', { name: 'Diagram' }).check({ force: true });
+      await frame.getByText('Low water').first().waitFor();
 
-    await answer.getByRole('button', { name: 'Show all 60 lines' }).click();
-    await answer.getByRole('button', { name: 'Show fewer lines' }).click();
-    await answer.getByRole('button', { name: 'Show all 60 lines' }).waitFor();
+      await answer.getByRole('button', { name: 'Show all 60 lines' }).click();
+      await answer.getByRole('button', { name: 'Show fewer lines' }).click();
+      await answer.getByRole('button', { name: 'Show all 60 lines' }).waitFor();
 
-    const direction = (text: string) =>
-      answer
-        .getByText(text)
-        .first()
-        .evaluate((element) => getComputedStyle(element).direction);
-    expect(await direction('הגובה הוא')).toBe('rtl');
-    expect(await direction('مرحبا')).toBe('rtl');
-    expect(await direction('line_1 = 1')).toBe('ltr');
-    expect(await answer.getByRole('table').evaluate((table) => getComputedStyle(table).direction)).toBe(
-      'rtl',
-    );
+      const direction = (text: string) =>
+        answer
+          .getByText(text)
+          .first()
+          .evaluate((element) => getComputedStyle(element).direction);
+      expect(await direction('הגובה הוא')).toBe('rtl');
+      expect(await direction('مرحبا')).toBe('rtl');
+      expect(await direction('line_1 = 1')).toBe('ltr');
+      expect(await answer.getByRole('table').evaluate((table) => getComputedStyle(table).direction)).toBe(
+        'rtl',
+      );
 
-    await audit(page, 'an answer with formulas and diagrams', 'wide');
-    await page.page.setViewportSize({ width: 900, height: 700 });
-    await expectNoSidewaysScroll(page, 'an answer with formulas and diagrams');
-  });
+      await audit(page, 'an answer with formulas and diagrams', 'wide');
+      await page.page.setViewportSize({ width: 900, height: 700 });
+      await expectNoSidewaysScroll(page, 'an answer with formulas and diagrams');
+    },
+  );
 
   test('lets a hostile diagram or formula do nothing', async ({ stage }) => {
     const told: string[] = [];
@@ -113,62 +117,68 @@ describe('an answer', () => {
 });
 
 describe('a long chat', () => {
-  test('is found through, jumped about in and read from end to end', async ({ stage }) => {
-    const { app, client, model } = await stage.ready({ script: plainScript, contextLength: 16_384 });
-    let conversationId: string | null = null;
-    for (let index = 1; index <= 40; index += 1) {
-      const sent = await client.conversations.send({
-        requestId: randomUUID(),
-        conversationId,
-        parentId: null,
-        text: index === 3 ? 'Where is the needle?' : `Question number ${String(index)}`,
-        modelId: conversationId === null ? model.id : null,
-      });
-      conversationId = sent.conversationId;
-      const id = conversationId;
-      await eventually(async () => {
-        const { messages } = await client.conversations.get({ id });
-        return messages.filter(({ status }) => status === 'complete').length;
-      }).toBe(index * 2);
-    }
-    const page = await stage.open(app);
-    await page.chat('Question number 1').click();
-    await page.log.getByText('Question number 40').waitFor();
-    expect(await page.log.getByRole('article').count()).toBeLessThanOrEqual(48);
+  test(
+    'is found through, jumped about in and read from end to end',
+    { timeout: AUDITS_TIMEOUT_MS },
+    async ({ stage }) => {
+      const { app, client, model } = await stage.ready({ script: plainScript, contextLength: 16_384 });
+      let conversationId: string | null = null;
+      for (let index = 1; index <= 40; index += 1) {
+        const sent = await client.conversations.send({
+          requestId: randomUUID(),
+          conversationId,
+          parentId: null,
+          text: index === 3 ? 'Where is the needle?' : `Question number ${String(index)}`,
+          modelId: conversationId === null ? model.id : null,
+        });
+        conversationId = sent.conversationId;
+        const id = conversationId;
+        await eventually(async () => {
+          const { messages } = await client.conversations.get({ id });
+          return messages.filter(({ status }) => status === 'complete').length;
+        }).toBe(index * 2);
+      }
+      const page = await stage.open(app);
+      await page.chat('Question number 1').click();
+      await page.log.getByText('Question number 40').waitFor();
+      expect(await page.log.getByRole('article').count()).toBeLessThanOrEqual(48);
 
-    await page.page.keyboard.press('Control+f');
-    const find = page.page.getByRole('search', { name: 'Find in this chat' });
-    const field = find.getByRole('searchbox');
-    await field.fill('the NEEDLE');
-    await find.getByText('1 of 1').waitFor();
-    const needle = page.log.getByText('Where is the needle?');
-    await needle.waitFor();
-    await eventually(() => needle.evaluate((element) => element.getBoundingClientRect().top > 0)).toBe(true);
-    expect(await page.page.evaluate(() => CSS.highlights.get('find-current')?.size)).toBe(1);
-    await page.jumpToNewest.waitFor();
+      await page.page.keyboard.press('Control+f');
+      const find = page.page.getByRole('search', { name: 'Find in this chat' });
+      const field = find.getByRole('searchbox');
+      await field.fill('the NEEDLE');
+      await find.getByText('1 of 1').waitFor();
+      const needle = page.log.getByText('Where is the needle?');
+      await needle.waitFor();
+      await eventually(() => needle.evaluate((element) => element.getBoundingClientRect().top > 0)).toBe(
+        true,
+      );
+      expect(await page.page.evaluate(() => CSS.highlights.get('find-current')?.size)).toBe(1);
+      await page.jumpToNewest.waitFor();
 
-    await field.fill('question number');
-    await find.getByText(/^\d+ of 39$/).waitFor();
-    await field.press('Enter');
-    await page.page.keyboard.press('F3');
-    await field.press('Shift+Enter');
-    await find.getByText(/^\d+ of 39$/).waitFor();
-    await field.fill('nowhere to be seen');
-    await find.getByText('Nothing found').waitFor();
-    await audit(page, 'find in chat', 'wide');
-    await field.press('Escape');
-    await find.waitFor({ state: 'hidden' });
-    expect(await page.page.evaluate(() => CSS.highlights.size)).toBe(0);
+      await field.fill('question number');
+      await find.getByText(/^\d+ of 39$/).waitFor();
+      await field.press('Enter');
+      await page.page.keyboard.press('F3');
+      await field.press('Shift+Enter');
+      await find.getByText(/^\d+ of 39$/).waitFor();
+      await field.fill('nowhere to be seen');
+      await find.getByText('Nothing found').waitFor();
+      await audit(page, 'find in chat', 'wide');
+      await field.press('Escape');
+      await find.waitFor({ state: 'hidden' });
+      expect(await page.page.evaluate(() => CSS.highlights.size)).toBe(0);
 
-    await page.jumpToNewest.click();
-    await page.log.getByText('Question number 40').waitFor();
-    // Up to the first and down to the last, never with all of it in the page at once.
-    const scroll = (to: 'start' | 'end') =>
-      page.log.evaluate((log, place) => log.scrollTo(0, place === 'start' ? 0 : log.scrollHeight), to);
-    const first = page.log.getByText('Question number 1', { exact: true });
-    await eventually(async () => (await scroll('start'), first.count())).toBe(1);
-    const last = page.log.getByText('Question number 40', { exact: true });
-    await eventually(async () => (await scroll('end'), last.count())).toBe(1);
-    expect(await page.log.getByRole('article').count()).toBeLessThanOrEqual(96);
-  });
+      await page.jumpToNewest.click();
+      await page.log.getByText('Question number 40').waitFor();
+      // Up to the first and down to the last, never with all of it in the page at once.
+      const scroll = (to: 'start' | 'end') =>
+        page.log.evaluate((log, place) => log.scrollTo(0, place === 'start' ? 0 : log.scrollHeight), to);
+      const first = page.log.getByText('Question number 1', { exact: true });
+      await eventually(async () => (await scroll('start'), first.count())).toBe(1);
+      const last = page.log.getByText('Question number 40', { exact: true });
+      await eventually(async () => (await scroll('end'), last.count())).toBe(1);
+      expect(await page.log.getByRole('article').count()).toBeLessThanOrEqual(96);
+    },
+  );
 });

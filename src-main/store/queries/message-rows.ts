@@ -124,18 +124,19 @@ export function messagesOf(db: Db, conversationId: string): StoredMessage[] {
   return all<MessageRow>(db, OF_CONVERSATION, { conversationId }).map(messageOf);
 }
 
-// The recursion ends with `newest`, even in a damaged tree with a cycle.
+// The recursion ends with `newest`, even in a damaged tree with a cycle. CROSS JOIN keeps the order of the tables:
+// else every message of the store is read.
 const NEWEST = `WITH RECURSIVE up (seq, parent_id, conversation_id, place) AS (
     SELECT seq, parent_id, conversation_id, 1 FROM messages WHERE id = @id
     UNION
-    SELECT p.seq, p.parent_id, p.conversation_id, place + 1 FROM up JOIN messages p ON p.id = up.parent_id
+    SELECT p.seq, p.parent_id, p.conversation_id, place + 1 FROM up CROSS JOIN messages p ON p.id = up.parent_id
       WHERE place < @newest
   ), wanted (seq) AS (
     SELECT seq FROM up
     UNION
-    SELECT s.seq FROM up JOIN messages s ON s.parent_id = up.parent_id
+    SELECT s.seq FROM up CROSS JOIN messages s ON s.parent_id = up.parent_id
     UNION
-    SELECT r.seq FROM up JOIN messages r ON r.conversation_id = up.conversation_id AND r.parent_id IS NULL
+    SELECT r.seq FROM up CROSS JOIN messages r ON r.conversation_id = up.conversation_id AND r.parent_id IS NULL
       WHERE up.parent_id IS NULL
   )
   ${SELECT} WHERE m.seq IN (SELECT seq FROM wanted) AND m.removed_at IS NULL ORDER BY m.seq`;

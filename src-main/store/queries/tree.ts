@@ -121,7 +121,7 @@ function copied(db: Db, table: string, own: readonly string[]): string {
 
 const OWN_OF_CONVERSATION = [
   ...['seq', 'id', 'title', 'title_source', 'renamed_at', 'created_at', 'updated_at', 'trashed_at'],
-  ...['message_count', 'active_leaf_id', 'draft', 'pinned_at', 'archived_at'],
+  ...['message_count', 'active_leaf_id', 'draft', 'pinned_at', 'archived_at', 'import_id'],
 ];
 const OWN_OF_MESSAGE = ['seq', 'id', 'conversation_id', 'parent_id', 'request_id'];
 const OWN_OF_GENERATION = ['message_id', 'copied'];

@@ -166,7 +166,7 @@ export const history = {
   /**
    * Deletes chats that are in the trash from the live files: messages, index, drafts. Cannot be undone. Backups
    * keep them until they roll off. Ids that are not in the trash are left out. They leave the lists at once; the
-   * call ends when they are out of the files, which takes long among a million messages (about 20 ms a message).
+   * call ends when they are out of the files, which takes seconds among a million messages.
    */
   deleteForever: base.input(v.object({ ids: Ids })).output(v.object({ deleted: Count })),
   /** {@link deleteForever} of the whole trash. */

@@ -2,6 +2,7 @@ import { app, type Session, type WebContents } from 'electron';
 import type { Platform } from '../platform.ts';
 import {
   APP_PAGE,
+  isDownloadAllowed,
   isFrameNavigationAllowed,
   isNavigationAllowed,
   isPermissionAllowed,
@@ -29,8 +30,10 @@ export function guardSession(session: Session, log: Platform['log']): void {
     if (!allowed) log('request.refused', { kind: details.resourceType });
     callback({ cancel: !allowed });
   });
-  // Nothing in the page downloads: exports go through a dialog of the host.
-  session.on('will-download', (event) => event.preventDefault());
+  // Without a path of ours Electron asks where to save.
+  session.on('will-download', (event, item) => {
+    if (!isDownloadAllowed(item.getURL())) event.preventDefault();
+  });
   const spellCheck = isSpellCheckLocal(process.platform);
   session.setSpellCheckerEnabled(spellCheck);
   // Where Windows lacks a language, Chromium would fetch a dictionary: there is none at this address.

@@ -62,6 +62,11 @@ export function isRequestAllowed(url: string, { devTools }: { devTools: boolean 
   return devTools && url.startsWith('devtools://');
 }
 
+/** What may be saved as a file: what our own page has made in memory, an export. Pure. */
+export function isDownloadAllowed(url: string): boolean {
+  return url.startsWith(`blob:${APP_ORIGIN}/`);
+}
+
 export interface SenderFacts {
   /** null when the frame has navigated away or is gone. */
   frame: { origin: string; isMain: boolean; isDetached: boolean } | null;

@@ -5,6 +5,17 @@ import { MAX_DIAGRAM_LENGTH, readDrawMessage, type DiagramTheme, type FrameMessa
 /** More lines than this take longer than anyone waits. */
 const MAX_EDGES = 500;
 
+/**
+ * What would load something into the drawing: the policy of this page stops it, but only after the browser has
+ * begun to. A backslash may hide any of it.
+ */
+const LOADS = /url\s*\(|@import|image-set|\bimg\s*:|\\[0-9a-f]/i;
+/** What a diagram may not set for itself, beyond the library's own list. */
+const FIXED = [
+  ...['secure', 'securityLevel', 'startOnLoad', 'maxTextSize', 'suppressErrorRendering', 'maxEdges'],
+  ...['themeCSS', 'themeVariables', 'fontFamily', 'altFontFamily', 'htmlLabels', 'dompurifyConfig'],
+];
+
 /** As in tokens.css, which this page cannot read. */
 const COLOURS = {
   light: {
@@ -40,7 +51,9 @@ async function draw(source: string, theme: DiagramTheme): Promise<void> {
   const place = document.getElementById('diagram');
   if (place === null) return;
   try {
+    if (LOADS.test(source)) throw new Error('loads something');
     mermaid.initialize({
+      secure: FIXED,
       startOnLoad: false,
       securityLevel: 'strict',
       suppressErrorRendering: true,

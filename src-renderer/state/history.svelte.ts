@@ -75,7 +75,11 @@ export class HistoryStore {
   /** The folder and those around it, the outermost first. */
   pathOf(id: string | null): Folder[] {
     const path: Folder[] = [];
-    for (let folder = this.folder(id); folder && !path.includes(folder); folder = this.folder(folder.parentId))
+    for (
+      let folder = this.folder(id);
+      folder && !path.includes(folder);
+      folder = this.folder(folder.parentId)
+    )
       path.unshift(folder);
     return path;
   }
@@ -83,9 +87,10 @@ export class HistoryStore {
   /** The folder and every folder inside it. */
   withInner(id: string): Set<string> {
     const ids = new Set([id]);
-    for (let size = 0; size !== ids.size; ) {
+    for (let size = 0; size !== ids.size;) {
       size = ids.size;
-      for (const { id: inner, parentId } of this.folders) if (parentId !== null && ids.has(parentId)) ids.add(inner);
+      for (const { id: inner, parentId } of this.folders)
+        if (parentId !== null && ids.has(parentId)) ids.add(inner);
     }
     return ids;
   }
@@ -144,12 +149,6 @@ export class HistoryStore {
     const tag = await this.#client.tags.create({ name });
     await this.refresh();
     return tag;
-  }
-
-  async renameTag(id: string, name: string): Promise<Done> {
-    const done = await this.#client.tags.rename({ id, name });
-    await this.refresh();
-    return done;
   }
 
   async removeTag(id: string): Promise<Done> {

@@ -21,7 +21,7 @@ interface Place {
 export class TurnActions {
   /** By message; kept here, because a turn that scrolls far away leaves the page. */
   readonly edits = new SvelteMap<string, TurnEdit>();
-  /** Goes up with every answer that was begun here: the log then shows the newest turn. */
+  /** Goes up with every answer that was begun here, and whenever the log is to show the newest turn. */
   begun = $state(0);
   /** A double click would start two answers, one of them out of sight. */
   #asking = false;

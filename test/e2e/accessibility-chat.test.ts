@@ -61,7 +61,9 @@ describe('axe finds nothing on', () => {
     await audit(page, 'filter without a match', 'wide');
   });
 
-  test('history: folders, search, selecting, tags, trash, the palette, a temporary chat', async ({ stage }) => {
+  test('history: folders, search, selecting, tags, trash, the palette, a temporary chat', async ({
+    stage,
+  }) => {
     const { app, client } = await stage.ready({ script: markdownScript });
     const page = await stage.open(app);
     const { keyboard } = page.page;

@@ -231,7 +231,9 @@ describe('isolation', () => {
     expect(await app.link.request('window.open', { windowId: 1, url: 'app://leeward/' })).toEqual({
       action: 'deny',
     });
-    expect(await app.link.request('download')).toBe(true);
+    expect(await app.link.request('download', 'https://evil.example/x.exe')).toBe(true);
+    expect(await app.link.request('download', 'blob:https://evil.example/1')).toBe(true);
+    expect(await app.link.request('download', 'blob:app://leeward/1')).toBe(false);
     const log = readFileSync(join(folders.dataDir, 'logs', 'leeward.log'), 'utf8');
     expect(log).toContain('navigation.refused');
     expect(log).toContain('window.refused');

@@ -65,6 +65,11 @@ async function exported(
   return files;
 }
 
+function found<T>(value: T | undefined): T {
+  if (value === undefined) throw new Error('not there');
+  return value;
+}
+
 /** Takes a file in pieces of a size that cuts through everything. */
 async function imported(into: Store, text: string, pieceLength = 997): Promise<ImportReport> {
   const importer = createImporter({ store: into, bus });
@@ -152,9 +157,10 @@ describe('our own file', () => {
     const file: unknown = JSON.parse(text);
     const chats = (file as { conversations: { id: string; messages: { parentId: string | null }[] }[] })
       .conversations;
-    const broken = structuredClone(chats[0]!);
+    const broken = structuredClone(chats[0]);
+    if (!broken?.messages[1]) throw new Error('the export holds no chat');
     broken.id = randomUUID();
-    broken.messages[1]!.parentId = randomUUID();
+    broken.messages[1].parentId = randomUUID();
     chats.unshift(broken);
     const wiped = await another();
     const report = await imported(wiped, JSON.stringify(file));
@@ -183,7 +189,7 @@ describe('files of other programs', () => {
     });
     const ids = await store.transfer.ids(undefined);
     const chats = await Promise.all(ids.map((id) => store.conversations.get({ id })));
-    const tides = chats.find(({ conversation }) => conversation.title === 'Tide tables')!;
+    const tides = found(chats.find(({ conversation }) => conversation.title === 'Tide tables'));
     expect(tides.conversation).toMatchObject({ createdAt: 1_712_345_678_500, updatedAt: 1_712_345_999_250 });
     expect(tides.conversation.archivedAt).not.toBeNull();
     expect(tides.conversation.settings.systemPrompt).toBe('Answer in metres.');
@@ -192,7 +198,7 @@ describe('files of other programs', () => {
     expect(first).toMatchObject({ text: 'At 10:52.', modelName: 'gpt-4', createdAt: 1_712_345_690_000 });
     expect(second).toMatchObject({ text: 'At 10:54, **UTC**.', reasoning: 'Look it up.', modelName: 'o3' });
     expect(tides.conversation.activeLeafId).toBe(second?.id);
-    const untitled = chats.find((chat) => chat !== tides)!;
+    const untitled = found(chats.find((chat) => chat !== tides));
     expect(untitled.conversation).toMatchObject({ title: 'What is this?', titleSource: 'auto' });
     expect(untitled.messages[1]?.text).toBe('```sql\nSELECT 1\n```');
   });

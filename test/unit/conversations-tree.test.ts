@@ -70,7 +70,7 @@ beforeEach(() => {
   };
   const deps = {
     store,
-    engine: { state: engineState, generate },
+    engine: { state: engineState, generate, onState: () => () => {} },
     models: {
       list: async () => [model],
       ensureLoaded: async () => ({ loadMs: 0 }),

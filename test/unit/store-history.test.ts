@@ -94,10 +94,15 @@ describe('the index', () => {
     db.exec(`INSERT INTO search_messages (search_messages) VALUES ('integrity-check')`);
   });
 
-  test('holds nothing of a deleted chat in its file, among thousands of others', () => {
+  test.each([
+    ['few', 150],
+    ['so many that the index is written anew', 3],
+  ])('holds nothing of deleted chats in its file, among others: %s', (_name, every) => {
     const folder = temporaryFolder();
     try {
       const { db } = openDatabase(folder.path, migrations);
+      // Thousands of small commits; what the disk does with them is not the question here.
+      db.pragma('synchronous = OFF');
       const words = Array.from({ length: 400 }, (_, n) => `filler${n * 7_919}`);
       const filler = (n: number) =>
         Array.from({ length: 40 }, (_, k) => words[(n * 31 + k * 17) % 400]).join(' ');
@@ -105,7 +110,7 @@ describe('the index', () => {
       const ids: string[] = [];
       db.transaction(() => {
         for (let n = 0; n < 1_500; n += 1) {
-          const isSecret = n % 150 === 0;
+          const isSecret = n % every === 0;
           const secret = `kanari${n}zwq`;
           const id = chat(
             db,
@@ -124,12 +129,13 @@ describe('the index', () => {
       expect(bytes()).toContain('kanari');
 
       trash.mark(db, { ids, anywhere: true });
-      while (db.transaction(() => trash.purgeSlice(db, { budgetMs: 1 }))().more);
+      while (db.transaction(() => trash.purgeSlice(db, { budgetMs: 5 }))().more);
       db.pragma('wal_checkpoint(TRUNCATE)');
-      expect(secrets.filter((secret) => bytes().includes(secret))).toEqual([]);
+      const left = bytes();
+      expect(secrets.filter((secret) => left.includes(secret))).toEqual([]);
       // Words of the index begin where they differ from the one before: their ends would be left.
-      expect(bytes()).not.toContain('zwq');
-      expect(bytes()).not.toContain('anari');
+      expect(left).not.toContain('zwq');
+      expect(left).not.toContain('anari');
       db.exec(`INSERT INTO search_messages (search_messages) VALUES ('integrity-check')`);
       closeDatabase(db);
       expect(readFileSync(join(folder.path, 'leeward.db')).toString('latin1')).not.toContain('anari');

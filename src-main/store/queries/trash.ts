@@ -1,20 +1,68 @@
 import type { StoreApi } from '../api.ts';
-import { all, first, run } from '../sql.ts';
+import { all, first, one, run } from '../sql.ts';
 import type { Db, Queries } from '../sql.ts';
 import { BEING_DELETED } from './history-states.ts';
+
+/**
+ * Above this many messages, taking each out of the index by itself (up to 17 ms among a million) costs more than
+ * noting them as gone and writing the whole index anew (7 s among a million).
+ */
+const BULK_MESSAGES = 500;
+/** Pages of the index that are written anew in one step, about 10 ms. */
+const MERGED_PAGES = 16;
 
 const LAST_MESSAGE = 'SELECT max(seq) AS seq FROM messages WHERE conversation_id = @id';
 
 /** Deletes messages from the newest on, so that no parent goes before its children, then the chat itself. */
 function purgeOne(db: Db, id: string, until: number): boolean {
-  while (performance.now() < until) {
+  do {
     const last = first<{ seq: number | null }>(db, LAST_MESSAGE, { id });
     if (!last || last.seq === null) {
       run(db, 'DELETE FROM conversations WHERE id = @id', { id });
       return true;
     }
     run(db, 'DELETE FROM messages WHERE seq = @seq', { seq: last.seq });
-  }
+  } while (performance.now() < until);
+  return false;
+}
+
+/** Whether a word is overwritten where it stood the moment its message goes. Kept in the index itself. */
+function overwritesAtOnce(db: Db): boolean {
+  const row = first<{ v: number }>(db, `SELECT v FROM search_messages_config WHERE k = 'secure-delete'`);
+  return row?.v === 1;
+}
+
+function setOverwrites(db: Db, on: boolean): void {
+  run(
+    db,
+    `INSERT INTO search_messages (search_messages, rank) VALUES ('secure-delete', CAST(@on AS INTEGER))`,
+    {
+      on: on ? 1 : 0,
+    },
+  );
+}
+
+function isBulk(db: Db): boolean {
+  const { count } = one<{ count: number }>(
+    db,
+    `SELECT count(*) AS count FROM (SELECT 1 FROM conversations c JOIN messages m ON m.conversation_id = c.id
+      WHERE c.trashed_at = ${BEING_DELETED} LIMIT ${BULK_MESSAGES + 1})`,
+    {},
+  );
+  return count > BULK_MESSAGES;
+}
+
+/** Writes the index anew until nothing of before is left; what was freed is overwritten by `secure_delete`. */
+function mergeIndex(db: Db, until: number): boolean {
+  const changes = () => one<{ n: number }>(db, 'SELECT total_changes() AS n', {}).n;
+  do {
+    const before = changes();
+    run(db, `INSERT INTO search_messages (search_messages, rank) VALUES ('merge', CAST(@pages AS INTEGER))`, {
+      pages: -MERGED_PAGES,
+    });
+    // SQLite's own sign that nothing is left to merge.
+    if (changes() - before < 2) return true;
+  } while (performance.now() < until);
   return false;
 }
 
@@ -44,7 +92,14 @@ export const trash: Queries<StoreApi['trash']> = {
         db,
         `SELECT id FROM conversations WHERE trashed_at = ${BEING_DELETED} LIMIT 1`,
       );
-      if (!next) return { more: false, found };
+      const isExact = overwritesAtOnce(db);
+      if (!next) {
+        if (isExact) return { more: false, found };
+        const isDone = mergeIndex(db, until);
+        if (isDone) setOverwrites(db, true);
+        return { more: !isDone, found: true };
+      }
+      if (isExact && isBulk(db)) setOverwrites(db, false);
       if (!purgeOne(db, next.id, until)) return { more: true, found: true };
     }
   },

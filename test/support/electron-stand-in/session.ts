@@ -138,8 +138,8 @@ link.handle(
       defaultSession._handler('displayMedia')(...([{}, resolve] as unknown as never[])),
     ),
 );
-link.handle('download', () => {
+link.handle('download', (url) => {
   const event = preventable({});
-  defaultSession.emit('will-download', event, {}, {});
+  defaultSession.emit('will-download', event, { getURL: () => url }, {});
   return event.defaultPrevented;
 });

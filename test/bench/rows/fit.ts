@@ -152,6 +152,10 @@ async function measure(path: string, contextSize: number): Promise<Measured> {
       gpuLayers: 0,
       threads: null,
       flashAttention: 'auto',
+      adapters: [],
+      chatTemplate: null,
+      sequences: 1,
+      keepLoadedMinutes: null,
     });
     const answers = [];
     for (let answer = 0; answer < ANSWERS; answer += 1)

@@ -316,6 +316,8 @@ export function createModels(options: ModelsOptions): Models {
       if (path === null) return null;
       const { id } = await whole.addFolder(path);
       watched();
+      // Whether it can be watched is told with it.
+      await watch.settled();
       changed();
       return (await folders()).find((folder) => folder.id === id) ?? null;
     },

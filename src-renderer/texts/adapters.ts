@@ -74,7 +74,7 @@ export const adaptersTexts = catalogue({
   },
 
   settings: {
-    template: 'Chat template',
+    template: 'Template in use',
     templateHint: 'How chats are written out for the model. Change it only when answers are cut or run on.',
     templateOptions: { file: 'From the file', own: 'Own' },
     templateField: 'Own chat template (Jinja)',

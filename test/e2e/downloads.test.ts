@@ -178,7 +178,11 @@ describe('from the hub', () => {
     await page.get('Q4_K_M').click();
     await page.offlineDialog.getByText('127.0.0.1').waitFor();
     expect(hub.requests).toEqual([]);
+    // A window that becomes narrow turns the page into a sheet: the question stays above it.
+    await page.app.page.setViewportSize({ width: 1000, height: 700 });
     await page.offlineDialog.getByRole('button', { name: 'Keep offline' }).click();
+    await page.app.page.getByRole('dialog', { name: 'Model page' }).waitFor();
+    await page.app.page.setViewportSize({ width: 1440, height: 900 });
     await page.offlineDialog.waitFor({ state: 'hidden' });
     expect(await client.downloads.list()).toEqual([]);
 

@@ -22,7 +22,8 @@ const RICH = [
 /** @param foreign address of somebody who would like to be told */
 const hostile = (foreign: string) =>
   [
-    `\`\`\`mermaid\n%%{init: {"securityLevel": "loose", "theme": "base", "themeCSS": "*{background:url(${foreign}/a)}"}}%%\nflowchart LR\n  A["<img src=${foreign}/x onerror=parent.__leewardInjected=1>"] --> B["<script>parent.__leewardInjected=1</script>"]\n  click A "javascript:parent.__leewardInjected=1"\n  click B href "${foreign}/" "tip" _top\n\`\`\``,
+    `\`\`\`mermaid\n%%{init: {"themeCSS": "*{background:url(${foreign}/a)}"}}%%\nflowchart LR\n  A --> B\n\`\`\``,
+    `\`\`\`mermaid\n%%{init: {"securityLevel": "loose", "theme": "base"}}%%\nflowchart LR\n  A["<img src=${foreign}/x onerror=parent.__leewardInjected=1>"] --> B["<script>parent.__leewardInjected=1</script>"]\n  click A "javascript:parent.__leewardInjected=1"\n  click B href "${foreign}/" "tip" _top\n\`\`\``,
     `$\\href{javascript:window.__leewardInjected=1}{x}$ and $\\includegraphics{${foreign}/y.png}$`,
     '$\\def\\a{\\a\\a}\\a$ then words at the end.',
   ].join('\n\n');
@@ -91,28 +92,22 @@ describe('an answer', () => {
     await page.answered(1);
     const diagram = page.lastAnswer.locator('iframe[title="Diagram"]');
     const failed = page.lastAnswer.getByText('This diagram could not be drawn');
-    await diagram.contentFrame().locator('svg').or(failed).first().waitFor();
+    // One that would load something is not drawn at all.
+    await failed.waitFor();
+    await diagram.contentFrame().locator('svg').first().waitFor();
     await page.lastAnswer.getByText('words at the end').waitFor();
-    if ((await diagram.count()) > 0) {
-      for (const link of await diagram.contentFrame().locator('a').all()) await link.click({ force: true });
-      expect(
-        await diagram
-          .contentFrame()
-          .locator('body')
-          .evaluate(() => window.origin),
-      ).toBe('null');
-    }
+    for (const link of await diagram.contentFrame().locator('a').all()) await link.click({ force: true });
+    expect(
+      await diagram
+        .contentFrame()
+        .locator('body')
+        .evaluate(() => window.origin),
+    ).toBe('null');
     expect(await page.lastAnswer.locator('a[href]').count()).toBe(0);
     expect(await page.page.evaluate(() => '__leewardInjected' in window)).toBe(false);
     expect(page.page.context().pages()).toHaveLength(1);
     expect(await page.composer.isVisible()).toBe(true);
     expect(told).toEqual([]);
-    // What the policy of the frame stops is reported, also by the browser's own tools, before it leaves.
-    stage.allow(
-      /^foreign request: http:\/\/127\.0\.0\.1:\d+\/a$/,
-      /^policy: (?:img|style|frame|script)-src/,
-      /^console: .*Content Security Policy/i,
-    );
   });
 });
 

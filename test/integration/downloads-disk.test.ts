@@ -106,6 +106,20 @@ describe('the disk', () => {
   });
 });
 
+describe('offline', () => {
+  test('the wrong part is looked for when the user lets this one through, and not before', async () => {
+    await open({ retryDelaysMs: AT_ONCE });
+    hub.flip({ offset: PIECE + 99 });
+    const { id } = await start();
+    expect(await untilEnded(id)).toMatchObject({ state: 'failed', error: { data: { canSearch: true } } });
+    await local.setOffline(true);
+    expect((await failureOf(local.downloads.search(id))).code).toBe('offline');
+    await local.downloads.search(id, { allowOnce: true });
+    await local.until(id, ({ state }) => state === 'done');
+    expect(sha256(readFileSync(target()))).toBe(sha256(bytes));
+  });
+});
+
 describe('a file of the library that has gone', () => {
   test('is told as missing when it is repaired; nothing is made in its place, nothing fetched', async () => {
     await open();
@@ -130,18 +144,18 @@ describe('a file of the library that has gone', () => {
 
 describe('a download that ends while it is cancelled', () => {
   test('is deleted as asked: no file, no model', async () => {
-    const reached = Promise.withResolvers<void>();
-    const held = Promise.withResolvers<void>();
+    const reached = Promise.withResolvers<undefined>();
+    const held = Promise.withResolvers<undefined>();
     await open({
       async beforeAdd() {
-        reached.resolve();
+        reached.resolve(undefined);
         await held.promise;
       },
     });
     const { id } = await start();
     await reached.promise;
     const cancelled = local.downloads.cancel(id, { keep: false });
-    held.resolve();
+    held.resolve(undefined);
     await cancelled;
     expect(await local.library()).toEqual([]);
     expect(existsSync(target())).toBe(false);

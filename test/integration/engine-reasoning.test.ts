@@ -97,6 +97,18 @@ describe('a model that always thinks', () => {
   });
 });
 
+describe('a model that begins to think again whenever it is stopped', () => {
+  it('is let, after a few times, rather than go on for ever', async () => {
+    // What closes its thought ends with a line break, after which this model begins from the start.
+    await load({ reasoning: reasoningScript });
+    for (const reasoning of [mode('auto', 2), mode('auto', 0)]) {
+      const { text, result } = await ask(kit.engine, chat('Hello'), { reasoning });
+      expect(text.trim()).toBe(plainScript);
+      expect(result.stopReason).toBe('end');
+    }
+  });
+});
+
 describe('answer now', () => {
   it('closes the thought of a running generation', async () => {
     const thoughts = longScript(2_000);

@@ -39,6 +39,10 @@ function setUp() {
         gpuLayers: null,
         threads: null,
         flashAttention: 'auto',
+        adapters: [],
+        chatTemplate: null,
+        sequences: null,
+        keepLoadedMinutes: null,
       };
     },
     async markLoading(id) {

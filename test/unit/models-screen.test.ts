@@ -16,7 +16,10 @@ import {
 function model(part: Partial<Model>): Model {
   return {
     id: '00000000-0000-4000-8000-000000000000',
+    kind: 'model',
     name: 'Mistral 7B Instruct v0.3',
+    ownName: 'Mistral 7B Instruct v0.3',
+    adapters: [],
     fileName: 'mistral.gguf',
     location: 'models/mistral.gguf',
     sizeBytes: 4_372_812_000,
@@ -31,7 +34,15 @@ function model(part: Partial<Model>): Model {
     lastUsedAt: null,
     available: true,
     lastLoadCrashed: false,
-    settings: { contextSize: null, gpuLayers: null, threads: null, flashAttention: null, sampling: null },
+    settings: {
+      contextSize: null,
+      gpuLayers: null,
+      threads: null,
+      flashAttention: null,
+      sampling: null,
+      chatTemplate: null,
+      keepLoadedMinutes: null,
+    },
     notes: '',
     canDelete: true,
     ...part,

@@ -5,7 +5,10 @@ import { engineFailure } from '../../src-renderer/state/engine-failure.ts';
 
 const model: Model = {
   id: 'a',
+  kind: 'model',
   name: 'A',
+  ownName: 'A',
+  adapters: [],
   fileName: 'a.gguf',
   location: 'models/a.gguf',
   sizeBytes: 1,
@@ -20,7 +23,15 @@ const model: Model = {
   lastUsedAt: null,
   available: true,
   lastLoadCrashed: false,
-  settings: { contextSize: null, gpuLayers: null, threads: null, flashAttention: null, sampling: null },
+  settings: {
+    contextSize: null,
+    gpuLayers: null,
+    threads: null,
+    flashAttention: null,
+    sampling: null,
+    chatTemplate: null,
+    keepLoadedMinutes: null,
+  },
   notes: '',
   canDelete: true,
 };
@@ -33,6 +44,7 @@ const engine: EngineState = {
   loadEtaMs: null,
   contextSize: null,
   gpuLayers: null,
+  reasoning: null,
   error: null,
   notice: null,
   runningGenerations: 0,

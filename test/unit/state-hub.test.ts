@@ -344,7 +344,7 @@ describe('FitsStore', () => {
     expect(fits.of({ modelId: 'a' }, options)).toMatchObject({ loading: true, fit: { weightsBytes: 1 } });
   });
 
-  it('keeps a failure, and asks again when it is wanted anew or tried again', async () => {
+  it('keeps a failure, and asks again when its page is opened anew or it is tried again', async () => {
     let calls = 0;
     const fits = new FitsStore(
       clientOf({
@@ -363,6 +363,7 @@ describe('FitsStore', () => {
     expect(fits.of(target, options).failure?.code).toBe('offline');
     await rest();
     expect(calls).toBe(1);
+    fits.open(target);
     fits.want(target, options);
     await rest();
     expect(calls).toBe(2);

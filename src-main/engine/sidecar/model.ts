@@ -69,13 +69,14 @@ export async function loadModel(
   const { log, signal, onProgress } = options;
   log.clear();
   let model: LlamaModel | null = null;
+  const wanted = input.sequences ?? DEFAULT_SEQUENCES;
   let contextSize = input.contextSize ?? DEFAULT_CONTEXT_SIZE;
   try {
     checkFile(input.path);
     await refuseImpossibleLoad(llama, input);
     model = await llama.loadModel({
       modelPath: input.path,
-      gpuLayers: input.gpuLayers ?? { fitContext: { contextSize } },
+      gpuLayers: input.gpuLayers ?? { fitContext: { contextSize: contextSize * wanted } },
       defaultContextFlashAttention: input.flashAttention === 'off' ? false : 'auto',
       loadSignal: signal,
       onLoadProgress: throttled(onProgress),
@@ -85,7 +86,7 @@ export async function loadModel(
       contextSize = await fitContextSize(model, Math.min(contextSize, model.trainContextSize));
     const context = await model.createContext({
       contextSize: input.contextSize === null ? { max: contextSize } : contextSize,
-      sequences: await fitSequences(model, contextSize, input.sequences ?? DEFAULT_SEQUENCES),
+      sequences: await fitSequences(model, contextSize, wanted),
       threads: chooseThreads({ ...input, cores: llama.cpuMathCores }),
       flashAttention: input.flashAttention === 'off' ? false : 'auto',
       createSignal: signal,

@@ -44,20 +44,30 @@ export function readTemplate(model: LlamaModel, override: string | null): ChatTe
   const text = override ?? model.fileInfo.metadata.tokenizer?.chat_template ?? '';
   const plain = resolvePlain(model, text, override);
   const thought = plain.settings.segments?.thought;
-  const always: ChatTemplate = {
+  const fixed = (wrapper: ChatWrapper): ChatTemplate => ({
     reasoning: thought && mentions(text, thought) ? 'always' : 'none',
     isOpenedOnStart: thought !== undefined && textOf(thought.prefix) === null,
-    wrapper: () => plain,
-  };
-  if (!thought || textOf(thought.prefix) === null) return always;
-  const name = findSwitch(model, text);
-  if (!name) return always;
-  const wrappers = {
-    auto: new SwitchedWrapper(plain, thought, jinja(model, text, {})),
-    on: new SwitchedWrapper(plain, thought, jinja(model, text, { [name]: true })),
-    off: new SwitchedWrapper(plain, thought, jinja(model, text, { [name]: false })),
-  };
-  return { reasoning: 'switchable', isOpenedOnStart: false, wrapper: (mode) => wrappers[mode] };
+    wrapper: () => wrapper,
+  });
+  if (!thought || textOf(thought.prefix) === null || !mentions(text, thought)) return fixed(plain);
+  const prompts = (switches: Partial<Record<Switch, boolean>>) =>
+    new ThinkingWrapper(plain, thought, jinja(model, text, switches));
+  try {
+    // llama.cpp and the library say so when nothing is said; some templates expect it.
+    const auto = prompts({ enable_thinking: true });
+    for (const name of SWITCHES) {
+      if (!new RegExp(`\\b${name}\\b`).test(text)) continue;
+      const on = name === 'enable_thinking' ? auto : prompts({ [name]: true });
+      const off = prompts({ [name]: false });
+      if (on.probe === off.probe) continue;
+      const wrappers = { auto, on, off };
+      return { reasoning: 'switchable', isOpenedOnStart: false, wrapper: (mode) => wrappers[mode] };
+    }
+    // A specialised wrapper knows more of its family than can be seen in its template.
+    return fixed(plain instanceof JinjaTemplateChatWrapper ? auto : plain);
+  } catch {
+    return fixed(plain);
+  }
 }
 
 /** As the library chooses; it takes some templates that think for plain ChatML, which knows no thoughts. */
@@ -91,24 +101,8 @@ function textOf(mark: Thought['prefix'] | undefined): string | null {
   return typeof mark === 'string' || isLlamaText(mark) ? mark.toString() : null;
 }
 
-function findSwitch(model: LlamaModel, text: string): Switch | null {
-  const prompt = (name: Switch, isOn: boolean) =>
-    jinja(model, text, { [name]: isOn })
-      .generateContextState({ chatHistory: PROBE })
-      .contextText.toString();
-  for (const name of SWITCHES) {
-    if (!new RegExp(`\\b${name}\\b`).test(text)) continue;
-    try {
-      if (prompt(name, true) !== prompt(name, false)) return name;
-    } catch {
-      // Another switch may work.
-    }
-  }
-  return null;
-}
-
 /** Renders up to where the answer begins, with the template's own words for that. */
-function jinja(model: LlamaModel, template: string, switches: Record<string, boolean>) {
+function jinja(model: LlamaModel, template: string, switches: Partial<Record<Switch, boolean>>) {
   return new JinjaTemplateChatWrapper({
     template,
     tokenizer: model.tokenizer,
@@ -119,12 +113,14 @@ function jinja(model: LlamaModel, template: string, switches: Record<string, boo
 }
 
 /**
- * A template with a switch for thinking. The answer follows what the template writes when it asks for one: rendered
- * as an earlier message, as the library does it, an answer would begin after an empty thought.
+ * A template that lets a model think. The answer follows what the template writes when it asks for one: rendered as
+ * an earlier message, as the library does it, an answer would begin after an empty thought, or within an unknown one.
  */
-class SwitchedWrapper extends ChatWrapper {
-  override readonly wrapperName = 'Switched';
+class ThinkingWrapper extends ChatWrapper {
+  override readonly wrapperName = 'Thinking';
   override readonly settings: ChatWrapperSettings;
+  /** How it asks for the answer to a short chat. */
+  readonly probe: string;
   readonly #prompts: ChatWrapper;
   readonly #stops: LlamaText[];
   /** What the template writes to open a thought; LlamaChat opens it, so that it knows of it. */
@@ -134,7 +130,9 @@ class SwitchedWrapper extends ChatWrapper {
     super();
     this.#prompts = prompts;
     this.#stops = plain.generateContextState({ chatHistory: PROBE_ANSWERED }).stopGenerationTriggers;
-    this.#opening = openingOf(prompts, thought);
+    const probe = prompts.generateContextState({ chatHistory: PROBE }).contextText;
+    this.probe = probe.toString();
+    this.#opening = openingOf(probe, thought);
     const isOpened = this.#opening !== '';
     const prefix = isOpened ? LlamaText(new SpecialTokensText(this.#opening)) : thought.prefix;
     this.settings = {
@@ -164,8 +162,8 @@ class SwitchedWrapper extends ChatWrapper {
 }
 
 /** The thought's mark with its white space where the prompt ends with it, else empty. */
-function openingOf(prompts: ChatWrapper, thought: Thought): string {
-  const end = prompts.generateContextState({ chatHistory: PROBE }).contextText.values.at(-1);
+function openingOf(prompt: LlamaText, thought: Thought): string {
+  const end = prompt.values.at(-1);
   const mark = textOf(thought.prefix)?.trim() ?? '';
   if (!(end instanceof SpecialTokensText) || mark === '') return '';
   const at = end.value.lastIndexOf(mark);

@@ -47,6 +47,10 @@ const KEEP = `INSERT INTO kept_provenance (path, size_bytes, changed_ms, content
   SELECT m.path, @sizeBytes, @changedMs, @content FROM models m WHERE m.id = @modelId
   ON CONFLICT (path) DO UPDATE SET size_bytes = excluded.size_bytes, changed_ms = excluded.changed_ms,
     content = excluded.content`;
+/** More than anyone takes off and puts back. */
+const MAX_KEPT = 200;
+const FORGET_OLDEST = `DELETE FROM kept_provenance
+  WHERE rowid <= (SELECT max(rowid) FROM kept_provenance) - @kept`;
 const KEPT = `SELECT k.path AS path, k.content AS content
   FROM kept_provenance k JOIN models m ON m.path = k.path
   WHERE m.id = @modelId AND k.size_bytes = @sizeBytes AND k.changed_ms = @changedMs
@@ -84,6 +88,7 @@ export const provenance: Queries<StoreApi['provenance']> = {
     const known = provenance.get(db, { modelId });
     if (!known) return;
     run(db, KEEP, { modelId, sizeBytes, changedMs, content: JSON.stringify(known) });
+    run(db, FORGET_OLDEST, { kept: MAX_KEPT });
   },
 
   takeBack(db, { modelId, sizeBytes, changedMs }) {

@@ -1,4 +1,4 @@
-import type { Download, Model } from '../../../src-main/contract/index.ts';
+import type { Download } from '../../../src-main/contract/index.ts';
 import {
   formatCount,
   formatDuration,
@@ -30,7 +30,7 @@ export function nameOfFile(fileName: string, quant: string | null): string {
 }
 
 /** Name of what is downloaded; once it is on the list, the list's name. */
-export function downloadName(download: Download, model: Model | undefined): string {
+export function downloadName(download: Download, model: { name: string } | undefined): string {
   return model?.name ?? nameOfFile(download.fileName, download.quant);
 }
 

@@ -239,7 +239,12 @@ export class ModelsPage {
   async #putBack(model: Model, file: ModelFile, wasDefault: boolean): Promise<void> {
     const back = await this.add(file);
     if (back === null) return;
-    await this.#try(back, () => this.#app.models.updateSettings(back.id, model.settings));
+    const { models } = this.#app;
+    await this.#try(back, async () => {
+      await models.updateSettings(back.id, model.settings);
+      if (model.notes !== '') await models.saveNotes(back.id, model.notes);
+      for (const { id, scale } of model.adapters) await models.attach(back.id, id, scale);
+    });
     if (wasDefault) await this.#try(back, () => this.#app.settings.update({ defaultModelId: back.id }));
   }
 

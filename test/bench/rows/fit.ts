@@ -154,7 +154,7 @@ async function measure(path: string, contextSize: number): Promise<Measured> {
       flashAttention: 'auto',
       adapters: [],
       chatTemplate: null,
-      sequences: null,
+      sequences: 1,
       keepLoadedMinutes: null,
     });
     const answers = [];

@@ -177,7 +177,19 @@ async function tryInEngine(engine: Engine, path: string, bytes: Buffer): Promise
   const signal = AbortSignal.timeout(MAX_ENGINE_MS);
   try {
     const request = { path, sizeBytes: bytes.length, contextSize: 512, gpuLayers: 0, threads: 1 };
-    await engine.load({ ...request, modelId: randomUUID(), fileState: '', flashAttention: 'auto' }, signal);
+    await engine.load(
+      {
+        ...request,
+        modelId: randomUUID(),
+        fileState: '',
+        flashAttention: 'auto',
+        adapters: [],
+        chatTemplate: null,
+        sequences: 1,
+        keepLoadedMinutes: null,
+      },
+      signal,
+    );
     const answer = await engine.generate(
       {
         generationId: randomUUID(),

@@ -20,6 +20,7 @@ export interface LocalDownloads {
   folder: string;
   dataDir: string;
   events: AppEvent[];
+  setOffline(offline: boolean): Promise<void>;
   /** Paths of the files on the list. */
   library(): Promise<string[]>;
   until(id: string, isWanted: (download: Download) => boolean): Promise<Download>;
@@ -85,6 +86,7 @@ export async function startLocal(options: LocalOptions): Promise<LocalDownloads>
     folder,
     dataDir,
     events,
+    setOffline: (offline) => privacy.setOffline(offline),
     library: async () => (await store.models.list(undefined)).map(({ path }) => path),
     until: (id, isWanted) =>
       new Promise((resolve, reject) => {

@@ -35,6 +35,8 @@ export interface ScriptedModelOptions {
   /** `general.file_type`, llama.cpp's number for the quantization label; default 0 (all F32), 2 (Q4_0) for slow. */
   fileType?: number;
   shape?: ScriptedShape;
+  /** The tokenizer puts a space before a text and takes it away again, as Llama 2's does; default false. */
+  addsSpacePrefix?: boolean;
   /** Seed of the embeddings; the text does not depend on it. */
   seed?: number;
 }
@@ -222,6 +224,7 @@ export async function writeScriptedModel(
     ['general.quantization_version', { type: 'uint32', value: 2 }],
     ...dimsMetadata(dims, tokens.length),
     ...tokenizerMetadata(tokens, template, turnEnd),
+    ['tokenizer.ggml.add_space_prefix', { type: 'bool', value: options.addsSpacePrefix ?? false }],
   ]);
   const written = await writeGguf(path, {
     metadata,

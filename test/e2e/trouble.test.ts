@@ -272,7 +272,7 @@ describe('models that cannot be used', () => {
 });
 
 describe('a context that is full', () => {
-  test('the gauge says by how much, and the answer says what to do', async ({ stage }) => {
+  test('the gauge says by how much, and a message that cannot fit is not sent', async ({ stage }) => {
     const { app, client } = await stage.ready({ script: plainScript, contextLength: 512 });
     const page = await stage.open(app);
     const long = Array.from({ length: 700 }, (_, index) => `w${index}`).join(' ');
@@ -282,10 +282,12 @@ describe('a context that is full', () => {
     expect(contextSize).toBe(512);
     await page.text(`Full: ${((promptTokens ?? 0) - 512).toLocaleString('en')} tokens too many`).waitFor();
     await page.composer.press('Enter');
-    const card = page.card('The chat is longer than the context');
+    const card = page.card('This message is too long for the context');
     await card.waitFor();
-    expect(await card.innerText()).toContain('Start a new chat, or give the model a larger context.');
-    await card.getByRole('button', { name: 'Start a new chat' }).click();
+    expect(await card.innerText()).toContain('A larger context needs more memory.');
+    expect(await card.getByRole('button', { name: 'Send without those' }).count()).toBe(0);
+    expect(await client.conversations.list()).toEqual([]);
+    await card.getByRole('button', { name: 'Cancel' }).click();
     await page.ask('Short');
     await page.answered(1);
   });

@@ -106,7 +106,6 @@ describe('the index', () => {
       const words = Array.from({ length: 400 }, (_, n) => `filler${n * 7_919}`);
       const filler = (n: number) =>
         Array.from({ length: 40 }, (_, k) => words[(n * 31 + k * 17) % 400]).join(' ');
-      const secrets: string[] = [];
       const ids: string[] = [];
       db.transaction(() => {
         for (let n = 0; n < 1_500; n += 1) {
@@ -117,9 +116,7 @@ describe('the index', () => {
             `${filler(n)} ${isSecret ? secret : ''}`,
             `${isSecret ? `${secret}x` : ''} ${filler(n + 1)}`,
           );
-          if (!isSecret) continue;
-          secrets.push(secret);
-          ids.push(id);
+          if (isSecret) ids.push(id);
         }
       })();
       // Many small transactions, as they are in use: each is a segment of its own until they are merged.
@@ -132,10 +129,8 @@ describe('the index', () => {
       while (db.transaction(() => trash.purgeSlice(db, { budgetMs: 5 }))().more);
       db.pragma('wal_checkpoint(TRUNCATE)');
       const left = bytes();
-      expect(secrets.filter((secret) => left.includes(secret))).toEqual([]);
       // Words of the index begin where they differ from the one before: their ends would be left.
-      expect(left).not.toContain('zwq');
-      expect(left).not.toContain('anari');
+      expect(['anari', 'zwq'].filter((part) => left.includes(part))).toEqual([]);
       db.exec(`INSERT INTO search_messages (search_messages) VALUES ('integrity-check')`);
       closeDatabase(db);
       expect(readFileSync(join(folder.path, 'leeward.db')).toString('latin1')).not.toContain('anari');

@@ -100,6 +100,7 @@ describe('the schema', () => {
       'folders',
       'generations',
       'hidden_model_files',
+      'imports',
       'kept_provenance',
       'ledger',
       'messages',
@@ -147,7 +148,7 @@ describe('the schema', () => {
     const digest = createHash('sha256')
       .update(JSON.stringify(schemaOf(db)))
       .digest('hex');
-    expect(digest.slice(0, 16)).toMatchInlineSnapshot(`"42881189054b0e6c"`);
+    expect(digest.slice(0, 16)).toMatchInlineSnapshot(`"c963691614c01bdd"`);
   });
 });
 

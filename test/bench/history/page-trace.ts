@@ -11,12 +11,14 @@ interface TraceEvent {
   pid: number;
   tid: number;
   dur?: number;
+  /** Of the thread's own time: without what other programs took from it. */
+  tdur?: number;
   args?: unknown;
 }
 
 /** What the page's main thread did. */
 export interface MainThread {
-  /** How long each task took, ms. */
+  /** How long each task took, ms of the thread's own time where the browser tells it. */
   tasksMs: number[];
   busyMs: number;
 }
@@ -39,12 +41,12 @@ function mainThreadOf(events: readonly TraceEvent[]): MainThread {
       .map(({ pid, tid }) => `${pid}/${tid}`),
   );
   const byThread = new Map<string, Map<string, number[]>>();
-  for (const { name, ph, pid, tid, dur } of events) {
+  for (const { name, ph, pid, tid, dur, tdur } of events) {
     const thread = `${pid}/${tid}`;
     if (ph !== 'X' || !TASK_NAMES.has(name) || !mains.has(thread)) continue;
     const names = byThread.get(thread) ?? new Map<string, number[]>();
     byThread.set(thread, names);
-    names.set(name, [...(names.get(name) ?? []), (dur ?? 0) / MICROSECONDS_PER_MS]);
+    names.set(name, [...(names.get(name) ?? []), (tdur ?? dur ?? 0) / MICROSECONDS_PER_MS]);
   }
   const sum = (values: readonly number[]) => values.reduce((total, value) => total + value, 0);
   const threads = [...byThread.values()].map((names) => {

@@ -155,7 +155,8 @@ describe('texts', () => {
     expect(before.title).toBe('The chat is longer than the context');
     expect(after.title).toBe('The context is full, so the answer ends here');
     expect(after.text).toMatch(/context of 4,096 tokens\. What was written is kept\./);
-    for (const shown of [before, after]) expect(shown.steps).toEqual(['new_chat', 'change_context']);
+    for (const shown of [before, after])
+      expect(shown.steps).toEqual(['leave_out', 'new_chat', 'change_context']);
   });
   it('grows by a third in the pseudo-locale', () => {
     const text = 'Choose a model to start';

@@ -23,6 +23,8 @@ const TOKENS_PER_SECOND = 50;
 /** Tokens that the answer holds already. */
 const SHORT_ANSWER = 100;
 const LONG_ANSWER = 10_000;
+/** Words of a paragraph or two, a list or a piece of code. */
+const PART = 100;
 const WHEEL_PX = 900;
 const P99 = 0.99;
 const SEED = 11;
@@ -124,7 +126,8 @@ class Bench {
   async streaming(wordsBefore: number): Promise<{ share: number; longestMs: number }> {
     const texts = new Texts(SEED);
     const wire = new PacedWire(this.#history.facts.longId);
-    wire.textBefore = texts.answer('english', wordsBefore);
+    const parts = Array.from({ length: wordsBefore / PART }, () => texts.answer('english', PART));
+    wire.textBefore = `${parts.join('\n\n')}\n\n`;
     const view = await this.#open(wire);
     await view.chat(LONG_TITLE).click();
     await mark(view.page, 'shown');
@@ -136,7 +139,10 @@ class Bench {
     });
     beside.close();
     await wire.ready();
-    const words = Array.from({ length: TOKENS }, () => ` ${texts.word('english')}`);
+    const words = Array.from(
+      { length: TOKENS },
+      (_, i) => `${i % PART === 0 ? '\n\n' : ' '}${texts.word('english')}`,
+    );
     const startedAt = performance.now();
     const { tasksMs, busyMs } = await traced(this.#browser, view.page, () =>
       wire.stream(words, TOKENS_PER_SECOND),

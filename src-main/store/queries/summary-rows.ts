@@ -21,13 +21,16 @@ export const summaryColumns: Columns<RawSummary> = {
 
 const SELECT = `SELECT ${selectList('c', summaryColumns)} FROM conversations c`;
 
-/** The tags of every chat that has one, each chat's by name. */
-function tagsByChat(db: Db): Map<string, string[]> {
+/** The tags of those of the chats that have some, each chat's by name. */
+function tagsByChat(db: Db, chatIds: readonly string[]): Map<string, string[]> {
   const tags = new Map<string, string[]>();
   const rows = all<{ id: string; tagId: string }>(
     db,
-    `SELECT ct.conversation_id AS id, ct.tag_id AS tagId FROM tags t JOIN conversation_tags ct ON ct.tag_id = t.id
+    `SELECT ct.conversation_id AS id, ct.tag_id AS tagId
+      FROM json_each(@chatIds) chat JOIN conversation_tags ct ON ct.conversation_id = chat.value
+        JOIN tags t ON t.id = ct.tag_id
       ORDER BY t.folded`,
+    { chatIds: JSON.stringify(chatIds) },
   );
   for (const { id, tagId } of rows) {
     const known = tags.get(id);
@@ -55,6 +58,7 @@ export function summariesWhere(
 ): StoredSummary[] {
   const rows = all<RawSummary>(db, `${SELECT} ${rest}`, parameters);
   const isTagged = first(db, 'SELECT 1 FROM conversation_tags LIMIT 1') !== undefined;
-  const tags = isTagged ? tagsByChat(db) : new Map<string, string[]>();
+  const ids = rows.map(({ id }) => id);
+  const tags = isTagged ? tagsByChat(db, ids) : new Map<string, string[]>();
   return rows.map((row) => ({ ...row, temporary: row.temporary === 1, tags: tags.get(row.id) ?? [] }));
 }

@@ -100,7 +100,7 @@ export async function createApp(platform: Platform): Promise<App> {
     hubToken,
   });
   const conversations = createConversations({ store, engine, models, settings, bus });
-  const importer = createImporter({ store, bus });
+  const importer = createImporter({ store, bus, purge: () => conversations.history.start() });
   const showRequests = createShowRequests(bus);
   const search = openSearch({ workerPath: entries.searchWorker, dataDir: platform.paths.dataDir, log });
   const handler = createHandler({

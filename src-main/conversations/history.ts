@@ -12,7 +12,15 @@ import {
   type Tag,
 } from '../contract/index.ts';
 import type { EventBus } from '../events.ts';
-import type { ChatState, PagePlace, Store, StoredFolder, StoredSummary, StoredTag } from '../store/api.ts';
+import type {
+  ChatBefore,
+  FolderBefore,
+  PagePlace,
+  Store,
+  StoredFolder,
+  StoredSummary,
+  StoredTag,
+} from '../store/api.ts';
 import type { Answers } from './answers.ts';
 
 /** Actions that can be taken back; a notice with Undo lives for seconds. */
@@ -31,11 +39,11 @@ export interface HistoryDeps {
   answers: Pick<Answers, 'isAnswering' | 'stopIn'>;
 }
 
-/** How things stood before an action. */
+/** What an action changed, as it was. */
 interface Before {
-  folders?: StoredFolder[];
+  folders?: FolderBefore[];
   tags?: StoredTag[];
-  states?: ChatState[];
+  states?: ChatBefore[];
 }
 
 type FolderPatch = {
@@ -97,7 +105,7 @@ export function createHistory({ store, bus, answers }: HistoryDeps) {
 
   /** Tells clients what an action did to chats; those that came into the trash stop answering. */
   function tellOfChats(
-    states: readonly ChatState[],
+    states: readonly ChatBefore[],
     trashed: boolean,
     also: { folders?: boolean; tags?: boolean } = {},
   ): Done {
@@ -194,7 +202,7 @@ export function createHistory({ store, bus, answers }: HistoryDeps) {
       const { folders = [], tags = [], states = [] } = before;
       const ids = await store.history.putBack({ folders, tags, states });
       actions.delete(undo);
-      const removed = states.filter(({ trashedAt }) => trashedAt !== null).map(({ id }) => id);
+      const removed = states.filter(({ trashedAt }) => typeof trashedAt === 'number').map(({ id }) => id);
       tell({
         ids,
         folders: folders.length > 0,
@@ -213,8 +221,9 @@ export function createHistory({ store, bus, answers }: HistoryDeps) {
 
     async erase(ids: readonly string[]) {
       for (const id of ids) await store.files.discard({ id });
-      const erased = await deleteMarked(ids, true);
+      // The backups first: what is cut short leaves the chats in the list, and can be asked for once more.
       const { rewritten, removed } = await store.files.eraseFromBackups({ ids });
+      const erased = await deleteMarked(ids, true);
       return { erased: erased.length, backupsRewritten: rewritten, backupsRemoved: removed };
     },
 

@@ -63,17 +63,18 @@ export function createMessageQueue({ store, bus, answers }: QueueDeps) {
     if (status === 'complete') await send(conversationId, entry);
   }
 
-  answers.onComplete = ({ conversationId, messageId }) => {
-    // What cannot be sent stays where it is, and the chat shows that it waits.
-    goOn(conversationId, messageId).catch(() => changed(conversationId));
-  };
+  /** What cannot be sent stays where it is, and the chat shows that it waits. */
+  const tryToGoOn = (conversationId: string, answerId: string): Promise<void> =>
+    goOn(conversationId, answerId).catch(() => changed(conversationId));
+
+  answers.onComplete = ({ conversationId, messageId }) => void tryToGoOn(conversationId, messageId);
 
   return {
     async add({ afterId, ...input }: AddInput): Promise<void> {
       await store.queue.add({ ...input, at: Date.now() });
       changed(input.conversationId);
-      // The answer may have ended while the message was on its way.
-      if (afterId !== null && !answers.isStreaming(afterId)) await goOn(input.conversationId, afterId);
+      // The answer may have ended while the message was on its way. It is stored: going on may fail by itself.
+      if (afterId !== null && !answers.isStreaming(afterId)) await tryToGoOn(input.conversationId, afterId);
     },
 
     async update(input: { id: string; text: string }): Promise<void> {

@@ -166,7 +166,7 @@ export type StoredPreset = Omit<Preset, 'builtIn'>;
 export type StoredTag = Pick<Tag, 'id' | 'name'>;
 export type StoredFolder = Omit<Folder, 'defaults'> & FolderDefaults;
 
-/** Where a chat is: what bulk actions change and undo puts back. */
+/** Where a chat is: what bulk actions change. */
 export interface ChatState {
   id: string;
   folderId: string | null;
@@ -175,6 +175,18 @@ export interface ChatState {
   archivedAt: number | null;
   trashedAt: number | null;
 }
+
+/** What an action changed of a chat, as it was before; what it left alone is not named. */
+export interface ChatBefore extends Partial<Omit<ChatState, 'id' | 'tags'>> {
+  id: string;
+  /** Tags that it took away. */
+  addTags?: string[];
+  /** Tags that it gave. */
+  removeTags?: string[];
+}
+
+/** The same of a folder: all of one that is gone. */
+export type FolderBefore = Pick<StoredFolder, 'id'> & Partial<StoredFolder>;
 
 /** The last row of a page of a list by time. */
 export interface PagePlace {
@@ -219,13 +231,13 @@ export interface StoreApi {
       total: number;
     };
     summaries(input: { ids: readonly string[] }): StoredSummary[];
-    /** Returns how those that changed stood before. @throws not_found for a folder or tag that is gone */
-    update(input: { ids: readonly string[]; change: ChatChange; at: number }): ChatState[];
+    /** Returns what it changed. @throws not_found for a folder or tag that is gone */
+    update(input: { ids: readonly string[]; change: ChatChange; at: number }): ChatBefore[];
     /** Puts back what an action changed; returns the chats. Folders and tags that are gone meanwhile are left out. */
     putBack(input: {
-      folders: readonly StoredFolder[];
+      folders: readonly FolderBefore[];
       tags: readonly StoredTag[];
-      states: readonly ChatState[];
+      states: readonly ChatBefore[];
     }): string[];
     /** Replaces the automatic title `before`; false when it has another by now. */
     autoTitle(input: { id: string; before: string; title: string }): boolean;
@@ -234,12 +246,12 @@ export interface StoreApi {
     list(input: undefined): StoredFolder[];
     /** @throws not_found without its parent, invalid_input when too deep */
     create(input: StoredFolder): void;
-    /** Returns it as it was. @throws conflict when it would lie inside itself, invalid_input when too deep */
-    update(input: { id: string; patch: Partial<StoredFolder> }): StoredFolder;
+    /** Returns what it changed, as it was. @throws conflict when it would lie inside itself, invalid_input when too deep */
+    update(input: { id: string; patch: Partial<StoredFolder> }): FolderBefore;
     /** Returns what it changed, as it was. */
     remove(input: { id: string; chats: 'to_parent' | 'to_trash'; at: number }): {
-      folders: StoredFolder[];
-      states: ChatState[];
+      folders: FolderBefore[];
+      states: ChatBefore[];
     };
     /** What a new chat in it begins with: its own, or what the folders above say. */
     defaults(input: { id: string }): FolderDefaults;
@@ -250,7 +262,7 @@ export interface StoreApi {
     create(input: StoredTag): Tag;
     /** Returns it as it was. @throws conflict when another has the name */
     rename(input: StoredTag): StoredTag;
-    remove(input: { id: string }): { tag: StoredTag; states: ChatState[] };
+    remove(input: { id: string }): { tag: StoredTag; states: ChatBefore[] };
   };
   /** Deleting for good. */
   trash: {
@@ -387,7 +399,7 @@ export interface StoreApi {
     /** Of all chats and the archive, oldest first. */
     ids(input: undefined): string[];
     begin(input: { id: string; at: number }): void;
-    /** False when there is a chat of this id, in the trash too: nothing is changed then. */
+    /** False when there is a chat of this id, in the trash too: nothing is changed then. @throws aborted after the end of the import */
     put(input: {
       importId: string;
       conversation: StoredConversation;
@@ -396,11 +408,13 @@ export interface StoreApi {
     }): boolean;
     /** Those that are not here yet. */
     putFolders(input: { folders: StoredFolder[] }): void;
-    putTags(input: { tags: StoredTag[] }): void;
+    /** Returns the ids of those tags here: one of the same name may be there. */
+    putTags(input: { tags: StoredTag[] }): Record<string, string>;
+    /** Its chats are in no list until then. */
     finish(input: { id: string; at: number }): void;
-    /** Takes everything out that an import has brought. Returns the chats. */
-    abandon(input: { id: string }): string[];
-    /** At start: the same for imports that were cut off. Returns how many chats. */
+    /** Marks what an import has brought for `trash.purgeSlice`. Returns how many chats. */
+    abandon(input: { id: string }): number;
+    /** At start: the same for imports that were cut off. */
     abandonUnfinished(input: undefined): number;
   };
 }

@@ -1,3 +1,4 @@
+import Database from 'better-sqlite3';
 import { hasPending, indexSlice } from './queries/search-index.ts';
 import type { Db } from './sql.ts';
 
@@ -9,10 +10,14 @@ const PAUSE_MS = 8;
 /** Puts settled messages and new titles into the search index, between the calls of the store. */
 export class BackgroundIndexer {
   readonly #db: Db;
+  readonly #onTrouble: (code: string) => void;
   #timer: NodeJS.Timeout | null = null;
+  #hasTold = false;
 
-  constructor(db: Db) {
+  /** @param onTrouble told once of a row that cannot be indexed, or of an index that cannot be written */
+  constructor(db: Db, onTrouble: (code: string) => void) {
     this.#db = db;
+    this.#onTrouble = onTrouble;
   }
 
   /** Starts unless it runs or nothing waits. */
@@ -35,9 +40,16 @@ export class BackgroundIndexer {
   /** On a full disk it stops; what waits stays in the database, and the next call starts it again. */
   #slice(): boolean {
     try {
-      return this.#db.transaction(() => indexSlice(this.#db, SLICE_MS))();
-    } catch {
+      return this.#db.transaction(() => indexSlice(this.#db, SLICE_MS, (code) => this.#tell(code)))();
+    } catch (error) {
+      this.#tell(error instanceof Database.SqliteError ? error.code : 'unknown');
       return false;
     }
+  }
+
+  #tell(code: string): void {
+    if (this.#hasTold) return;
+    this.#hasTold = true;
+    this.#onTrouble(code);
   }
 }

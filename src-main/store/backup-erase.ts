@@ -8,6 +8,9 @@ import type { Db } from './sql.ts';
 
 const FOUND = 'SELECT id FROM conversations WHERE id IN (SELECT value FROM json_each(@ids))';
 
+/** Above this many messages, taking each out of the index by itself takes seconds for every backup. */
+const MAX_EXACT = 50;
+
 function backupFiles(dataDir: string): string[] {
   const folder = backupFolder(dataDir);
   return sizeOf(folder) === null ? [] : listBackups(dataDir).map((name) => join(folder, name));
@@ -40,6 +43,20 @@ export function backupsWith(
   };
 }
 
+const OF_CHATS = `SELECT 1 FROM messages WHERE conversation_id IN (${FOUND}) LIMIT ${MAX_EXACT + 1}`;
+
+/**
+ * Empties the index of the messages if taking each out by itself would be too long. What is left waits to be put in
+ * again by the indexer, should the backup ever be opened.
+ */
+function emptyIndexIfMany(db: Db, ids: string): void {
+  const hasIndex = db.prepare(`SELECT 1 FROM sqlite_schema WHERE name = 'search_documents'`).get();
+  if (hasIndex === undefined || db.prepare(OF_CHATS).all({ ids }).length <= MAX_EXACT) return;
+  db.exec(`INSERT INTO search_messages (search_messages) VALUES ('delete-all');
+    DELETE FROM search_documents;
+    INSERT OR IGNORE INTO search_pending_messages SELECT seq FROM messages;`);
+}
+
 /** Deletes in place: a journal makes it whole or nothing, and what was there is overwritten. */
 function eraseFrom(file: string, ids: string): void {
   const db = new Database(file, { fileMustExist: true });
@@ -48,6 +65,7 @@ function eraseFrom(file: string, ids: string): void {
     db.pragma('secure_delete = ON');
     db.pragma('foreign_keys = ON');
     db.transaction(() => {
+      emptyIndexIfMany(db, ids);
       db.prepare(`DELETE FROM messages WHERE conversation_id IN (${FOUND})`).run({ ids });
       db.prepare(`DELETE FROM conversations WHERE id IN (${FOUND})`).run({ ids });
     })();

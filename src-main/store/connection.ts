@@ -3,6 +3,7 @@ import { createORPCClient, type NestedClient } from '@orpc/client';
 import { RPCLink } from '@orpc/client/message-port';
 import { appError, isAppError } from '../contract/index.ts';
 import { channelOfMessagePort, guardChannel } from '../contract/transport.ts';
+import { noteOf } from './worker-log.ts';
 
 /** A worker that does not end by itself after the database was closed is ended; nothing can be lost then. */
 const END_TIMEOUT_MS = 5_000;
@@ -42,6 +43,10 @@ export function connect<Client extends NestedClient<{ signal?: AbortSignal | und
   };
   channel.onClose(gone);
   void exit.then(gone);
+  worker.on('message', (message) => {
+    const note = noteOf(message);
+    if (note) log(note.event, { code: note.code });
+  });
   worker.on('error', (error) => {
     log('store.worker_failed', { name: error instanceof Error ? error.name : 'unknown' });
     gone();

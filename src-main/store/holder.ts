@@ -19,13 +19,19 @@ interface Open {
  * Every call is one transaction on one of them and throws errors of the contract only.
  */
 export class Holder {
+  readonly #onIndexTrouble: (code: string) => void;
   #open: Open | null = null;
+
+  /** @param onIndexTrouble told once when the search index cannot be filled, with SQLite's code */
+  constructor(onIndexTrouble: (code: string) => void) {
+    this.#onIndexTrouble = onIndexTrouble;
+  }
 
   open(dataDir: string, migrations: readonly Migration[]): OpenReport {
     if (this.#open) throw appError('conflict');
     try {
       const { db, report } = openDatabase(dataDir, migrations);
-      const indexer = new BackgroundIndexer(db);
+      const indexer = new BackgroundIndexer(db, this.#onIndexTrouble);
       this.#open = { db, dataDir, indexer, temporary: new TemporaryChats(migrations) };
       indexer.poke();
       return report;

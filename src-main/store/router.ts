@@ -2,6 +2,7 @@ import { os, type } from '@orpc/server';
 import type { StoreApi, StoreClient, StoreFiles } from './api.ts';
 import type { OpenReport } from './database.ts';
 import { Holder } from './holder.ts';
+import { tellLog } from './worker-log.ts';
 import type { Migration } from './migrate.ts';
 import { adapters } from './queries/adapters.ts';
 import { conversations } from './queries/conversations.ts';
@@ -75,7 +76,7 @@ function fileRoutes(holder: Holder) {
 
 /** The worker's router, derived from the query modules: a new query needs no line here. */
 export function createStoreRouter(migrations: readonly Migration[]) {
-  const holder = new Holder();
+  const holder = new Holder(tellLog('store.index_failed'));
   return {
     conversations: entity(holder, queries.conversations),
     messages: entity(holder, queries.messages),

@@ -34,9 +34,9 @@ interface ForeignKey {
 function dependants(db: Db, parent: string): { table: string; from: string; to: string }[] {
   return all<ForeignKey & { name: string }>(
     db,
-    `SELECT t.name, f."table", f."from", coalesce(f."to", 'id') AS "to"
+    `SELECT t.name, f.[table], f.[from], coalesce(f.[to], 'id') AS [to]
       FROM pragma_table_list t JOIN pragma_foreign_key_list(t.name) f
-      WHERE t.schema = 'main' AND f."table" = @parent AND t.name <> @parent`,
+      WHERE t.schema = 'main' AND f.[table] = @parent AND t.name <> @parent`,
     { parent },
   ).map(({ name, from, to }) => ({ table: name, from, to }));
 }

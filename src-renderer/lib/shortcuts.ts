@@ -23,6 +23,8 @@ interface Definition {
   onMac?: Chord;
   /** Holding the key repeats the action. */
   repeats?: true;
+  /** A text field on macOS needs the keys itself. */
+  typesOnMac?: true;
 }
 
 const DEFINITIONS = {
@@ -51,8 +53,14 @@ const DEFINITIONS = {
   nextRegion: { scope: 'global', chord: { key: 'F6' } },
   previousRegion: { scope: 'global', chord: { shift: true, key: 'F6' } },
   stop: { scope: 'global', chord: { key: 'Escape' } },
-  previousBranch: { scope: 'global', chord: { alt: true, key: 'ArrowLeft' }, repeats: true },
-  nextBranch: { scope: 'global', chord: { alt: true, key: 'ArrowRight' }, repeats: true },
+  // Option with an arrow moves by a word in text on macOS.
+  previousBranch: {
+    scope: 'global',
+    chord: { alt: true, key: 'ArrowLeft' },
+    repeats: true,
+    typesOnMac: true,
+  },
+  nextBranch: { scope: 'global', chord: { alt: true, key: 'ArrowRight' }, repeats: true, typesOnMac: true },
   copyLastAnswer: { scope: 'global', chord: { mod: true, shift: true, key: 'c' } },
   answerAgain: { scope: 'global', chord: { mod: true, key: 'r' } },
   offline: { scope: 'global', chord: { mod: true, shift: true, key: 'o' } },
@@ -84,6 +92,9 @@ export function chordOf(id: ShortcutId, host: ShortcutHost): Chord {
   return definition.chord;
 }
 
+const TEXT_FIELDS =
+  'textarea, input:not([type="checkbox"], [type="radio"], [type="range"], [type="file"], [type="button"])';
+
 /** The part of a keyboard event that matching reads. */
 export type KeyPress = Pick<
   KeyboardEvent,
@@ -112,15 +123,26 @@ export function matchesChord(press: KeyPress, chord: Chord, host: ShortcutHost):
   return isKey(press, chord);
 }
 
-/** The shortcut that an event means in a scope, or undefined. A held key fires once. */
+/** Whether keys pressed there type text. */
+export function isTextField(target: EventTarget | null): boolean {
+  if (!(target instanceof HTMLElement)) return false;
+  return target.isContentEditable || target.matches(TEXT_FIELDS);
+}
+
+/**
+ * The shortcut that an event means in a scope, or undefined. A held key fires once.
+ * @param inText the focus is in a text field
+ */
 export function matchShortcut(
   press: KeyPress,
   host: ShortcutHost,
   scope: ShortcutScope = 'global',
+  inText = false,
 ): ShortcutId | undefined {
   return SHORTCUT_IDS.find((id) => {
     const definition = definitions[id];
     if (definition.scope !== scope || (press.repeat && definition.repeats !== true)) return false;
+    if (inText && host.mac && definition.typesOnMac === true) return false;
     return matchesChord(press, chordOf(id, host), host);
   });
 }

@@ -1,4 +1,10 @@
-import { isLayerOpen, matchShortcut, type ShortcutHost, type ShortcutId } from '../lib/shortcuts.ts';
+import {
+  isLayerOpen,
+  isTextField,
+  matchShortcut,
+  type ShortcutHost,
+  type ShortcutId,
+} from '../lib/shortcuts.ts';
 import type { AppState } from '../state/app.svelte.ts';
 import { cycleRegion } from './regions.ts';
 
@@ -109,7 +115,7 @@ export function runShortcut(id: ShortcutId, app: AppState): boolean {
 /** Handles a key press that nothing nearer to the focus has taken. */
 export function globalShortcuts(event: KeyboardEvent, app: AppState): void {
   if (event.defaultPrevented || isLayerOpen()) return;
-  const id = matchShortcut(event, app.shortcutHost);
+  const id = matchShortcut(event, app.shortcutHost, 'global', isTextField(event.target));
   if (id === undefined || !activeShortcuts(app.shortcutHost).includes(id)) return;
   if (runShortcut(id, app)) event.preventDefault();
 }

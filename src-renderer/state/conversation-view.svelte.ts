@@ -4,7 +4,7 @@ import { createFrameBatch } from '../lib/frame-batch.ts';
 import { branchOf, type Turn } from './branch.ts';
 import { failureOf, type Failure } from './failure.ts';
 import { LiveAnswer } from './live-answer.svelte.ts';
-import { MessageQueue } from './message-queue.ts';
+import { MessageQueue } from './message-queue.svelte.ts';
 import { createRefresher } from './refresher.ts';
 import { TurnActions } from './turn-actions.svelte.ts';
 
@@ -65,6 +65,11 @@ export class ConversationView {
     this.id = id;
     this.actions = new TurnActions(client, this);
     this.queue = new MessageQueue(client, id, () => this.refresh());
+  }
+
+  /** Something is typed here that is nowhere else. */
+  get hasEdits(): boolean {
+    return this.actions.edits.size > 0 || this.queue.editing !== null;
   }
 
   /** The answer that runs on the branch on screen. */

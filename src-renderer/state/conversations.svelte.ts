@@ -36,7 +36,8 @@ export interface NewChat {
   /** In memory only. */
   readonly temporary: boolean;
 }
-const ORDINARY: NewChat = { folderId: null, temporary: false };
+/** Where {@link ConversationsStore.fresh} comes back to after a send: an object of its own. */
+export const ORDINARY_CHAT: NewChat = { folderId: null, temporary: false };
 
 /** The list of chats, and the open ones. */
 export class ConversationsStore {
@@ -44,7 +45,7 @@ export class ConversationsStore {
   /** Temporary chats that this window knows: the core lists them nowhere. */
   temporary = $state.raw<readonly ConversationSummary[]>([]);
   /** Where the next new chat begins. */
-  fresh = $state.raw<NewChat>(ORDINARY);
+  fresh = $state.raw<NewChat>(ORDINARY_CHAT);
   /** Chats with an answer that ended while another chat was on screen. */
   readonly unread = new SvelteSet<string>();
   /** Set by the chat screen: what is on screen is read. */
@@ -155,9 +156,10 @@ export class ConversationsStore {
 
   /** Saves the message and starts the answer. Throws the contract's errors; nothing is saved then. */
   async send(input: SendInput): Promise<string> {
-    const fresh = input.conversationId === null ? this.fresh : ORDINARY;
+    const fresh = input.conversationId === null ? this.fresh : ORDINARY_CHAT;
     const { conversationId } = await this.#client.conversations.send({ ...input, ...fresh, parentId: null });
-    if (input.conversationId === null) this.fresh = ORDINARY;
+    // Another new chat may have been begun meanwhile.
+    if (input.conversationId === null && this.fresh === fresh) this.fresh = ORDINARY_CHAT;
     await Promise.all([this.refetch([conversationId]), this.#views.get(conversationId)?.refresh()]);
     return conversationId;
   }
@@ -233,7 +235,7 @@ export class ConversationsStore {
   #closeOldest(openId: string): void {
     for (const [id, view] of this.#views) {
       if (this.#views.size <= KEPT_VIEWS) return;
-      if (id === openId || id === this.#shownId) continue;
+      if (id === openId || id === this.#shownId || view.hasEdits) continue;
       view.dispose();
       this.#views.delete(id);
     }

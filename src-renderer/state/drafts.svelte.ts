@@ -39,7 +39,22 @@ export class Drafts {
     this.#timer = setTimeout(() => void this.flush(), SAVE_DELAY_MS);
   }
 
-  /** The message was sent: the core clears a saved draft in the same transaction. */
+  /** Adds a paragraph below what is typed. */
+  append(conversationId: string | null, text: string): void {
+    this.set(conversationId, [this.get(conversationId), text].filter((part) => part !== '').join('\n\n'));
+  }
+
+  /**
+   * A message was sent: the core clears a saved draft in the same transaction. What was typed meanwhile stays.
+   * @param restTo the chat that it is for: a new chat has an id now
+   */
+  sent(conversationId: string | null, text: string, restTo: string | null): void {
+    const typed = this.get(conversationId);
+    const rest = typed.startsWith(text) ? typed.slice(text.length).trimStart() : typed;
+    this.clear(conversationId);
+    if (rest !== '') this.append(restTo, rest);
+  }
+
   clear(conversationId: string | null): void {
     this.#texts.set(conversationId ?? NEW_CHAT, '');
     if (conversationId !== null) this.#unsaved.delete(conversationId);

@@ -25,6 +25,8 @@ export class TurnActions {
   begun = $state(0);
   /** A double click would start two answers, one of them out of sight. */
   #asking = false;
+  /** And would save two versions. */
+  #saving = false;
   readonly #client: AppClient;
   readonly #place: Place;
 
@@ -33,13 +35,15 @@ export class TurnActions {
     this.#place = place;
   }
 
-  /** Opens the editor of a turn, with its text. */
+  /** Opens the editor of a turn, with its text; one that is open keeps what is typed. */
   edit({ id, role, text }: Pick<Message, 'id' | 'role' | 'text'>): void {
+    if (this.edits.has(id)) return;
     this.edits.set(id, { kind: role === 'user' ? 'question' : 'answer', text });
   }
 
   /** Asks how the answer to this turn (or, for an answer, to the one above) is to begin. */
   typeBeginning(messageId: string): void {
+    if (this.edits.has(messageId)) return;
     this.edits.set(messageId, { kind: 'beginning', text: '' });
   }
 
@@ -69,10 +73,15 @@ export class TurnActions {
   /** Saves what the editor holds as a version, without asking the model. */
   async save(messageId: string): Promise<void> {
     const edit = this.edits.get(messageId);
-    if (!edit || edit.kind === 'beginning' || edit.text.trim() === '') return;
-    await this.#client.tree.saveVersion({ requestId: newId(), messageId, text: edit.text });
-    this.cancel(messageId);
-    await this.#place.refresh();
+    if (!edit || edit.kind === 'beginning' || edit.text.trim() === '' || this.#saving) return;
+    this.#saving = true;
+    try {
+      await this.#client.tree.saveVersion({ requestId: newId(), messageId, text: edit.text });
+      this.cancel(messageId);
+      await this.#place.refresh();
+    } finally {
+      this.#saving = false;
+    }
   }
 
   /** Answers a user message, or the one above an answer, once more. */

@@ -138,7 +138,8 @@ export const historyTexts = catalogue({
     title: (value: number, count: string) => `Delete ${chats(value, count)} for ever?`,
     text: 'Messages, search index and drafts are removed from this computer. This cannot be undone.',
     backups: (value: number, count: string, date: string) =>
-      `${counted(value, count, 'backup holds', 'backups hold')} them still, the newest from ${date}, until newer backups take their place. Erase removes them there too.`,
+      `${counted(value, count, 'backup holds', 'backups hold')} them still, the newest from ${date}, until newer backups take their place.`,
+    eraseHint: 'Erase removes them there too.',
     noBackups: 'No backup holds them.',
     confirm: (value: number, count: string) => `Delete ${chats(value, count)}`,
     erase: 'Erase everywhere',

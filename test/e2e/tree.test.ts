@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { describe, expect } from 'vitest';
 import type { Locator } from 'playwright-core';
 import { DEFAULT_SAMPLING } from '../../src-main/contract/index.ts';
@@ -184,10 +185,21 @@ describe('messages that wait', () => {
     await eventually(waiting).toEqual(['Queued: "Two"', 'Queued: "Three"']);
     await page.button('Undo').click();
     await eventually(waiting).toEqual(['Queued: "Two"', 'Queued: "Four, better"', 'Queued: "Three"']);
+
+    // One that leaves the list while it is being changed: what was typed is not lost.
+    const { id } = (await newestAnswer(client)).conversation;
+    const gone = randomUUID();
+    await client.queue.add({ conversationId: id, id: gone, text: 'Five', place: null, afterId: null });
+    const fifth = list.getByRole('listitem').filter({ hasText: 'Five' });
+    await fifth.getByRole('button', { name: 'Edit queued message' }).click();
+    await page.page.getByRole('textbox', { name: 'Queued message' }).fill('Five, longer');
+    await client.queue.remove({ id: gone });
+    await eventually(() => page.composer.inputValue()).toBe('Five, longer');
+    await page.composer.fill('');
+
     await page.page.reload();
     await page.page.getByText(/^3 messages wait/).waitFor();
     expect(await waiting()).toEqual(['Queued: "Two"', 'Queued: "Four, better"', 'Queued: "Three"']);
-    const { id } = (await newestAnswer(client)).conversation;
     await client.conversations.updateSettings({
       id,
       settings: { sampling: { ...DEFAULT_SAMPLING, maxTokens: 200 } },

@@ -55,7 +55,7 @@ describe('a client beside the page of a window', () => {
     const wire = await beside.watch();
     const kept: string[] = [];
     wire.onSend = (frame) => {
-      if (!frame.includes('conversations/list')) return frame;
+      if (!frame.includes('history/list')) return frame;
       kept.push(frame);
       return null;
     };

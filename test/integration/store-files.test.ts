@@ -298,6 +298,7 @@ describe('a full disk', () => {
     const { db } = open();
     const kept = newSend({ text: 'Kept.' });
     messages.begin(db, kept);
+    messages.finish(db, finished(kept.assistant.id));
     const pages = Number(db.pragma('page_count', { simple: true }));
     db.pragma(`max_page_count = ${pages + 2}`);
     const large = newSend({

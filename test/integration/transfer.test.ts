@@ -25,6 +25,11 @@ let store: Store;
 const others: { store: Store; folder: Folder }[] = [];
 const bus = { emit: () => undefined } as unknown as EventBus;
 
+async function purgeAll(from: Store): Promise<void> {
+  while ((await from.trash.purgeSlice({ budgetMs: 1_000 })).more);
+}
+const importerOf = (into: Store) => createImporter({ store: into, bus, purge: () => purgeAll(into) });
+
 const open = (at: Folder) =>
   openStore({ workerPath: entries.storeWorker, dataDir: at.path, log: () => undefined });
 
@@ -72,7 +77,7 @@ function found<T>(value: T | undefined): T {
 
 /** Takes a file in pieces of a size that cuts through everything. */
 async function imported(into: Store, text: string, pieceLength = 997): Promise<ImportReport> {
-  const importer = createImporter({ store: into, bus });
+  const importer = importerOf(into);
   const { importId } = await importer.begin();
   for (let start = 0; start < text.length; start += pieceLength)
     await importer.append(importId, text.slice(start, start + pieceLength));
@@ -287,19 +292,63 @@ describe('what is no file of chats', () => {
     }
   }, 120_000);
 
-  test('an import that was cut off by the end of the app is taken out at the next start', async () => {
-    const importer = createImporter({ store, bus });
+  test('a chat is in no list until the whole file is taken; one cut off by the end of the app goes at the next start', async () => {
+    const importer = importerOf(store);
     const { importId } = await importer.begin();
-    await importer.append(importId, JSON.stringify(claudeExport).slice(0, -3));
-    expect(await store.transfer.ids(undefined)).not.toEqual([]);
+    expect(await importer.append(importId, JSON.stringify(claudeExport).slice(0, -3))).toEqual({ chats: 1 });
+    expect(await store.transfer.ids(undefined)).toEqual([]);
+    expect(await store.conversations.list(undefined)).toEqual([]);
+    const trash = { place: 'trash', limit: 10, after: null } as const;
+    expect((await store.history.list(trash)).total).toBe(0);
+    // Emptying the trash meanwhile takes nothing of it.
+    await store.trash.mark({ ids: null, anywhere: false });
+    await purgeAll(store);
     await store.close();
     store = await open(folder);
     expect(await store.transfer.abandonUnfinished(undefined)).toBe(1);
-    expect(await store.transfer.ids(undefined)).toEqual([]);
+    await purgeAll(store);
+    expect(await imported(store, JSON.stringify(claudeExport))).toMatchObject({ chats: 2, alreadyHere: 0 });
+  });
+
+  test('what arrives after a cancel, or while it ends, is not taken', async () => {
+    const importer = importerOf(store);
+    const { importId } = await importer.begin();
+    const late = importer.append(importId, JSON.stringify(openWebUiExport)).catch(() => 'ended');
+    await importer.cancel(importId);
+    await late;
+    expect(await imported(store, JSON.stringify(openWebUiExport))).toMatchObject({
+      chats: 1,
+      alreadyHere: 0,
+    });
+  });
+
+  test('folders keep their nesting in any order, and a tag of the same name is that tag', async () => {
+    const id = await fullChat();
+    const { conversation } = await store.conversations.get({ id });
+    const top = {
+      id: randomUUID(),
+      name: 'Zeta',
+      parentId: null,
+      createdAt: 1,
+      modelId: null,
+      systemPrompt: null,
+    };
+    await store.folders.create(top);
+    await store.folders.update({
+      id: found(conversation.folderId ?? undefined),
+      patch: { parentId: top.id },
+    });
+    const [text = ''] = (await exported(store, 'json')).values();
+    const other = await another();
+    const tag = await other.tags.create({ id: randomUUID(), name: 'Tides' });
+    await imported(other, text);
+    expect((await other.conversations.get({ id })).conversation.tags).toEqual([tag.id]);
+    const folders = await other.folders.list(undefined);
+    expect(folders.find(({ name }) => name === 'Boat')?.parentId).toBe(top.id);
   });
 
   test('a cancelled import leaves nothing', async () => {
-    const importer = createImporter({ store, bus });
+    const importer = importerOf(store);
     const { importId } = await importer.begin();
     await importer.append(importId, JSON.stringify(claudeExport));
     await importer.cancel(importId);

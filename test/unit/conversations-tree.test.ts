@@ -306,6 +306,15 @@ describe('messages that wait', () => {
     expect((await generation(2)).request.turns.at(-1)?.text).toBe('Two');
   });
 
+  it('are stored even when they cannot be sent, and wait then', async () => {
+    const first = await answered('One', 'A');
+    const id = first.conversationId;
+    await service.updateSettings(id, { modelId: 'gone' });
+    await wait(id, 'Two', first.assistantMessageId);
+    expect(await waiting(id)).toEqual(['Two']);
+    expect(asked).toHaveLength(1);
+  });
+
   it('wait while another branch is shown', async () => {
     const first = await answered('One', 'A');
     const id = first.conversationId;

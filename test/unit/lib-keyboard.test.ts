@@ -75,6 +75,14 @@ describe('shortcuts', () => {
     expect(matchShortcut(press('Alt ArrowRight', { repeat: true }), DESKTOP)).toBe('nextBranch');
   });
 
+  it('leaves the moves by a word to text fields on macOS', () => {
+    const left = press('Alt ArrowLeft');
+    expect(matchShortcut(left, MAC, 'global', true)).toBeUndefined();
+    expect(matchShortcut(left, MAC, 'global', false)).toBe('previousBranch');
+    expect(matchShortcut(left, DESKTOP, 'global', true)).toBe('previousBranch');
+    expect(matchShortcut(press('Cmd k'), MAC, 'global', true)).toBe('palette');
+  });
+
   it('keeps the scopes apart', () => {
     expect(matchShortcut(press('Enter'), DESKTOP, 'composer')).toBe('send');
     expect(matchShortcut(press('Shift Enter'), DESKTOP, 'composer')).toBe('newLine');

@@ -17,6 +17,7 @@ describe('composerKey', () => {
     metaKey: false,
     altKey: false,
     isComposing: false,
+    repeat: false,
     keyCode: 13,
     ...extra,
   });
@@ -37,6 +38,9 @@ describe('composerKey', () => {
       'send',
     ],
     ['Ctrl Enter on macOS', press('Enter', { ctrlKey: true }), { sendWithEnter: false, mac: true }, 'type'],
+    ['Enter held', press('Enter', { repeat: true }), enterSends, 'held'],
+    ['Ctrl Enter held', press('Enter', { ctrlKey: true, repeat: true }), ctrlSends, 'held'],
+    ['Shift Enter held', press('Enter', { shiftKey: true, repeat: true }), enterSends, 'type'],
     ['a letter', press('a'), enterSends, 'type'],
   ])('%s', (_name, event, options, meaning) => {
     expect(composerKey(event, options)).toBe(meaning);

@@ -263,6 +263,44 @@ describe('ConversationsStore', () => {
     expect(core.calls.length).toBe(before + 1);
     store.dispose();
   });
+
+  it('never drops a chat in which something is being edited', async () => {
+    const ids = Array.from({ length: 10 }, (_, index) => `c${index}`);
+    const { store } = made(ids);
+    const [edited, queued] = [store.open('c0'), store.open('c1')];
+    edited.actions.edit({ id: 'q', role: 'user', text: 'Old' });
+    queued.queue.edit({ id: 'w', text: 'Waits', createdAt: 0 });
+    const others = store.open('c2');
+    for (const id of ids.slice(3)) store.open(id);
+    await settled();
+    expect(store.open('c0')).toBe(edited);
+    expect(store.open('c1')).toBe(queued);
+    expect(store.open('c2')).not.toBe(others);
+    store.dispose();
+    await settled();
+  });
+
+  it('keeps the new chat that was begun while a message was being sent', async () => {
+    const { store, core } = made(['c']);
+    let arrive = (): void => undefined;
+    const send = vi.fn(async (_input: object) => {
+      await new Promise<void>((resolve) => (arrive = resolve));
+      return { conversationId: 'c' };
+    });
+    Object.assign(core.client.conversations, { send });
+    const input = { requestId: 'r', conversationId: null, text: 'Hi', modelId: null };
+    store.fresh = { folderId: 'f', temporary: false };
+    const first = store.send(input);
+    store.fresh = { folderId: null, temporary: true };
+    arrive();
+    await first;
+    expect(send.mock.lastCall?.[0]).toMatchObject({ folderId: 'f', temporary: false });
+    expect(store.fresh.temporary).toBe(true);
+    const second = store.send({ ...input, requestId: 's' });
+    arrive();
+    await second;
+    expect(store.fresh.temporary).toBe(false);
+  });
 });
 
 describe('Drafts', () => {
@@ -304,6 +342,34 @@ describe('Drafts', () => {
     drafts.clear('c');
     await vi.advanceTimersByTimeAsync(10_000);
     expect([drafts.get('c'), core.calls.length]).toEqual(['', 0]);
+  });
+});
+
+describe('a draft whose message was sent', () => {
+  const drafts = (typed: string) => {
+    const made = new Drafts(fakeCore().client);
+    made.set(null, typed);
+    made.set('c', typed);
+    return made;
+  };
+  it.each([
+    ['as it was', 'Hello', ''],
+    ['with more below', 'Hello\n\nand more', 'and more'],
+    ['another text by now', 'Bye', 'Bye'],
+    ['emptied', '', ''],
+  ])('%s', (_name, typed, rest) => {
+    const made = drafts(typed);
+    made.sent('c', 'Hello', 'c');
+    expect(made.get('c')).toBe(rest);
+    made.sent(null, 'Hello', 'new');
+    expect([made.get(null), made.get('new')]).toEqual(['', rest]);
+  });
+
+  it('adds a paragraph', () => {
+    const made = drafts('One');
+    made.append('c', 'Two');
+    made.append('d', 'Alone');
+    expect([made.get('c'), made.get('d')]).toEqual(['One\n\nTwo', 'Alone']);
   });
 });
 

@@ -56,6 +56,29 @@ describe('editing a turn', () => {
     expect(turns.edits.get('q')?.text).toBe('Old');
   });
 
+  it('keeps what is typed when the same editor is asked for again', () => {
+    const { turns } = actions();
+    turns.edit(question);
+    turns.change('q', 'Typed');
+    turns.edit(question);
+    turns.typeBeginning('q');
+    expect(turns.edits.get('q')).toEqual({ kind: 'question', text: 'Typed' });
+    turns.cancel('q');
+    turns.typeBeginning('q');
+    turns.change('q', 'Once');
+    turns.typeBeginning('q');
+    expect(turns.edits.get('q')?.text).toBe('Once');
+  });
+
+  it('saves one version however often it is asked, and can save again after a failure', async () => {
+    const { tree, turns } = actions();
+    turns.edit(answer);
+    tree.saveVersion.mockRejectedValueOnce(appError('disk_full'));
+    await expect(turns.save('a')).rejects.toMatchObject({ code: 'disk_full' });
+    await Promise.all([turns.save('a'), turns.save('a'), turns.submit('a')]);
+    expect(tree.saveVersion).toHaveBeenCalledTimes(2);
+  });
+
   it('does nothing with nothing', async () => {
     const { tree, turns } = actions();
     turns.typeBeginning('a');

@@ -4,6 +4,8 @@ import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { describe, expect, test } from 'vitest';
 import { errorCodeOf, type SearchFilters, type SearchResult } from '../../src-main/contract/index.ts';
+import { backUp } from '../../src-main/store/backup.ts';
+import { eraseFromBackups } from '../../src-main/store/backup-erase.ts';
 import { closeDatabase, databaseFile, openDatabase } from '../../src-main/store/database.ts';
 import { migrate } from '../../src-main/store/migrate.ts';
 import { migrations } from '../../src-main/store/migrations/index.ts';
@@ -13,6 +15,7 @@ import { history } from '../../src-main/store/queries/history.ts';
 import { messages } from '../../src-main/store/queries/messages.ts';
 import { hasPending, indexSlice } from '../../src-main/store/queries/search-index.ts';
 import { RANKED_HITS, searchSteps } from '../../src-main/store/queries/search.ts';
+import { tags } from '../../src-main/store/queries/tags.ts';
 import { trash } from '../../src-main/store/queries/trash.ts';
 import type { Db } from '../../src-main/store/sql.ts';
 import { finished, newSend, temporaryFolder } from '../support/store/fixtures.ts';
@@ -232,6 +235,99 @@ describe('folders', () => {
     folders.create(db, { ...folder('inner', 'outer'), systemPrompt: '' });
     expect(folders.defaults(db, { id: 'inner' })).toEqual({ modelId: 'm1', systemPrompt: '' });
   });
+});
+
+describe('undo', () => {
+  const folder = (id: string, parentId: string | null = null) => ({
+    ...{ id, name: id, parentId, createdAt: 1, modelId: null, systemPrompt: null },
+  });
+
+  test('of a move puts back the folder only, not what was done since', () => {
+    const db = memory();
+    const id = chat(db, 'a', 'b');
+    folders.create(db, folder('f'));
+    tags.create(db, { id: 't1', name: 'one' });
+    tags.create(db, { id: 't2', name: 'two' });
+    const moved = history.update(db, { ids: [id], change: { folderId: 'f', addTags: ['t1'] }, at: 10 });
+    history.update(db, { ids: [id], change: { pinned: true, addTags: ['t2'] }, at: 11 });
+    history.update(db, { ids: [id], change: { trashed: true }, at: 12 });
+    expect(history.putBack(db, { folders: [], tags: [], states: moved })).toEqual([id]);
+    expect(history.summaries(db, { ids: [id] })[0]).toMatchObject({
+      ...{ folderId: null, tags: ['t2'], pinnedAt: 11, trashedAt: 12 },
+    });
+  });
+
+  test('of a folder’s move keeps its later name, and makes no cycle', () => {
+    const db = memory();
+    folders.create(db, folder('b'));
+    folders.create(db, folder('a', 'b'));
+    const moved = folders.update(db, { id: 'a', patch: { parentId: null } });
+    folders.update(db, { id: 'a', patch: { name: 'renamed', modelId: 'm' } });
+    folders.update(db, { id: 'b', patch: { parentId: 'a' } });
+    history.putBack(db, { folders: [moved], tags: [], states: [] });
+    const found = folders.list(db, undefined);
+    expect(found.find(({ id }) => id === 'a')).toMatchObject({
+      ...{ name: 'renamed', modelId: 'm', parentId: null },
+    });
+    expect(found.find(({ id }) => id === 'b')).toMatchObject({ parentId: 'a' });
+  });
+
+  test('of a removed folder brings it back with what was in it, under its later names', () => {
+    const db = memory();
+    for (const made of [folder('top'), folder('gone', 'top'), folder('in', 'gone')]) folders.create(db, made);
+    const before = folders.remove(db, { id: 'gone', chats: 'to_parent', at: 5 });
+    folders.update(db, { id: 'in', patch: { name: 'renamed' } });
+    history.putBack(db, { ...before, tags: [] });
+    expect(folders.list(db, undefined)).toEqual(
+      expect.arrayContaining([folder('gone', 'top'), { ...folder('in', 'gone'), name: 'renamed' }]),
+    );
+  });
+});
+
+test('a chat that is being deleted does not come back', () => {
+  const db = memory();
+  const id = chat(db, 'a', 'b');
+  conversations.trash(db, { id, at: 5 });
+  trash.mark(db, { ids: [id], anywhere: false });
+  expect(() => conversations.restore(db, { id })).toThrow();
+  while (trash.purgeSlice(db, { budgetMs: 5 }).more);
+  expect(count(db, 'messages')).toBe(0);
+});
+
+test('a message that cannot be indexed is left out, and those behind it are found', () => {
+  const db = memory();
+  for (const text of ['a buoy', 'a reef', 'a wreck']) chat(db, text, 'yes');
+  db.exec(`CREATE TRIGGER bad BEFORE INSERT ON search_documents WHEN NEW.seq = 3
+    BEGIN SELECT raise(ABORT, 'bad row'); END`);
+  const skipped: string[] = [];
+  while (db.transaction(() => indexSlice(db, 1_000, (code) => skipped.push(code)))());
+  expect(skipped).toEqual(['SQLITE_CONSTRAINT_TRIGGER']);
+  expect(search(db, 'reef', { role: 'user' }).chats).toEqual([]);
+  for (const word of ['buoy', 'wreck']) expect(search(db, word, { role: 'user' }).chats).toHaveLength(1);
+});
+
+test('a backup holds nothing of many chats that were erased, and fills its index anew when it is used', () => {
+  const folder = temporaryFolder();
+  try {
+    const { db } = openDatabase(folder.path, migrations);
+    db.pragma('synchronous = OFF');
+    const secrets = Array.from({ length: 60 }, (_, n) => chat(db, `kanari${n}zwq`, `kanari${n}zwqx`));
+    const kept = chat(db, 'a lighthouse', 'yes');
+    indexAll(db);
+    const name = backUp(db, folder.path, 60);
+    closeDatabase(db);
+    const file = join(folder.path, 'backups', name);
+    expect(readFileSync(file, 'latin1')).toContain('kanari');
+    expect(eraseFromBackups(folder.path, secrets)).toEqual({ rewritten: 1, removed: 0 });
+    expect(readFileSync(file, 'latin1')).not.toContain('kanari');
+    const copy = new Database(file);
+    expect(copy.pragma('integrity_check', { simple: true })).toBe('ok');
+    indexAll(copy);
+    expect(search(copy, 'lighthouse').chats.map(({ conversationId }) => conversationId)).toEqual([kept]);
+    copy.close();
+  } finally {
+    folder.dispose();
+  }
 });
 
 test('ten thousand chats are changed and put back in one go', () => {

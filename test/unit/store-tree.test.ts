@@ -106,6 +106,16 @@ describe('a new version', () => {
   });
 });
 
+test('nothing is put below an answer that is being written: of two that go at once one is refused', () => {
+  const { id, assistant } = turn();
+  const one = newSend({ conversationId: id, parentId: assistant });
+  messages.begin(db, one);
+  const below = newSend({ conversationId: id, parentId: one.assistant.id });
+  expect(codeOf(() => messages.begin(db, below))).toBe('conflict');
+  messages.finish(db, finished(one.assistant.id));
+  messages.begin(db, below);
+});
+
 test('an answer that begins with a text has it from the start, and says how long it was', () => {
   const { id, user } = turn();
   const again = { ...newAnswer(id, user), beginning: { text: 'Low water is', reasoning: 'Think.' } };
@@ -175,7 +185,7 @@ describe('removing a branch', () => {
     const other = anotherAnswer(first.id, second.user);
     conversations.setActiveLeaf(db, { id: first.id, messageId: second.assistant });
     const before = conversations.get(db, { id: first.id });
-    const { shownLeafId } = tree.removeBranch(db, { messageId: second.user, at: 5 });
+    const { shownLeafId } = tree.removeBranch(db, { messageId: second.user, at: 5_000 });
     expect(shown(first.id)).toBe(first.assistant);
     tree.restoreBranch(db, { messageId: second.user, shownLeafId });
     expect(conversations.get(db, { id: first.id })).toEqual(before);
@@ -187,14 +197,51 @@ describe('removing a branch', () => {
   test('an undo below a branch that went later brings it back with that', () => {
     const first = turn();
     const second = turn(first.id, first.assistant);
-    tree.removeBranch(db, { messageId: second.assistant, at: 1 });
-    tree.removeBranch(db, { messageId: first.assistant, at: 2 });
+    tree.removeBranch(db, { messageId: second.assistant, at: 5_001 });
+    tree.removeBranch(db, { messageId: first.assistant, at: 5_002 });
     tree.restoreBranch(db, { messageId: second.assistant, shownLeafId: second.assistant });
     expect(idsOf(first.id)).toEqual([first.user]);
     tree.restoreBranch(db, { messageId: first.assistant, shownLeafId: null });
     expect(idsOf(first.id)).toEqual([first.user, first.assistant, second.user, second.assistant]);
     expect(shown(first.id)).toBe(second.assistant);
     expect(countOf(first.id)).toBe(4);
+  });
+
+  test('is undone without taking the user away from where they went', () => {
+    const first = turn();
+    const other = anotherAnswer(first.id, first.user);
+    const { shownLeafId } = tree.removeBranch(db, { messageId: other, at: 5_000 });
+    expect(shown(first.id)).toBe(first.assistant);
+    const send = newSend({ conversationId: first.id, parentId: first.assistant, at: 6_000 });
+    messages.begin(db, send);
+    tree.restoreBranch(db, { messageId: other, shownLeafId });
+    expect(idsOf(first.id)).toContain(other);
+    expect(shown(first.id)).toBe(send.assistant.id);
+    // The same when nothing was shown of what went.
+    const second = turn();
+    const beside = anotherAnswer(second.id, second.user);
+    const third = anotherAnswer(second.id, second.user);
+    const removed = tree.removeBranch(db, { messageId: beside, at: 5_000 });
+    conversations.setActiveLeaf(db, { id: second.id, messageId: second.assistant });
+    tree.restoreBranch(db, { messageId: beside, shownLeafId: removed.shownLeafId });
+    expect(removed.shownLeafId).toBe(third);
+    expect(shown(second.id)).toBe(second.assistant);
+  });
+
+  test('waits to be taken out of the index, and comes back without having left it', () => {
+    const { assistant } = turn();
+    while (indexSlice(db, 1_000));
+    const inIndex = () => db.prepare('SELECT count(*) FROM search_documents').pluck().get();
+    const before = inIndex();
+    tree.removeBranch(db, { messageId: assistant, at: 1 });
+    expect(inIndex()).toBe(before);
+    tree.restoreBranch(db, { messageId: assistant, shownLeafId: null });
+    while (indexSlice(db, 1_000));
+    expect(inIndex()).toBe(before);
+    tree.removeBranch(db, { messageId: assistant, at: 2 });
+    while (indexSlice(db, 1_000));
+    expect(inIndex()).toBe(Number(before) - 1);
+    db.exec(`INSERT INTO search_messages (search_messages) VALUES ('integrity-check')`);
   });
 
   test('takes it out of the search, and the undo puts it back', () => {
@@ -355,7 +402,10 @@ describe('messages that wait', () => {
       queuedId: entry,
       keepsDraft: true,
     };
+    // Changed after the sender had read it.
+    queue.update(db, { id: entry, text: 'one, changed' });
     messages.begin(db, send);
+    expect(messages.get(db, { id: send.user.id }).text).toBe('one, changed');
     expect(conversations.get(db, { id })).toMatchObject({
       queue: [],
       conversation: { draft: 'half a sentence' },

@@ -49,12 +49,16 @@ const OwnTag = v.object({
   name: v.pipe(v.string(), v.minLength(1), v.maxLength(MAX_TAG_NAME_LENGTH)),
 });
 
-/** Files at once; a page that was closed leaves its import open until the next start. */
+/** More than these are not told one by one: clients fetch their lists again. */
+const MAX_TOLD = 1_000;
+/** Files at once; the oldest of more is given up. */
 const MAX_OPEN = 4;
 
 export interface ImporterDeps {
   store: Store;
   bus: EventBus;
+  /** Deletes what is marked for it. */
+  purge(): Promise<void>;
 }
 
 export type Importer = ReturnType<typeof createImporter>;
@@ -63,7 +67,7 @@ export type Importer = ReturnType<typeof createImporter>;
  * Takes chats from a file, as its text arrives: one chat is in memory at a time. Either the whole file is taken or
  * nothing of it; a chat that is not of its program's form is counted and left out.
  */
-export function createImporter({ store, bus }: ImporterDeps) {
+export function createImporter({ store, bus, purge }: ImporterDeps) {
   const open = new Map<string, FileImport>();
 
   const importWith = (id: string): FileImport => {
@@ -73,9 +77,10 @@ export function createImporter({ store, bus }: ImporterDeps) {
   };
 
   async function abandon(id: string): Promise<void> {
+    const file = open.get(id);
     open.delete(id);
-    for (const conversationId of await store.transfer.abandon({ id }))
-      bus.emit({ type: 'conversation.removed', conversationId });
+    await file?.end();
+    if ((await store.transfer.abandon({ id })) > 0) await purge();
   }
 
   /** Runs a step; whatever fails takes out what the import has brought. */
@@ -83,14 +88,17 @@ export function createImporter({ store, bus }: ImporterDeps) {
     try {
       return await work();
     } catch (error) {
-      await abandon(id).catch(() => {});
+      // Not waited for by itself: it would wait for the step that failed.
+      if (open.has(id)) await abandon(id).catch(() => {});
       throw error;
     }
   }
 
   return {
     async begin(): Promise<{ importId: string }> {
-      if (open.size >= MAX_OPEN) throw appError('conflict');
+      // A page that was loaded again has forgotten its import.
+      const [oldest] = open.keys();
+      if (oldest !== undefined && open.size >= MAX_OPEN) await abandon(oldest);
       const id = randomUUID();
       await store.transfer.begin({ id, at: Date.now() });
       open.set(id, new FileImport(store, id));
@@ -106,10 +114,20 @@ export function createImporter({ store, bus }: ImporterDeps) {
       const file = importWith(id);
       return step(id, async () => {
         const { report, conversationIds } = await file.finish();
-        await store.transfer.finish({ id, at: Date.now() });
         open.delete(id);
-        for (const conversationId of conversationIds)
-          bus.emit({ type: 'conversation.changed', conversationId });
+        try {
+          await store.transfer.finish({ id, at: Date.now() });
+        } catch (error) {
+          open.set(id, file);
+          throw error;
+        }
+        bus.emit({
+          type: 'history.changed',
+          conversationIds: conversationIds.slice(0, MAX_TOLD),
+          folders: true,
+          tags: true,
+        });
+        if (conversationIds.length > MAX_TOLD) bus.emit({ type: 'gap' });
         return report;
       });
     },
@@ -139,6 +157,11 @@ class FileImport {
   #isOwnFormat = false;
   #messages = 0;
   #alreadyHere = 0;
+  #isEnded = false;
+  #hasBegun = false;
+  /** Folders come before the chats in them, but not parents before children. */
+  readonly #folders: StoredFolder[] = [];
+  readonly #tagIds = new Map<string, string>();
   #working: Promise<unknown> = Promise.resolve();
 
   constructor(store: Store, id: string) {
@@ -161,6 +184,7 @@ class FileImport {
       if (!this.#parser) throw appError('import_unreadable', { reason: 'empty' });
       if (!this.#parser.isEnded) throw appError('import_unreadable', { reason: 'truncated' });
       await this.#takeFound();
+      await this.#putFolders();
       if (this.#source === null) throw appError('import_unreadable', { reason: 'no_chats' });
       return { conversationIds: this.#added, report: this.#report(this.#source) };
     });
@@ -176,19 +200,31 @@ class FileImport {
     };
   }
 
+  /** Nothing is taken any more; resolves when nothing is under way. */
+  async end(): Promise<void> {
+    this.#isEnded = true;
+    await this.#working;
+  }
+
   /** Pieces are taken one after the other, however they arrive. */
   #next<T>(work: () => Promise<T>): Promise<T> {
-    const result = this.#working.then(work);
+    const result = this.#working.then(() => {
+      if (this.#isEnded) throw appError('aborted');
+      return work();
+    });
     this.#working = result.catch(() => {});
     return result;
   }
 
   #read(text: string): void {
-    const start = text.replace(/^\uFEFF/u, '').trimStart();
-    if (!this.#parser && start === '') return;
-    this.#parser ??= this.#parserFor(start);
+    // A mark of the encoding, at the very start only.
+    const plain = this.#hasBegun ? text : text.replace(/^\uFEFF/u, '');
+    this.#hasBegun ||= text !== '';
+    if (!this.#parser && plain.trim() === '') return;
+    this.#parser ??= this.#parserFor(plain.trimStart());
     try {
-      this.#parser.write(this.#parser.isEnded ? '' : text.replace(/^\uFEFF/u, ''));
+      if (!this.#parser.isEnded) this.#parser.write(plain);
+      else if (plain.trim() !== '') throw new Error('text behind the end');
     } catch (cause) {
       throw appError('import_unreadable', { reason: 'not_json' }, { cause });
     }
@@ -209,7 +245,10 @@ class FileImport {
   }
 
   async #takeFound(): Promise<void> {
-    for (const found of this.#found.splice(0)) await this.#take(found);
+    for (const found of this.#found.splice(0)) {
+      if (this.#isEnded) throw appError('aborted');
+      await this.#take(found);
+    }
   }
 
   async #take({ key, list, value }: Found): Promise<void> {
@@ -241,17 +280,27 @@ class FileImport {
     if (!this.#isOwnFormat) throw appError('import_unreadable', { reason: 'no_chats' });
     if (list === 'folders') {
       const folder = v.safeParse(OwnFolder, value);
-      if (folder.success)
-        await this.#store.transfer.putFolders({ folders: [folder.output satisfies StoredFolder] });
+      if (folder.success) this.#folders.push(folder.output);
     } else if (list === 'tags') {
       const tag = v.safeParse(OwnTag, value);
-      if (tag.success) await this.#store.transfer.putTags({ tags: [tag.output satisfies StoredTag] });
+      if (!tag.success) return;
+      const ids = await this.#store.transfer.putTags({ tags: [tag.output satisfies StoredTag] });
+      for (const [id, here] of Object.entries(ids)) this.#tagIds.set(id, here);
     } else {
+      await this.#putFolders();
       const chat = v.safeParse(OwnChat, value);
       const whole = chat.success ? ownChat(chat.output) : null;
-      if (whole) await this.#put(whole);
-      else this.#leave('damaged');
+      if (!whole) this.#leave('damaged');
+      else {
+        const tags = whole.conversation.tags.map((id) => this.#tagIds.get(id) ?? id);
+        await this.#put({ ...whole, conversation: { ...whole.conversation, tags } });
+      }
     }
+  }
+
+  async #putFolders(): Promise<void> {
+    const folders = this.#folders.splice(0);
+    if (folders.length > 0) await this.#store.transfer.putFolders({ folders });
   }
 
   async #put(chat: WholeChat): Promise<void> {

@@ -1,6 +1,7 @@
 import type { Migration } from '../migrate.ts';
 
 // A removed branch keeps its place: `removed_by` is the message at its top, which brings all of it back.
+// It leaves the index in slices, as it came in (search-index.ts); the search itself never shows it.
 // `copied`: figures that came along with a fork; a measurement counts once.
 const SQL = `
 ALTER TABLE messages ADD COLUMN edited INTEGER NOT NULL DEFAULT 0 CHECK (edited IN (0, 1));
@@ -28,12 +29,7 @@ END;
 
 CREATE TRIGGER messages_search_removed AFTER UPDATE OF removed_at ON messages
 WHEN OLD.removed_at IS NULL AND NEW.removed_at IS NOT NULL
-BEGIN
-  INSERT INTO search_messages (search_messages, rowid, text)
-    SELECT 'delete', OLD.seq, coalesce(body, OLD.text) FROM search_documents WHERE seq = OLD.seq;
-  DELETE FROM search_documents WHERE seq = OLD.seq;
-  DELETE FROM search_pending_messages WHERE seq = OLD.seq;
-END;
+BEGIN INSERT OR IGNORE INTO search_pending_messages VALUES (NEW.seq); END;
 
 CREATE TRIGGER messages_search_restored AFTER UPDATE OF removed_at ON messages
 WHEN OLD.removed_at IS NOT NULL AND NEW.removed_at IS NULL AND NEW.status <> 'streaming'

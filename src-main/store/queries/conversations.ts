@@ -4,6 +4,7 @@ import type { ConversationSettings, Sampling } from '../../contract/index.ts';
 import type { NewMessages, StoreApi, StoredConversation } from '../api.ts';
 import { assignments, change, one, patched, run, selectList } from '../sql.ts';
 import type { Columns, Db, Queries } from '../sql.ts';
+import { BEING_DELETED } from './history-states.ts';
 import { messagesOf, newestMessages } from './message-rows.ts';
 import { queueOf } from './queue-rows.ts';
 import { summariesWhere, summaryColumns, tagsOf } from './summary-rows.ts';
@@ -116,7 +117,14 @@ export const conversations: Queries<StoreApi['conversations']> = {
   trash: (db, input) =>
     change(db, 'UPDATE conversations SET trashed_at = coalesce(trashed_at, @at) WHERE id = @id', input),
 
-  restore: (db, input) => change(db, 'UPDATE conversations SET trashed_at = NULL WHERE id = @id', input),
+  // Not one that is being deleted: half of it may be gone.
+  restore: (db, input) =>
+    change(
+      db,
+      `UPDATE conversations SET trashed_at = NULL
+        WHERE id = @id AND (trashed_at IS NULL OR trashed_at > ${BEING_DELETED})`,
+      input,
+    ),
 
   updateSettings(db, { id, settings }) {
     saveSettings(db, id, patched(conversationWithId(db, id).settings, settings));

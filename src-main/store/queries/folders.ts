@@ -1,5 +1,5 @@
 import { appError, MAX_FOLDER_DEPTH } from '../../contract/index.ts';
-import type { StoreApi, StoredFolder } from '../api.ts';
+import type { FolderBefore, StoreApi, StoredFolder } from '../api.ts';
 import { all, assignments, change, insertInto, one, run, selectList } from '../sql.ts';
 import type { Columns, Db, Queries } from '../sql.ts';
 import { updateChats } from './history-states.ts';
@@ -63,19 +63,36 @@ function heightOf(db: Db, id: string): number {
 const save = (db: Db, folder: StoredFolder) =>
   change(db, `UPDATE folders SET ${assignments(columns)} WHERE id = @id`, { ...folder });
 
-/** Puts folders back as they were, whether they are there or not. Parents may come in any order. */
+const isThere = (db: Db, id: string) => all(db, `${SELECT} WHERE f.id = @id`, { id }).length > 0;
+
+/** Saves a folder; at the top when its parent is gone or lies inside it. */
+function saveWhole(db: Db, folder: StoredFolder): void {
+  const { id, parentId } = folder;
+  const isPlace = parentId !== null && isThere(db, parentId) && !folderIdsInside(db, id).includes(parentId);
+  save(db, isPlace ? folder : { ...folder, parentId: null });
+}
+
+/** Makes folders, or puts them back as they were. Parents may come in any order. */
 export function insertFolders(db: Db, folders: readonly StoredFolder[]): void {
   for (const folder of folders) {
     run(db, `${insertInto('folders', columns)} ON CONFLICT (id) DO NOTHING`, { ...folder, parentId: null });
   }
+  for (const folder of folders) saveWhole(db, folder);
+}
+
+const isWhole = (folder: FolderBefore): folder is StoredFolder =>
+  Object.keys(columns).every((field) => field in folder);
+
+/** Puts back what an action changed of folders, and nothing else; what has gone since stays away. */
+export function putBackFolders(db: Db, folders: readonly FolderBefore[]): void {
+  insertFolders(db, folders.filter(isWhole));
   for (const folder of folders) {
-    const isParentThere =
-      folder.parentId !== null && all(db, `${SELECT} WHERE f.id = @id`, { id: folder.parentId }).length > 0;
-    save(db, isParentThere ? folder : { ...folder, parentId: null });
+    if (!isWhole(folder) && isThere(db, folder.id))
+      saveWhole(db, { ...folderWithId(db, folder.id), ...folder });
   }
 }
 
-function update(db: Db, { id, patch }: Parameters<StoreApi['folders']['update']>[0]): StoredFolder {
+function update(db: Db, { id, patch }: Parameters<StoreApi['folders']['update']>[0]): FolderBefore {
   const before = folderWithId(db, id);
   const { parentId } = patch;
   if (parentId !== undefined && parentId !== before.parentId) {
@@ -83,14 +100,20 @@ function update(db: Db, { id, patch }: Parameters<StoreApi['folders']['update']>
     checkDepth(db, parentId, heightOf(db, id));
   }
   save(db, { ...before, ...patch });
-  return before;
+  const changed = Object.entries(before).filter(([field]) => field in patch);
+  return { id, ...Object.fromEntries(changed) };
 }
 
 function remove(db: Db, { id, chats, at }: Parameters<StoreApi['folders']['remove']>[0]) {
   const folder = folderWithId(db, id);
   const inside = folderIdsInside(db, id);
   const gone = chats === 'to_trash' ? inside : [id];
-  const foldersBefore = inside.map((folderId) => folderWithId(db, folderId));
+  const foldersBefore = inside.flatMap<FolderBefore>((folderId) => {
+    const before = folderWithId(db, folderId);
+    if (gone.includes(folderId)) return [before];
+    // Those that move up.
+    return before.parentId === id ? [{ id: folderId, parentId: id }] : [];
+  });
   const chatIds = all<{ id: string }>(
     db,
     'SELECT id FROM conversations WHERE folder_id IN (SELECT value FROM json_each(@gone))',

@@ -2,8 +2,8 @@ import type { ChatPlace } from '../../contract/index.ts';
 import type { StoreApi } from '../api.ts';
 import { one, run } from '../sql.ts';
 import type { Db, Queries } from '../sql.ts';
-import { insertFolders } from './folders.ts';
-import { BEING_DELETED, exists, saveState, statesOf, updateChats } from './history-states.ts';
+import { putBackFolders } from './folders.ts';
+import { BEING_DELETED, putBackChats, updateChats } from './history-states.ts';
 import { summariesWhere } from './summary-rows.ts';
 import { insertTags } from './tags.ts';
 
@@ -58,28 +58,16 @@ export const history: Queries<StoreApi['history']> = {
   summaries: (db, { ids }) =>
     summariesWhere(
       db,
-      `WHERE c.id IN (SELECT value FROM json_each(@ids)) AND c.trashed_at IS NOT ${BEING_DELETED}`,
+      `WHERE c.id IN (SELECT value FROM json_each(@ids)) AND (c.trashed_at IS NULL OR c.trashed_at > ${BEING_DELETED})`,
       { ids: JSON.stringify(ids) },
     ),
 
   update: (db, { ids, change: wanted, at }) => updateChats(db, ids, wanted, at),
 
   putBack(db, { folders, tags, states }) {
-    insertFolders(db, folders);
+    putBackFolders(db, folders);
     insertTags(db, tags);
-    const there = new Set(
-      statesOf(
-        db,
-        states.map(({ id }) => id),
-      ).map(({ id }) => id),
-    );
-    const restored = states.filter(({ id }) => there.has(id));
-    for (const state of restored) {
-      const folderId =
-        state.folderId !== null && exists(db, 'folders', state.folderId) ? state.folderId : null;
-      saveState(db, { ...state, folderId, tags: state.tags.filter((id) => exists(db, 'tags', id)) });
-    }
-    return restored.map(({ id }) => id);
+    return putBackChats(db, states);
   },
 
   autoTitle: (db, input) =>

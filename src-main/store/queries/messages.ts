@@ -59,23 +59,29 @@ interface Place {
   role: StoredMessage['role'];
 }
 
+interface Parent extends Place {
+  status: StoredMessage['status'];
+}
+
 function placeOf(db: Db, id: string): Place {
   const sql = 'SELECT conversation_id AS conversationId, role FROM messages WHERE id = @id';
   return one<Place>(db, sql, { id });
 }
 
 /** The place of a message that something may be put below. @throws not_found also when its branch was removed */
-function placeOfParent(db: Db, id: string): Place {
-  const sql = `SELECT conversation_id AS conversationId, role FROM messages WHERE id = @id AND removed_at IS NULL`;
-  return one<Place>(db, sql, { id });
+function placeOfParent(db: Db, id: string): Parent {
+  const sql = `SELECT conversation_id AS conversationId, role, status FROM messages
+    WHERE id = @id AND removed_at IS NULL`;
+  return one<Parent>(db, sql, { id });
 }
 
 function checkParents(db: Db, { conversationId, user, assistant }: NewMessages): void {
   if (user) {
     if (assistant.parentId !== user.id) throw appError('conflict');
-    if (user.parentId !== null && placeOfParent(db, user.parentId).conversationId !== conversationId) {
-      throw appError('conflict');
-    }
+    if (user.parentId === null) return;
+    const parent = placeOfParent(db, user.parentId);
+    // Two that were sent at once must not both go below an answer that only begins.
+    if (parent.conversationId !== conversationId || parent.status === 'streaming') throw appError('conflict');
     return;
   }
   const parent = placeOfParent(db, assistant.parentId);
@@ -121,6 +127,16 @@ function ofRequest(db: Db, requestId: string): StartedIds | null {
   return started ?? null;
 }
 
+/** Takes the message out of the queue; it is sent as it stands there, however old the caller's copy is. */
+function takenFromQueue(db: Db, input: NewMessages, queuedId: string): NewMessages {
+  const { text } = one<{ text: string }>(
+    db,
+    'DELETE FROM queued_messages WHERE id = @queuedId AND conversation_id = @conversationId RETURNING text',
+    { queuedId, conversationId: input.conversationId },
+  );
+  return { ...input, user: input.user && { ...input.user, text } };
+}
+
 function begin(db: Db, input: NewMessages): StartedIds & { repeated: boolean } {
   const earlier = ofRequest(db, input.requestId);
   if (earlier) return { ...earlier, repeated: true };
@@ -131,9 +147,7 @@ function begin(db: Db, input: NewMessages): StartedIds & { repeated: boolean } {
     insertConversation(db, { ...newConversation, at });
   } else conversationWithId(db, conversationId);
   checkParents(db, input);
-  if (input.queuedId !== undefined)
-    change(db, 'DELETE FROM queued_messages WHERE id = @queuedId', { queuedId: input.queuedId });
-  insertMessages(db, input);
+  insertMessages(db, input.queuedId === undefined ? input : takenFromQueue(db, input, input.queuedId));
   const isTyped = user !== null && input.keepsDraft !== true;
   change(
     db,

@@ -205,11 +205,15 @@ function chatResult(
   };
 }
 
-/** How far the index is, which is filled from the newest message on; null when all is in it. By `seq`, not counted. */
+/**
+ * How far the index is, which is filled from the newest message on; null when all is in it. By `seq`, not counted.
+ * Removed messages that wait to be taken out are no part of that.
+ */
 function indexingOf(db: Db): SearchResult['indexing'] {
   const row = first<{ pending: number; total: number }>(
     db,
     `SELECT p.seq AS pending, (SELECT max(seq) FROM messages) AS total FROM search_pending_messages p
+      WHERE NOT EXISTS (SELECT 1 FROM search_documents d WHERE d.seq = p.seq)
       ORDER BY p.seq DESC LIMIT 1`,
   );
   return row ? { done: Math.max(0, row.total - row.pending), total: row.total } : null;

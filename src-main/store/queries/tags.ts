@@ -63,7 +63,7 @@ export const tags: Queries<StoreApi['tags']> = {
     const states = statesOf(
       db,
       carriers.map((row) => row.id),
-    );
+    ).map((state) => ({ id: state.id, addTags: [id] }));
     change(db, 'DELETE FROM tags WHERE id = @id', { id });
     return { tag, states };
   },

@@ -1,8 +1,10 @@
 import type { StoreApi, StoredMessage } from '../api.ts';
+import { appError } from '../../contract/index.ts';
 import { all, change, first, insertInto, run } from '../sql.ts';
 import type { Db, Queries } from '../sql.ts';
 import { insertConversation } from './conversations.ts';
 import { insertFolders } from './folders.ts';
+import { BEING_DELETED, BEING_IMPORTED } from './history-states.ts';
 import { plainColumns, rawColumns, statsColumns } from './message-rows.ts';
 import { fold } from './search-text.ts';
 
@@ -45,6 +47,8 @@ function put(
   db: Db,
   { importId, conversation, messages, queue }: Parameters<StoreApi['transfer']['put']>[0],
 ) {
+  if (!first(db, 'SELECT 1 FROM imports WHERE id = @importId AND finished_at IS NULL', { importId }))
+    throw appError('aborted');
   if (first(db, 'SELECT 1 FROM conversations WHERE id = @id', { id: conversation.id })) return false;
   const { id, title, titleSource, settings, draft, pinnedAt, archivedAt, updatedAt } = conversation;
   const folderId =
@@ -74,7 +78,8 @@ function put(
   change(
     db,
     `UPDATE conversations SET title_source = @titleSource, draft = @draft, pinned_at = @pinnedAt,
-      archived_at = @archivedAt, updated_at = @updatedAt, active_leaf_id = @activeLeafId, import_id = @importId
+      archived_at = @archivedAt, updated_at = @updatedAt, active_leaf_id = @activeLeafId, import_id = @importId,
+      trashed_at = ${BEING_IMPORTED}
       WHERE id = @id`,
     {
       ...{ id, titleSource, draft, pinnedAt, archivedAt, updatedAt, importId },
@@ -84,22 +89,15 @@ function put(
   return true;
 }
 
-/** Takes everything out that an import has brought. @returns the chats */
-function abandon(db: Db, id: string): string[] {
-  const chats = all<{ id: string }>(db, 'SELECT id FROM conversations WHERE import_id = @id', { id });
-  for (const chat of chats) {
-    run(db, 'UPDATE conversations SET active_leaf_id = NULL WHERE id = @id', chat);
-    // Children before parents: nothing may point at a message that is gone.
-    const messages = all<{ seq: number }>(
-      db,
-      'SELECT seq FROM messages WHERE conversation_id = @id ORDER BY seq DESC',
-      chat,
-    );
-    for (const { seq } of messages) run(db, 'DELETE FROM messages WHERE seq = @seq', { seq });
-    run(db, 'DELETE FROM conversations WHERE id = @id', chat);
-  }
+/** Marks what an import has brought for deletion; the trash's purge takes it out, in slices. */
+function abandon(db: Db, id: string): number {
   run(db, 'DELETE FROM imports WHERE id = @id', { id });
-  return chats.map((chat) => chat.id);
+  return run(
+    db,
+    `UPDATE conversations SET trashed_at = ${BEING_DELETED}
+      WHERE import_id = @id AND trashed_at = ${BEING_IMPORTED}`,
+    { id },
+  ).changes;
 }
 
 /** Chats in and out, whole. */
@@ -123,20 +121,33 @@ export const transfer: Queries<StoreApi['transfer']> = {
   },
 
   putTags(db, { tags }) {
-    for (const { id, name } of tags)
+    const ids: Record<string, string> = {};
+    for (const { id, name } of tags) {
+      const folded = fold(name);
       run(db, 'INSERT INTO tags (id, name, folded) VALUES (@id, @name, @folded) ON CONFLICT DO NOTHING', {
-        id,
-        name,
-        folded: fold(name),
+        ...{ id, name, folded },
       });
+      const known =
+        first<{ id: string }>(db, 'SELECT id FROM tags WHERE id = @id', { id }) ??
+        first<{ id: string }>(db, 'SELECT id FROM tags WHERE folded = @folded', { folded });
+      if (known) ids[id] = known.id;
+    }
+    return ids;
   },
 
-  finish: (db, input) => change(db, 'UPDATE imports SET finished_at = @at WHERE id = @id', input),
+  finish(db, { id, at }) {
+    change(db, 'UPDATE imports SET finished_at = @at WHERE id = @id AND finished_at IS NULL', { id, at });
+    run(
+      db,
+      `UPDATE conversations SET trashed_at = NULL WHERE import_id = @id AND trashed_at = ${BEING_IMPORTED}`,
+      { id },
+    );
+  },
 
   abandon: (db, { id }) => abandon(db, id),
 
   abandonUnfinished(db) {
     const open = all<{ id: string }>(db, 'SELECT id FROM imports WHERE finished_at IS NULL');
-    return open.flatMap(({ id }) => abandon(db, id)).length;
+    return open.reduce((chats, { id }) => chats + abandon(db, id), 0);
   },
 };

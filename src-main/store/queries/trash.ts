@@ -1,7 +1,7 @@
 import type { StoreApi } from '../api.ts';
 import { all, first, one, run } from '../sql.ts';
 import type { Db, Queries } from '../sql.ts';
-import { BEING_DELETED } from './history-states.ts';
+import { BEING_DELETED, BEING_IMPORTED } from './history-states.ts';
 
 /**
  * Above this many messages, taking each out of the index by itself (up to 17 ms among a million) costs more than
@@ -70,7 +70,7 @@ function mergeIndex(db: Db, until: number): boolean {
 export const trash: Queries<StoreApi['trash']> = {
   mark(db, { ids, anywhere }) {
     const named = ids === null ? '' : 'AND id IN (SELECT value FROM json_each(@ids))';
-    const place = anywhere ? '' : 'AND trashed_at IS NOT NULL';
+    const place = anywhere ? `AND trashed_at IS NOT ${BEING_IMPORTED}` : `AND trashed_at > ${BEING_DELETED}`;
     const input = ids === null ? {} : { ids: JSON.stringify(ids) };
     const where = `trashed_at IS NOT ${BEING_DELETED} ${place} ${named}`;
     const marked = all<{ id: string }>(db, `SELECT id FROM conversations WHERE ${where}`, input);

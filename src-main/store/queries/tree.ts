@@ -55,10 +55,32 @@ function removeBranch(db: Db, { messageId: id, at }: { messageId: string; at: nu
   const shownLeafId = conversationWithId(db, conversationId).activeLeafId;
   run(db, REMOVE, { id, at });
   if (shownLeafId !== null && removedIds.includes(shownLeafId)) {
-    const neighbour = first<{ id: string }>(db, NEIGHBOUR, { id });
-    showLeaf(db, conversationId, neighbour ? newestLeaf(db, neighbour.id) : parentId);
+    showLeaf(db, conversationId, leafWithout(db, id, parentId));
   }
   return { conversationId, removedIds, shownLeafId };
+}
+
+/** The leaf that is shown after a branch went, if what was shown went with it. */
+function leafWithout(db: Db, id: string, parentId: string | null): string | null {
+  const neighbour = first<{ id: string }>(db, NEIGHBOUR, { id });
+  return neighbour ? newestLeaf(db, neighbour.id) : parentId;
+}
+
+const IS_IN_BRANCH = 'SELECT 1 FROM messages WHERE id = @shownLeafId AND removed_by = @messageId';
+const IS_NEWER = `SELECT 1 FROM messages a JOIN messages r ON r.id = @messageId
+  WHERE a.id = @leafId AND a.created_at > r.removed_at`;
+
+/** Whether the user shows something else than what the removal left shown. */
+function hasMovedOn(
+  db: Db,
+  at: { conversationId: string; messageId: string; parentId: string | null; shownLeafId: string | null },
+): boolean {
+  const { conversationId, messageId, parentId, shownLeafId } = at;
+  const leafId = conversationWithId(db, conversationId).activeLeafId;
+  if (leafId === null) return false;
+  const wasMoved = shownLeafId === null || first(db, IS_IN_BRANCH, { shownLeafId, messageId }) !== undefined;
+  if (leafId !== (wasMoved ? leafWithout(db, messageId, parentId) : shownLeafId)) return true;
+  return first(db, IS_NEWER, { leafId, messageId }) !== undefined;
 }
 
 function restoreBranch(
@@ -76,9 +98,11 @@ function restoreBranch(
     run(db, 'UPDATE messages SET removed_by = @above WHERE removed_by = @messageId', { above, messageId });
     return { conversationId };
   }
+  const hasMoved = hasMovedOn(db, { conversationId, messageId, parentId: node.parentId, shownLeafId });
   run(db, 'UPDATE messages SET removed_at = NULL, removed_by = NULL WHERE removed_by = @messageId', {
     messageId,
   });
+  if (hasMoved) return { conversationId };
   const leaf = shownLeafId === null ? undefined : first<Node>(db, NODE, { id: shownLeafId });
   const isThere = leaf?.conversationId === conversationId && leaf.removedBy === null;
   showLeaf(db, conversationId, isThere ? shownLeafId : newestLeaf(db, messageId));

@@ -12,8 +12,8 @@ const encoder = new TextEncoder();
 
 /** Sees to it that nothing is left out of a prompt before the user was asked. */
 export class SendGuard {
-  /** What is asked about; null while nothing is. */
-  asked = $state.raw<ContextPreview | null>(null);
+  /** The message that is asked about, of one chat; null while none is. */
+  #asked = $state.raw<{ readonly next: NextSend; readonly preview: ContextPreview } | null>(null);
   readonly #app: AppState;
 
   constructor(app: AppState) {
@@ -26,8 +26,14 @@ export class SendGuard {
     return { id, leaf, draft, systemPrompt };
   }
 
+  /** What is asked about this very message of this chat; null while nothing is. */
+  askedOf(id: string | null, draft: string): ContextPreview | null {
+    const next = this.#asked?.next;
+    return next?.id === id && next.draft === draft ? (this.#asked?.preview ?? null) : null;
+  }
+
   /**
-   * Whether a message may be sent now. When not, `asked` says why.
+   * Whether a message may be sent now. When not, `askedOf` says why.
    * @param isLoaded the model is ready, so that it can be counted; else the core says it with the answer
    */
   async mayBeSent(next: NextSend, isLoaded: boolean, answer: LeaveOutAnswer | undefined): Promise<boolean> {
@@ -37,7 +43,7 @@ export class SendGuard {
     if (this.#fitsSurely(next)) return true;
     const preview = await this.#app.context.now(next);
     if (!preview?.counts || (preview.fits && !preview.asks)) return true;
-    this.asked = preview;
+    this.#asked = { next, preview };
     return false;
   }
 
@@ -53,12 +59,12 @@ export class SendGuard {
   }
 
   sent(id: string | null): void {
-    this.asked = null;
+    this.#asked = null;
     if (id === null) this.#app.inspector.newChat = {};
   }
 
   cancel(): void {
-    this.asked = null;
+    this.#asked = null;
   }
 
   /** By the last count, without a new one: a token stands for at least one byte. */

@@ -1,0 +1,97 @@
+import type { AppClient, QueuedMessage } from '../../src-main/contract/index.ts';
+import { newId } from './new-id.ts';
+
+/** A waiting message that is being changed. */
+export interface QueueEdit {
+  readonly id: string;
+  /** As it was when the editor opened. */
+  readonly before: string;
+  readonly text: string;
+}
+
+/** The messages of one conversation that wait for the answer before them. */
+export class MessageQueue {
+  /** Kept here, because another chat may be shown meanwhile. */
+  editing = $state.raw<QueueEdit | null>(null);
+  #isSaving = $state(false);
+  /** What may have arrived although its answer did not. */
+  #unsure: { readonly id: string; readonly text: string } | null = null;
+  readonly #client: AppClient;
+  readonly #conversationId: string;
+  readonly #refresh: () => Promise<void>;
+
+  constructor(client: AppClient, conversationId: string, refresh: () => Promise<void>) {
+    this.#client = client;
+    this.#conversationId = conversationId;
+    this.#refresh = refresh;
+  }
+
+  /** @param afterId the answer that it waits for */
+  async add(text: string, afterId: string): Promise<void> {
+    const conversationId = this.#conversationId;
+    const id = this.#unsure?.text === text ? this.#unsure.id : newId();
+    this.#unsure = { id, text };
+    await this.#client.queue.add({ conversationId, id, text, place: null, afterId });
+    this.#unsure = null;
+    await this.#refresh();
+  }
+
+  edit({ id, text }: QueuedMessage): void {
+    this.editing = { id, before: text, text };
+  }
+
+  change(text: string): void {
+    if (this.editing !== null) this.editing = { ...this.editing, text };
+  }
+
+  /** Saves what is being edited. @returns the id of the message whose editor closed, if it did */
+  async save(): Promise<string | null> {
+    const edited = this.editing;
+    if (edited === null || edited.text.trim() === '' || this.#isSaving) return null;
+    this.#isSaving = true;
+    try {
+      await this.#client.queue.update({ id: edited.id, text: edited.text });
+      const closes = this.editing === edited;
+      if (closes) this.editing = null;
+      else if (this.editing?.id === edited.id) this.editing = { ...this.editing, before: edited.text };
+      await this.#refresh();
+      return closes ? edited.id : null;
+    } finally {
+      this.#isSaving = false;
+    }
+  }
+
+  /**
+   * Closes the editor of a message that waits no longer: its turn came, or it was taken off elsewhere.
+   * @returns what was typed in it and would be lost; null: nothing
+   */
+  takeLost(waiting: readonly QueuedMessage[]): string | null {
+    const edited = this.editing;
+    // A save under way says by itself whether it came in time.
+    if (edited === null || this.#isSaving || waiting.some(({ id }) => id === edited.id)) return null;
+    this.editing = null;
+    return edited.text.trim() === '' || edited.text === edited.before ? null : edited.text;
+  }
+
+  async move(id: string, place: number): Promise<void> {
+    await this.#client.queue.move({ id, place });
+    await this.#refresh();
+  }
+
+  /** Takes one off. @returns the way back */
+  async remove({ id, text }: QueuedMessage, place: number): Promise<() => Promise<void>> {
+    await this.#client.queue.remove({ id });
+    await this.#refresh();
+    return async () => {
+      const conversationId = this.#conversationId;
+      await this.#client.queue.add({ conversationId, id, text, place, afterId: null });
+      await this.#refresh();
+    };
+  }
+
+  /** Sends the first one now. */
+  async sendNext(): Promise<void> {
+    await this.#client.queue.sendNext({ conversationId: this.#conversationId });
+    await this.#refresh();
+  }
+}

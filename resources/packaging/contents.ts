@@ -34,7 +34,7 @@ export const LARGE_FILES: readonly { readonly file: RegExp; readonly why: string
  * What our part of a package may take, in bytes; Electron's is not counted. Linux x64 is the largest: Node 127 MB, the
  * engine's plain build 30 MB, its Vulkan build 84 MB, all else 19 MB.
  */
-const BUDGET_BYTES = 265 * MB;
+const BUDGET_BYTES = 280 * MB;
 /** CUDA's two builds add 560 MB to that. */
 const CUDA_BUDGET_BYTES = 835 * MB;
 /**

@@ -67,6 +67,8 @@ function oneFontFormat(): Plugin {
 export default defineConfig({
   root: 'src-renderer',
   base: './',
+  // The PDF reader's worker is a module.
+  worker: { format: 'es' },
   plugins: [oneFontFormat(), svelte({ configFile: false }), buildFrame(), listFiles()],
   build: {
     outDir: OUT,

@@ -59,6 +59,9 @@ export function createRouter(services: Services) {
     ...historyRoutes(services.conversations.history, services.search),
     ...contextRoutes(services.conversations),
     transfer: transferRoutes(services.exporter, services.importer),
+    attachments: {
+      read: os.attachments.read.handler(({ input }) => services.conversations.readAttachment(input.id)),
+    },
     models: modelRoutes(services.models, services.downloads),
     adapters: adapterRoutes(services),
     fit: fitRoutes(services.fit),

@@ -1,9 +1,17 @@
 import * as v from 'valibot';
+import { NewAttachments } from './attachments.ts';
 import { base, nothing, text } from './base.ts';
 import { Count, Id } from './entities.ts';
 
 /** Parts of a prompt, in the order in which the inspector shows them. */
-export const ContextPartKind = v.picklist(['system', 'pinned', 'messages', 'draft', 'template']);
+export const ContextPartKind = v.picklist([
+  'system',
+  'attachments',
+  'pinned',
+  'messages',
+  'draft',
+  'template',
+]);
 export type ContextPartKind = v.InferOutput<typeof ContextPartKind>;
 
 /**
@@ -21,6 +29,8 @@ export const ContextPreview = v.object({
       /** Of the whole branch, had it room. */
       wholeTokens: Count,
       parts: v.array(v.object({ kind: ContextPartKind, messages: Count, tokens: Count })),
+      /** The part of the files, one by one. */
+      attachments: v.array(v.object({ id: Id, name: v.string(), tokens: Count })),
     }),
   ),
   /** Messages that do not fit, oldest first. */
@@ -44,6 +54,7 @@ const nextSend = base.input(
   v.object({
     id: v.nullable(Id),
     draft: text,
+    attachments: v.optional(NewAttachments, []),
     /** Of a chat that is still to be begun; null: the default. */
     systemPrompt: v.optional(v.nullable(text), null),
   }),

@@ -2,6 +2,7 @@ import { eventIterator, type ContractRouterClient } from '@orpc/contract';
 import * as v from 'valibot';
 import { base, nothing, text, words } from './base.ts';
 import { context } from './context.ts';
+import { attachments, NewAttachments } from './attachments.ts';
 import { adapters } from './adapters.ts';
 import { transfer } from './transfer.ts';
 import {
@@ -120,6 +121,7 @@ const conversations = {
         /** The message to answer to; null: the conversation's active leaf. */
         parentId: v.nullable(Id),
         text: words,
+        attachments: v.optional(NewAttachments, []),
         /** For a new conversation; null: the folder's, else the default model. */
         modelId: v.nullable(Id),
         /** For a new conversation: it begins in the folder, with its defaults. */
@@ -365,6 +367,7 @@ export const contract = {
   context,
   presets,
   transfer,
+  attachments,
   models,
   adapters,
   fit,

@@ -13,6 +13,7 @@ export const ErrorCodeSchema = v.picklist(errorCodes);
 /** Longest message text that is accepted, in UTF-16 units: about 500 pages, far above any context. */
 export const MAX_MESSAGE_LENGTH = 2_000_000;
 export const MAX_TITLE_LENGTH = 200;
+export const MAX_FILE_NAME_LENGTH = 255;
 export const MAX_NOTES_LENGTH = 20_000;
 /** The longest templates of known models have about 20,000 characters. */
 export const MAX_TEMPLATE_LENGTH = 200_000;
@@ -152,6 +153,20 @@ export type GenerationStats = v.InferOutput<typeof GenerationStats>;
 export const MessageStatus = v.picklist(['complete', 'streaming', 'stopped', 'interrupted', 'failed']);
 export type MessageStatus = v.InferOutput<typeof MessageStatus>;
 
+/** A file whose text goes with a message, without that text. */
+export const Attachment = v.object({
+  id: Id,
+  name: v.pipe(v.string(), v.minLength(1), v.maxLength(MAX_FILE_NAME_LENGTH)),
+  kind: v.picklist(['text', 'pdf', 'docx', 'html']),
+  /** Of the file that the text was taken from. */
+  sizeBytes: Bytes,
+  /** Of the text, UTF-16 units. */
+  characters: Count,
+  /** null: the file has none. */
+  pages: v.nullable(Count),
+});
+export type Attachment = v.InferOutput<typeof Attachment>;
+
 /** One node of a conversation's tree. Nothing is overwritten: a new answer is a new sibling. */
 export const Message = v.object({
   id: Id,
@@ -159,6 +174,8 @@ export const Message = v.object({
   parentId: v.nullable(Id),
   role: v.picklist(['user', 'assistant']),
   text: v.string(),
+  /** The model reads them before the text. */
+  attachments: v.array(Attachment),
   /** The model's thinking, apart from its answer. */
   reasoning: v.string(),
   status: MessageStatus,

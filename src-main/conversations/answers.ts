@@ -13,6 +13,7 @@ import type { EventBus } from '../events.ts';
 import type { Models } from '../models/models.ts';
 import type { SettingsService } from '../settings/settings.ts';
 import type { NewMessages, StartedIds, StoreClient, StoredMessage } from '../store/api.ts';
+import { withFiles } from './attached.ts';
 import { promptForAnswer } from './answer-prompt.ts';
 import { LiveAnswer, type AnswerEnd } from './live-answer.ts';
 
@@ -36,9 +37,6 @@ export interface AnswerPlan {
 }
 
 type ProgressEvent = Extract<AppEvent, { type: 'generation.progress' }>;
-
-/** What the engine gets of a message. */
-export const turnOf = ({ role, text }: ChatTurn): ChatTurn => ({ role, text });
 
 /** The turn that the model is to go on with. */
 function beginningOf({ text, reasoning }: LiveAnswer): ChatTurn[] {
@@ -175,7 +173,8 @@ export class Answers {
     const { signal } = answer.abort;
     this.#progress(answer, { phase: 'loading', done: 0, total: 0, etaMs: null });
     const { loadMs } = await models.ensureLoaded(plan.modelId, signal);
-    const path = await store.messages.path({ id: userMessageId });
+    const id = userMessageId;
+    const path = withFiles(await store.messages.path({ id }), await store.attachments.onPath({ id }));
     const { settings: chosen } = await store.conversations.head({ id: answer.conversationId });
     const { settings, ...prompt } = await promptForAnswer(this.#deps, {
       modelId: plan.modelId,

@@ -2,6 +2,7 @@ import {
   DEFAULT_REASONING,
   DEFAULT_SAMPLING,
   type ContextPreview,
+  type NewAttachment,
   type SentMessages,
 } from '../contract/index.ts';
 import type { Engine } from '../engine/api.ts';
@@ -10,11 +11,13 @@ import type { Models } from '../models/models.ts';
 import type { SettingsService } from '../settings/settings.ts';
 import type { StoreClient } from '../store/api.ts';
 import type { Answers } from './answers.ts';
+import { withFiles } from './attached.ts';
 import { partCounter } from './context-counts.ts';
+import { createFileCounter } from './file-counts.ts';
 import { planPrompt, previewOf, sentMessagesOf, wholePrompt, type PromptInput } from './context.ts';
 
 interface ContextDeps {
-  store: Pick<StoreClient, 'conversations' | 'messages'>;
+  store: Pick<StoreClient, 'conversations' | 'messages' | 'attachments'>;
   engine: Pick<Engine, 'state' | 'countParts' | 'answerNow'>;
   models: Pick<Models, 'samplingOf'>;
   settings: Pick<SettingsService, 'get'>;
@@ -26,6 +29,7 @@ interface ContextDeps {
 interface NextSend {
   id: string | null;
   draft: string;
+  attachments: readonly NewAttachment[];
   systemPrompt: string | null;
 }
 
@@ -33,10 +37,15 @@ export type ContextService = ReturnType<typeof createContextService>;
 
 /** What a model sees of a chat: told before it is sent. */
 export function createContextService({ store, engine, models, settings, bus, answers }: ContextDeps) {
-  async function inputOf({ id, draft, systemPrompt }: NextSend): Promise<PromptInput> {
+  const fileTokens = createFileCounter(partCounter(engine));
+
+  async function inputOf({ id, draft, attachments, systemPrompt }: NextSend): Promise<PromptInput> {
     const chat = id === null ? null : await store.conversations.head({ id });
     const leaf = chat?.activeLeafId ?? null;
-    const path = leaf === null ? [] : await store.messages.path({ id: leaf });
+    const path =
+      leaf === null
+        ? []
+        : withFiles(await store.messages.path({ id: leaf }), await store.attachments.onPath({ id: leaf }));
     const { modelId } = engine.state;
     const own = chat?.settings.sampling ?? null;
     const sampling =
@@ -44,8 +53,11 @@ export function createContextService({ store, engine, models, settings, bus, ans
       (modelId === null ? DEFAULT_SAMPLING : await models.samplingOf(modelId).catch(() => DEFAULT_SAMPLING));
     return {
       systemPrompt: chat?.settings.systemPrompt ?? systemPrompt ?? settings.get().defaultSystemPrompt,
-      path: path.map((message) => answers.withLive(message)),
-      tail: draft.trim() === '' ? [] : [{ role: 'user', text: draft }],
+      path: path.map((message) => ({ ...answers.withLive(message), files: message.files })),
+      tail:
+        draft.trim() === '' && attachments.length === 0
+          ? []
+          : [{ role: 'user', text: draft, files: attachments }],
       maxTokens: sampling.maxTokens,
       reasoning: chat?.settings.reasoning ?? DEFAULT_REASONING,
     };
@@ -62,7 +74,8 @@ export function createContextService({ store, engine, models, settings, bus, ans
   return {
     async preview(next: NextSend): Promise<ContextPreview> {
       const { input, contextSize, planned } = await plan(next);
-      return previewOf(planned, contextSize, input.maxTokens);
+      const files = await fileTokens(engine.state.modelId, input, planned);
+      return previewOf(planned, contextSize, input.maxTokens, files);
     },
 
     async sent(next: NextSend): Promise<SentMessages> {

@@ -6,6 +6,7 @@ import type {
   SentMessages,
 } from '../contract/index.ts';
 import type { ChatTurn } from '../engine/api.ts';
+import { textWithFiles, type Files } from './attached.ts';
 import { tokensAtMost, totalOf, type CountParts, type PartCounts } from './context-counts.ts';
 import { planContext, reserveFor, type ContextPlan, type PromptPart } from './context-plan.ts';
 
@@ -13,7 +14,10 @@ import { planContext, reserveFor, type ContextPlan, type PromptPart } from './co
 export type PromptMessage = Pick<
   Message,
   'id' | 'role' | 'text' | 'pinned' | 'modelId' | 'stats' | 'settings' | 'status'
->;
+> & { readonly files?: Files };
+
+/** A turn that is no message yet. */
+export type TailTurn = ChatTurn & { readonly files?: Files };
 
 /** A prompt before anything was decided about it. */
 export interface PromptInput {
@@ -21,7 +25,7 @@ export interface PromptInput {
   /** From the root, in order. */
   readonly path: readonly PromptMessage[];
   /** What comes after it: a message that is being written, or the beginning of an answer. */
-  readonly tail: readonly ChatTurn[];
+  readonly tail: readonly TailTurn[];
   readonly maxTokens: number | null;
   readonly reasoning: ReasoningSettings;
 }
@@ -50,7 +54,15 @@ const NEXT_TOKEN = 1;
 /** A recount that does not fit drops more; parts are counted well enough that this is rare. */
 const MAX_RECOUNTS = 8;
 
-const turnOf = ({ role, text }: Pick<Message, 'role' | 'text'>): ChatTurn => ({ role, text });
+/** What the engine gets of a message. */
+export function turnOf({ role, text, files }: Pick<PromptMessage, 'role' | 'text' | 'files'>): ChatTurn {
+  return { role, text: files?.length ? textWithFiles(text, files) : text };
+}
+
+/** What the engine gets of what comes after the path. */
+function tailTurn({ files, ...turn }: TailTurn): ChatTurn {
+  return { ...turn, ...turnOf({ ...turn, files: files ?? [] }) };
+}
 
 /** Ids that the newest answer of a branch was made without. */
 export function leftOutBefore(path: readonly PromptMessage[]): readonly string[] {
@@ -69,14 +81,14 @@ export function fitsSurely(
   const since = usable ? path.slice(known + 1) : path;
   const most = tokensAtMost(usable ? (answer.stats?.contextTokens ?? 0) : 0, [
     systemPrompt,
-    ...[...since, ...tail].map(({ text }) => text),
+    ...[...since.map(turnOf), ...tail.map(tailTurn)].map(({ text }) => text),
   ]);
   return most <= contextSize - reserveFor(contextSize, maxTokens);
 }
 
 /** Everything is sent, and nothing was counted. */
 export function wholePrompt({ systemPrompt, path, tail, reasoning }: PromptInput): PlannedPrompt {
-  const turns = [...path.map(turnOf), ...tail];
+  const turns = [...path.map(turnOf), ...tail.map(tailTurn)];
   return {
     systemPrompt,
     turns,
@@ -151,11 +163,30 @@ function sentOf(parts: readonly PromptPart[], turns: readonly ChatTurn[], plan: 
   };
 }
 
+/** What a file of a prompt takes; `messageId` null: of the message that is being written. */
+export interface FileTokens {
+  readonly id: string;
+  readonly name: string;
+  readonly messageId: string | null;
+  readonly tokens: number;
+}
+
+/** The files that go with a prompt, in order. */
+export function sentFiles({ path, tail }: PromptInput, leftOut: readonly string[]) {
+  const gone = new Set(leftOut);
+  const sent = path.filter(({ id }) => !gone.has(id));
+  return [
+    ...sent.flatMap(({ id, files = [] }) => files.map((file) => ({ messageId: id, file }))),
+    ...tail.flatMap(({ files = [] }) => files.map((file) => ({ messageId: null, file }))),
+  ];
+}
+
 /** A planned prompt as clients see it. */
 export function previewOf(
   planned: PlannedPrompt,
   contextSize: number | null,
   maxTokens: number | null,
+  files: readonly FileTokens[] = [],
 ): ContextPreview {
   const { counted, leftOut, asks, fits, fitsWhole } = planned;
   const reserveTokens = contextSize === null ? 0 : reserveFor(contextSize, maxTokens);
@@ -164,29 +195,46 @@ export function previewOf(
   const { kept, wholeTokens } = counted;
   return {
     ...base,
-    counts: { promptTokens: totalOf(kept), wholeTokens, parts: rowsOf(counted.parts, leftOut, kept) },
+    counts: { promptTokens: totalOf(kept), wholeTokens, ...rowsOf(counted.parts, leftOut, kept, files) },
   };
 }
 
-function rowsOf(parts: readonly PromptPart[], leftOut: readonly string[], kept: PartCounts) {
+function rowsOf(
+  parts: readonly PromptPart[],
+  leftOut: readonly string[],
+  kept: PartCounts,
+  files: readonly FileTokens[],
+) {
   const gone = new Set(leftOut);
   const rows = new Map<ContextPartKind, { messages: number; tokens: number }>();
   const add = (kind: ContextPartKind, tokens: number, messages: number) => {
     const row = rows.get(kind) ?? { messages: 0, tokens: 0 };
     rows.set(kind, { messages: row.messages + messages, tokens: row.tokens + tokens });
   };
+  const attachments: { id: string; name: string; tokens: number }[] = [];
   if (kept.system > 0) add('system', kept.system, 0);
   const sent = parts.filter((part) => part.role !== 'system' && (part.id === null || !gone.has(part.id)));
   for (const [index, part] of sent.entries()) {
     const kind = part.id === null ? 'draft' : part.pinned ? 'pinned' : 'messages';
-    add(kind, kept.turns[index] ?? 0, 1);
+    let own = kept.turns[index] ?? 0;
+    for (const { id, name, tokens } of files.filter(({ messageId }) => messageId === part.id)) {
+      // Counted alone, a file may come out a token longer: the sum stays the engine's own.
+      const share = Math.min(own, tokens);
+      attachments.push({ id, name, tokens: share });
+      add('attachments', share, 1);
+      own -= share;
+    }
+    add(kind, own, 1);
   }
   if (kept.template > 0) add('template', kept.template, 0);
-  return [...rows].map(([kind, row]) => ({ kind, ...row }));
+  return { parts: [...rows].map(([kind, row]) => ({ kind, ...row })), attachments };
 }
 
 /** A planned prompt as the messages that go to the model. */
 export function sentMessagesOf({ systemPrompt, turns }: PlannedPrompt): SentMessages {
   const system = systemPrompt.trim() === '' ? [] : [{ role: 'system' as const, text: systemPrompt }];
-  return [...system, ...turns.filter(({ text }) => text.trim() !== '').map(turnOf)];
+  return [
+    ...system,
+    ...turns.filter(({ text }) => text.trim() !== '').map(({ role, text }) => ({ role, text })),
+  ];
 }

@@ -4,9 +4,12 @@ import {
   type Conversation,
   type ConversationSettings,
   type ConversationSummary,
+  type NewAttachment,
 } from '../contract/index.ts';
 import type { StartedIds, Store } from '../store/api.ts';
-import { Answers, turnOf, type AnswersDeps } from './answers.ts';
+import { Answers, type AnswersDeps } from './answers.ts';
+import { withFiles } from './attached.ts';
+import { turnOf } from './context.ts';
 import { createContextService } from './context-service.ts';
 import { createHistory } from './history.ts';
 import { createPresets } from './presets.ts';
@@ -22,6 +25,7 @@ interface SendInput {
   conversationId: string | null;
   parentId: string | null;
   text: string;
+  attachments?: readonly NewAttachment[];
   modelId: string | null;
   /** For a new conversation. */
   settings?: { [K in keyof OwnSettings]?: OwnSettings[K] | undefined } | undefined;
@@ -127,7 +131,7 @@ export function createConversations(deps: ConversationsDeps) {
               },
           conversationId,
           requestId: input.requestId,
-          user: { id: userId, parentId, text: input.text },
+          user: { id: userId, parentId, text: input.text, files: input.attachments ?? [] },
           assistant: {
             id: randomUUID(),
             parentId: userId,
@@ -139,6 +143,12 @@ export function createConversations(deps: ConversationsDeps) {
         },
         { modelId: model.id, leaveOut: input.leaveOut ?? false },
       );
+    },
+
+    /** The text of a message's file. */
+    async readAttachment(id: string) {
+      const { text, pageStarts } = await store.attachments.get({ id });
+      return { text, pageStarts };
     },
 
     answerAgain: (requestId: string, messageId: string, leaveOut = false) =>
@@ -168,10 +178,10 @@ export function createConversations(deps: ConversationsDeps) {
       const existing = id ? await store.conversations.head({ id }) : null;
       const leaf = existing?.activeLeafId ?? null;
       const path = leaf
-        ? (await store.messages.path({ id: leaf })).map((message) => answers.withLive(message))
+        ? withFiles(await store.messages.path({ id: leaf }), await store.attachments.onPath({ id: leaf }))
         : [];
       const systemPrompt = existing?.settings.systemPrompt ?? settings.get().defaultSystemPrompt;
-      const turns = path.map(turnOf);
+      const turns = path.map((message) => turnOf({ ...answers.withLive(message), files: message.files }));
       if (draft.trim() !== '') turns.push({ role: 'user', text: draft });
       const promptTokens = await engine.countTokens({ systemPrompt, turns });
       return { promptTokens, contextSize };

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { appError } from '../contract/index.ts';
-import type { NewMessages, StartedIds, StoredMessage } from '../store/api.ts';
+import type { NewMessages, NewQuestion, StartedIds, StoredMessage } from '../store/api.ts';
 import type { AnswerPlan, Answers, AnswersDeps } from './answers.ts';
 import { replayChanges, replayPlan } from './replay.ts';
 
@@ -36,7 +36,7 @@ export function createTree({ answers, ...deps }: TreeDeps) {
   /** Begins an answer to a user message, new or there already, with the conversation's model of today. */
   async function answerTo(
     conversationId: string,
-    question: { id: string; isNew: { parentId: string | null; text: string } | null },
+    question: { id: string; isNew: Omit<NewQuestion, 'id'> | null },
     input: Pick<NewMessages, 'requestId' | 'beginning'>,
     plan: Partial<AnswerPlan> = {},
   ): Promise<StartedIds> {
@@ -80,7 +80,11 @@ export function createTree({ answers, ...deps }: TreeDeps) {
     editQuestion: ({ requestId, messageId, text }: Request & { text: string }): Promise<StartedIds> =>
       once(requestId, messageId, ({ role, conversationId, parentId }) => {
         if (role !== 'user') throw appError('invalid_input');
-        return answerTo(conversationId, { id: randomUUID(), isNew: { parentId, text } }, { requestId });
+        return answerTo(
+          conversationId,
+          { id: randomUUID(), isNew: { parentId, text, filesOf: messageId } },
+          { requestId },
+        );
       }),
 
     async saveVersion({ requestId, messageId, text }: Request & { text: string }) {

@@ -16,6 +16,7 @@ import type {
   Message,
   MessageStatus,
   ModelSettings,
+  NewAttachment,
   OtherApp,
   Preset,
   PresetValues,
@@ -71,6 +72,19 @@ export interface StoredModelFolder {
   addedAt: number;
 }
 
+/** A file of a message, with its text. */
+export type StoredFile = NewAttachment & { messageId: string };
+
+/** A user message. */
+export interface NewQuestion {
+  id: string;
+  parentId: string | null;
+  text: string;
+  files?: readonly NewAttachment[];
+  /** The message whose files it has too. */
+  filesOf?: string;
+}
+
 export interface NewMessages {
   /** Set when the conversation must be created in the same transaction. */
   newConversation: {
@@ -84,7 +98,7 @@ export interface NewMessages {
   conversationId: string;
   requestId: string;
   /** null answers an existing user message again. */
-  user: { id: string; parentId: string | null; text: string } | null;
+  user: NewQuestion | null;
   assistant: { id: string; parentId: string; modelId: string; modelName: string; quant: string | null };
   /** What the answer begins with: the text before that of another version, or typed. */
   beginning?: { text: string; reasoning: string };
@@ -295,6 +309,13 @@ export interface StoreApi {
     /** At start: every message still `streaming` becomes `interrupted`. Returns how many. */
     interruptStreaming(input: { at: number }): number;
   };
+  attachments: {
+    get(input: { id: string }): StoredFile;
+    /** Of the messages from the root to `id`, in order. */
+    onPath(input: { id: string }): StoredFile[];
+    /** Of the messages that are not removed, in order. */
+    ofConversation(input: { id: string }): StoredFile[];
+  };
   presets: {
     /** By name. */
     list(input: undefined): StoredPreset[];
@@ -404,6 +425,7 @@ export interface StoreApi {
       importId: string;
       conversation: StoredConversation;
       messages: StoredMessage[];
+      files: StoredFile[];
       queue: QueuedMessage[];
     }): boolean;
     /** Those that are not here yet. */

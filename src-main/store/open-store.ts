@@ -20,10 +20,11 @@ export async function openStore(options: { workerPath: string; dataDir: string; 
   let closing: Promise<void> | null = null;
   const { conversations, messages, tree, queue, generations, models, modelFolders, provenance, ledger } =
     client;
-  const { adapters, presets, history, folders, tags, trash, transfer, files } = client;
+  const { adapters, attachments, presets, history, folders, tags, trash, transfer, files } = client;
   return {
     conversations,
     messages,
+    attachments,
     tree,
     queue,
     generations,

@@ -5,6 +5,7 @@ import { Holder } from './holder.ts';
 import { tellLog } from './worker-log.ts';
 import type { Migration } from './migrate.ts';
 import { adapters } from './queries/adapters.ts';
+import { attachments } from './queries/attachments.ts';
 import { conversations } from './queries/conversations.ts';
 import { folders } from './queries/folders.ts';
 import { generations } from './queries/generations.ts';
@@ -25,6 +26,7 @@ import type { Db, Queries } from './sql.ts';
 const queries: { [E in keyof StoreApi]: Queries<StoreApi[E]> } = {
   conversations,
   messages,
+  attachments,
   tree,
   queue,
   generations,
@@ -80,6 +82,7 @@ export function createStoreRouter(migrations: readonly Migration[]) {
   return {
     conversations: entity(holder, queries.conversations),
     messages: entity(holder, queries.messages),
+    attachments: entity(holder, queries.attachments),
     tree: entity(holder, queries.tree),
     queue: entity(holder, queries.queue),
     generations: entity(holder, queries.generations),

@@ -1,6 +1,7 @@
 import { createContext } from 'svelte';
 import type { AppClient, AppEvent } from '../../src-main/contract/index.ts';
 import { detectShortcutHost, type ShortcutHost } from '../lib/shortcuts.ts';
+import { AttachedFiles } from './attachments.svelte.ts';
 import { ChatSearch } from './chat-search.svelte.ts';
 import { Commands } from './commands.ts';
 import type { ConnectionStore } from './connection.svelte.ts';
@@ -53,6 +54,7 @@ export class AppState {
   readonly privacy: PrivacyStore;
   readonly settings: SettingsStore;
   readonly drafts: Drafts;
+  readonly attached = new AttachedFiles();
   readonly presets: PresetsStore;
   /** Of the chat on screen. */
   readonly context: ContextCount;
@@ -92,6 +94,7 @@ export class AppState {
       onRemoved: (id) => {
         this.navigation.forgetChat(id);
         this.drafts.forget(id);
+        this.attached.clear(id);
       },
       onChanged: (fresh, gone) => this.history.take(fresh, gone),
     });

@@ -1,4 +1,4 @@
-import type { AppClient, ContextPreview } from '../../src-main/contract/index.ts';
+import type { AppClient, ContextPreview, NewAttachment } from '../../src-main/contract/index.ts';
 
 /** A pause in typing this long is worth a count: rendering and tokenizing a long chat takes tens of ms. */
 const COUNT_DELAY_MS = 350;
@@ -10,6 +10,7 @@ export interface NextSend {
   /** The end of the branch that it follows. */
   readonly leaf: string | null;
   readonly draft: string;
+  readonly attachments: readonly NewAttachment[];
   /** Of a new chat; null: the default. */
   readonly systemPrompt: string | null;
 }
@@ -76,11 +77,12 @@ export class ContextCount {
     this.#running = null;
   }
 
-  async #count({ id, leaf, ...rest }: NextSend): Promise<void> {
+  async #count({ id, leaf, attachments, ...rest }: NextSend): Promise<void> {
     const abort = new AbortController();
     this.#running = abort;
     try {
-      const preview = await this.#client.context.preview({ id, ...rest }, { signal: abort.signal });
+      const input = { id, attachments: [...attachments], ...rest };
+      const preview = await this.#client.context.preview(input, { signal: abort.signal });
       if (abort.signal.aborted) return;
       this.#leaf = leaf;
       this.preview = preview;

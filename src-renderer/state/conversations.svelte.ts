@@ -1,5 +1,10 @@
 import { SvelteSet } from 'svelte/reactivity';
-import type { AppClient, AppEvent, ConversationSummary } from '../../src-main/contract/index.ts';
+import type {
+  AppClient,
+  AppEvent,
+  ConversationSummary,
+  NewAttachment,
+} from '../../src-main/contract/index.ts';
 import { ChatList } from './chat-list.svelte.ts';
 import type { NewChatSettings } from './chat-settings.svelte.ts';
 import { ConversationView } from './conversation-view.svelte.ts';
@@ -22,6 +27,7 @@ export interface SendInput {
   /** null starts a new conversation. */
   readonly conversationId: string | null;
   readonly text: string;
+  readonly attachments?: readonly NewAttachment[];
   /** For a new conversation; null: the default model. */
   readonly modelId: string | null;
   /** For a new conversation. */
@@ -157,7 +163,12 @@ export class ConversationsStore {
   /** Saves the message and starts the answer. Throws the contract's errors; nothing is saved then. */
   async send(input: SendInput): Promise<string> {
     const fresh = input.conversationId === null ? this.fresh : ORDINARY_CHAT;
-    const { conversationId } = await this.#client.conversations.send({ ...input, ...fresh, parentId: null });
+    const { conversationId } = await this.#client.conversations.send({
+      ...input,
+      ...fresh,
+      attachments: [...(input.attachments ?? [])],
+      parentId: null,
+    });
     // Another new chat may have been begun meanwhile.
     if (input.conversationId === null && this.fresh === fresh) this.fresh = ORDINARY_CHAT;
     await Promise.all([this.refetch([conversationId]), this.#views.get(conversationId)?.refresh()]);

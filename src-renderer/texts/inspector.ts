@@ -79,6 +79,7 @@ export const inspectorTexts = catalogue({
     used: (used: string, size: string) => `${used} of ${size}`,
     bar: 'Context by part',
     parts: {
+      attachments: 'Files',
       system: 'System prompt',
       pinned: 'Pinned messages',
       messages: 'Messages',

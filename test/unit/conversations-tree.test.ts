@@ -12,6 +12,7 @@ import type { GenerateRequest, GenerationEvent, GenerationResult } from '../../s
 import { createEventBus } from '../../src-main/events.ts';
 import { migrate } from '../../src-main/store/migrate.ts';
 import { migrations } from '../../src-main/store/migrations/index.ts';
+import { attachments } from '../../src-main/store/queries/attachments.ts';
 import { conversations as conversationQueries } from '../../src-main/store/queries/conversations.ts';
 import { messages } from '../../src-main/store/queries/messages.ts';
 import { queue } from '../../src-main/store/queries/queue.ts';
@@ -63,6 +64,7 @@ beforeEach(() => {
   const store = {
     conversations: asynchronous(conversationQueries),
     messages: asynchronous(messages),
+    attachments: asynchronous(attachments),
     tree: asynchronous(tree),
     queue: asynchronous(queue),
     models: { get: async () => model },

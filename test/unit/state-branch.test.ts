@@ -19,6 +19,7 @@ const message = (id: string, parentId: string | null, role: Message['role']): Me
   stats: null,
   settings: null,
   thought: null,
+  attachments: [],
   pinned: false,
   edited: false,
   prefixLength: 0,

@@ -5,6 +5,7 @@ import { SendGuard } from '../../src-renderer/screens/chat/inspector/send-guard.
 import type { AppState } from '../../src-renderer/state/app.svelte.ts';
 import { ORDINARY_CHAT, type SendInput } from '../../src-renderer/state/conversations.svelte.ts';
 import type { ConversationView } from '../../src-renderer/state/conversation-view.svelte.ts';
+import { AttachedFiles } from '../../src-renderer/state/attachments.svelte.ts';
 import { Drafts } from '../../src-renderer/state/drafts.svelte.ts';
 import { InspectorState } from '../../src-renderer/state/inspector.svelte.ts';
 import { MessageQueue } from '../../src-renderer/state/message-queue.svelte.ts';
@@ -19,6 +20,7 @@ function made() {
   const openChat = vi.fn();
   const app = {
     drafts: new Drafts(client),
+    attached: new AttachedFiles(),
     inspector: new InspectorState(),
     context: { of: () => null, now },
     conversations: { send, fresh: ORDINARY_CHAT },

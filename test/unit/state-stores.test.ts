@@ -28,6 +28,7 @@ const message = (id: string, parentId: string | null, extra: Partial<Message> = 
   stats: null,
   settings: null,
   thought: null,
+  attachments: [],
   pinned: false,
   edited: false,
   prefixLength: 0,

@@ -66,7 +66,14 @@ const nowhere = {
 };
 
 /** A message that is as it came. */
-const plain = { settings: null, thought: null, pinned: false, edited: false, prefixLength: 0 };
+const plain = {
+  attachments: [],
+  settings: null,
+  thought: null,
+  pinned: false,
+  edited: false,
+  prefixLength: 0,
+};
 
 const count = (table: string) => db.prepare<[], number>(`SELECT count(*) FROM ${table}`).pluck().get();
 

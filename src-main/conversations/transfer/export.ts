@@ -41,7 +41,10 @@ export function createExporter({ store }: { store: Store }) {
   /** null when it was deleted meanwhile. */
   async function chat(id: string): Promise<WholeChat | null> {
     try {
-      return await store.conversations.get({ id });
+      return {
+        ...(await store.conversations.get({ id })),
+        files: await store.attachments.ofConversation({ id }),
+      };
     } catch (error) {
       if (errorCodeOf(error) === 'not_found') return null;
       throw error;

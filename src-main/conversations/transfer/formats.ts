@@ -1,13 +1,22 @@
 import { Marked } from 'marked';
 import type { TrainingFilters } from '../../contract/index.ts';
 import type { QueuedMessage } from '../../contract/index.ts';
-import type { StoredConversation, StoredFolder, StoredMessage, StoredTag } from '../../store/api.ts';
+import type {
+  StoredConversation,
+  StoredFile,
+  StoredFolder,
+  StoredMessage,
+  StoredTag,
+} from '../../store/api.ts';
+import { withFiles } from '../attached.ts';
+import { turnOf } from '../context.ts';
 import { branchTo } from './path.ts';
 
 /** A chat as the store gives it. */
 export interface WholeChat {
   conversation: StoredConversation;
   messages: StoredMessage[];
+  files: StoredFile[];
   queue: QueuedMessage[];
 }
 
@@ -54,6 +63,7 @@ export function toMarkdown({ conversation, messages }: WholeChat): string {
   for (const message of branchTo(messages, activeLeafId)) {
     parts.push(`## ${who(message)}, ${dateOf(message.createdAt)}${notesOf(message)}`);
     if (message.reasoning !== '') parts.push('### Thoughts', fenced(message.reasoning));
+    for (const { name } of message.attachments) parts.push(`Attached: ${name.replaceAll('\n', ' ')}`);
     if (message.text !== '') parts.push(message.text);
   }
   return `${parts.join('\n\n')}\n`;
@@ -111,6 +121,7 @@ export function toHtml({ conversation, messages }: WholeChat): string {
     lines.push(`<h2>${escaped(who(message))}, ${dateOf(message.createdAt)}${notesOf(message)}</h2>`);
     if (message.reasoning !== '')
       lines.push(`<details><summary>Thoughts</summary><pre>${escaped(message.reasoning)}</pre></details>`);
+    for (const { name } of message.attachments) lines.push(`<p>Attached: ${escaped(name)}</p>`);
     if (message.role === 'user') lines.push(`<div class="you" dir="auto">${escaped(message.text)}</div>`);
     else lines.push(`<div dir="auto">${marked.parse(message.text, { async: false })}</div>`);
   }
@@ -133,13 +144,15 @@ export function jsonHead(folders: readonly StoredFolder[], tags: readonly Stored
 export const JSON_TAIL = '\n]}\n';
 
 /** One chat, everything of it, on one line. The same chat gives the same bytes: keys are in a fixed order. Pure. */
-export function toJson({ conversation, messages, queue }: WholeChat): string {
+export function toJson({ conversation, messages, files, queue }: WholeChat): string {
   const { id, title, titleSource, createdAt, updatedAt, folderId, tags, pinnedAt, archivedAt } = conversation;
   const { activeLeafId, settings, draft } = conversation;
   return JSON.stringify({
     ...{ id, title, titleSource, createdAt, updatedAt, folderId, tags, pinnedAt, archivedAt },
     ...{ activeLeafId, settings, draft, queue },
-    messages: messages.map(({ conversationId: _, ...message }) => sortedKeys(message)),
+    messages: withFiles(messages, files).map(({ conversationId: _, files: own, ...message }) =>
+      sortedKeys({ ...message, attachments: own }),
+    ),
   });
 }
 
@@ -155,7 +168,10 @@ function sortedKeys(value: unknown): unknown {
  * The branch on screen as one line of chat messages for fine-tuning, or '' for a chat that the filters leave out.
  * Ends with an answer; user turns in a row are one. Pure.
  */
-export function toTrainingLine({ conversation, messages }: WholeChat, filters: TrainingFilters): string {
+export function toTrainingLine(
+  { conversation, messages, files }: WholeChat,
+  filters: TrainingFilters,
+): string {
   const branch = branchTo(messages, conversation.activeLeafId);
   if (
     filters.completeOnly &&
@@ -166,7 +182,9 @@ export function toTrainingLine({ conversation, messages }: WholeChat, filters: T
   const { systemPrompt } = conversation.settings;
   if (filters.systemPrompt && systemPrompt.trim() !== '')
     turns.push({ role: 'system', content: systemPrompt });
-  for (const { role, text, reasoning } of branch) {
+  for (const message of withFiles(branch, files)) {
+    const { role, text } = turnOf(message);
+    const { reasoning } = message;
     if (text.trim() === '') continue;
     const thought = filters.reasoning && reasoning !== '' ? `<think>\n${reasoning}\n</think>\n\n` : '';
     const last = turns.at(-1);

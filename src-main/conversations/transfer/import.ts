@@ -11,6 +11,7 @@ import {
   MAX_TAG_NAME_LENGTH,
   MAX_TITLE_LENGTH,
   Message,
+  NewAttachments,
   TimeMs,
   type ImportProblem,
   type ImportReport,
@@ -27,6 +28,7 @@ const Text = v.pipe(v.string(), v.maxLength(MAX_MESSAGE_LENGTH));
 const OwnMessage = v.object({
   ...v.omit(Message, ['conversationId', 'chunkSeq']).entries,
   text: Text,
+  attachments: v.optional(NewAttachments, []),
   reasoning: Text,
 });
 const OwnChat = v.object({
@@ -339,10 +341,13 @@ function ownChat({ messages, queue, ...chat }: v.InferOutput<typeof OwnChat>): W
     },
     messages: messages.map((message) => ({
       ...message,
+      // The store tells what it holds.
+      attachments: [],
       conversationId: chat.id,
       // It was being written when the file was.
       status: message.status === 'streaming' ? 'interrupted' : message.status,
     })),
+    files: messages.flatMap(({ id, attachments }) => attachments.map((file) => ({ ...file, messageId: id }))),
     queue,
   };
 }

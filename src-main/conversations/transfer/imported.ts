@@ -54,6 +54,7 @@ export function stableId(source: ImportSource, ...names: string[]): string {
 }
 
 const NOTHING_KNOWN = {
+  attachments: [],
   errorCode: null,
   errorDetails: null,
   modelId: null,
@@ -145,6 +146,7 @@ export function chatOf(
       draft: '',
     },
     messages,
+    files: [],
     queue: [],
   };
 }

@@ -6,6 +6,7 @@ import { adapters } from './0040-adapters.ts';
 import { history } from './0050-history.ts';
 import { tree } from './0060-tree.ts';
 import { presets } from './0070-presets.ts';
+import { attachments } from './0080-attachments.ts';
 import { imports } from './0090-imports.ts';
 
 /** Every schema change, oldest first. Append only, in steps of ten; a released migration is never edited. */
@@ -17,5 +18,6 @@ export const migrations: readonly Migration[] = [
   history,
   tree,
   presets,
+  attachments,
   imports,
 ];

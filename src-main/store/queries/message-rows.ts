@@ -1,12 +1,12 @@
 import * as v from 'valibot';
-import { GenerationSettings, Message, type GenerationStats } from '../../contract/index.ts';
+import { Attachment, GenerationSettings, Message, type GenerationStats } from '../../contract/index.ts';
 import type { StoredMessage } from '../api.ts';
 import { all, selectList } from '../sql.ts';
 import type { Columns, Db } from '../sql.ts';
 
 type PlainFields = Omit<
   StoredMessage,
-  'errorDetails' | 'stats' | 'settings' | 'thought' | 'pinned' | 'edited'
+  'errorDetails' | 'attachments' | 'stats' | 'settings' | 'thought' | 'pinned' | 'edited'
 >;
 /** What is not stored as clients see it. */
 interface RawFields {
@@ -61,11 +61,18 @@ export const statsColumns: Columns<GenerationStats> = {
 };
 
 type StatsRow = GenerationStats | Record<keyof GenerationStats, null>;
-export type MessageRow = PlainFields & RawFields & StatsRow & { settings: string | null };
+export type MessageRow = PlainFields &
+  RawFields &
+  StatsRow & { settings: string | null; attachments: string };
+
+const Attachments = v.array(Attachment);
+const ATTACHMENTS = `(SELECT json_group_array(json_object('id', a.id, 'name', a.name, 'kind', a.kind,
+    'sizeBytes', a.size_bytes, 'characters', a.characters, 'pages', json_array_length(a.pages)) ORDER BY a.place)
+  FROM attachments a WHERE a.message_id = m.id) AS attachments`;
 
 /** One message with its statistics; add a WHERE. */
 export const SELECT = `SELECT ${selectList('m', plainColumns)}, ${selectList('m', rawColumns)},
-  ${selectList('g', statsColumns)}, g.settings AS settings
+  ${selectList('g', statsColumns)}, g.settings AS settings, ${ATTACHMENTS}
   FROM messages m LEFT JOIN generations g ON g.message_id = m.id`;
 
 export const OF_CONVERSATION = `${SELECT} WHERE m.conversation_id = @conversationId AND m.removed_at IS NULL
@@ -89,6 +96,7 @@ export function messageOf(row: MessageRow): StoredMessage {
     prefixLength,
     createdAt,
     settings,
+    attachments,
     thoughtMs,
     thoughtTokens,
     pinned,
@@ -101,6 +109,7 @@ export function messageOf(row: MessageRow): StoredMessage {
     parentId,
     role,
     text,
+    attachments: attachments === '[]' ? [] : v.parse(Attachments, JSON.parse(attachments)),
     reasoning,
     status,
     errorCode,

@@ -3,18 +3,11 @@ import type { FinishedMessage, NewMessages, StartedIds, StoreApi, StoredMessage 
 import { all, change, first, insertInto, one, run } from '../sql.ts';
 import type { Db, Queries } from '../sql.ts';
 import { conversationWithId, insertConversation } from './conversations.ts';
+import { copyFiles, insertFiles } from './attachments.ts';
 import { messageOf, SELECT, statsColumns, type MessageRow } from './message-rows.ts';
+import { PATH_SEQS } from './path-seqs.ts';
 
 export const GET = `${SELECT} WHERE m.id = @id AND m.removed_at IS NULL`;
-
-// UNION, not UNION ALL: a row met twice ends the recursion, so even a damaged tree with a cycle ends.
-/** `seq` of a message and of all above it. */
-export const PATH_SEQS = `WITH RECURSIVE up (seq, parent_id) AS (
-    SELECT seq, parent_id FROM messages WHERE id = @id
-    UNION
-    SELECT p.seq, p.parent_id FROM up JOIN messages p ON p.id = up.parent_id
-  )
-  SELECT seq FROM up`;
 
 export const PATH = `${SELECT} WHERE m.seq IN (${PATH_SEQS}) ORDER BY m.seq`;
 
@@ -92,8 +85,9 @@ function insertMessages(db: Db, input: NewMessages): void {
   const { conversationId, requestId, user, assistant, beginning, at } = input;
   const noModel = { modelId: null, modelName: null, quant: null };
   if (user) {
+    const { id, parentId, text, files = [], filesOf } = user;
     run(db, INSERT, {
-      ...user,
+      ...{ id, parentId, text },
       ...noModel,
       reasoning: '',
       prefixLength: 0,
@@ -103,6 +97,8 @@ function insertMessages(db: Db, input: NewMessages): void {
       requestId: null,
       at,
     });
+    if (filesOf !== undefined) copyFiles(db, filesOf, id);
+    insertFiles(db, id, files);
   }
   run(db, INSERT, {
     ...assistant,

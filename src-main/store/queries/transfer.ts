@@ -2,6 +2,7 @@ import type { StoreApi, StoredMessage } from '../api.ts';
 import { appError } from '../../contract/index.ts';
 import { all, change, first, insertInto, run } from '../sql.ts';
 import type { Db, Queries } from '../sql.ts';
+import { insertFiles } from './attachments.ts';
 import { insertConversation } from './conversations.ts';
 import { insertFolders } from './folders.ts';
 import { BEING_DELETED, BEING_IMPORTED } from './history-states.ts';
@@ -20,7 +21,7 @@ const INSERT_GENERATION = insertInto('generations', {
 });
 
 function insertMessage(db: Db, message: StoredMessage): void {
-  const { stats, settings, errorDetails, thought, pinned, edited, ...plain } = message;
+  const { stats, settings, errorDetails, thought, pinned, edited, attachments: _, ...plain } = message;
   run(db, INSERT_MESSAGE, {
     ...plain,
     errorDetails: errorDetails === null ? null : JSON.stringify(errorDetails),
@@ -45,7 +46,7 @@ const idsOf = (db: Db, table: 'folders' | 'tags') =>
 
 function put(
   db: Db,
-  { importId, conversation, messages, queue }: Parameters<StoreApi['transfer']['put']>[0],
+  { importId, conversation, messages, files, queue }: Parameters<StoreApi['transfer']['put']>[0],
 ) {
   if (!first(db, 'SELECT 1 FROM imports WHERE id = @importId AND finished_at IS NULL', { importId }))
     throw appError('aborted');
@@ -57,6 +58,8 @@ function put(
       : null;
   insertConversation(db, { id, title, settings, folderId, temporary: false, at: conversation.createdAt });
   for (const message of messages) insertMessage(db, message);
+  for (const [messageId, own] of Map.groupBy(files, (file) => file.messageId))
+    insertFiles(db, messageId, own);
   for (const [place, { id: queuedId, text, createdAt }] of queue.entries())
     run(
       db,

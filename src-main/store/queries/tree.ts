@@ -4,7 +4,9 @@ import type { RemovedBranch, StoreApi } from '../api.ts';
 import { all, change, first, one, run } from '../sql.ts';
 import type { Db, Queries } from '../sql.ts';
 import { conversationWithId } from './conversations.ts';
-import { NEWEST_LEAF, PATH_SEQS } from './messages.ts';
+import { copyFiles } from './attachments.ts';
+import { NEWEST_LEAF } from './messages.ts';
+import { PATH_SEQS } from './path-seqs.ts';
 
 interface Node {
   conversationId: string;
@@ -128,6 +130,7 @@ function addVersion(db: Db, input: Parameters<StoreApi['tree']['addVersion']>[0]
     { id, text, requestId, at, siblingId },
   );
   if (added.changes === 0) throw appError('conflict');
+  copyFiles(db, siblingId, id);
   run(
     db,
     `UPDATE conversations SET active_leaf_id = @id, updated_at = max(updated_at, @at)
@@ -186,6 +189,7 @@ function copyMessages(db: Db, ids: readonly string[], conversationId: string): s
     const copyId = randomUUID();
     run(db, copyMessage, { id, copyId, parentId, conversationId });
     run(db, copyFigures, { id, copyId });
+    copyFiles(db, id, copyId);
     parentId = copyId;
   }
   return parentId;

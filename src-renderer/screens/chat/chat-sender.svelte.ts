@@ -1,3 +1,4 @@
+import type { NewAttachment } from '../../../src-main/contract/index.ts';
 import type { AppState } from '../../state/app.svelte.ts';
 import { ORDINARY_CHAT, type NewChat } from '../../state/conversations.svelte.ts';
 import type { ConversationView } from '../../state/conversation-view.svelte.ts';
@@ -21,6 +22,7 @@ export interface SendPress {
 interface Unsure {
   readonly id: string | null;
   readonly text: string;
+  readonly files: readonly NewAttachment[];
   /** A new chat that is begun otherwise, as a temporary one, is another chat. */
   readonly fresh: NewChat;
   readonly requestId: string;
@@ -57,6 +59,7 @@ export class ChatSender {
   async send({ id, leafId, modelId, isReady, answer }: SendPress): Promise<boolean> {
     const app = this.#app;
     const text = app.drafts.get(id);
+    const files = app.attached.of(id);
     if (text.trim() === '' || this.sending) return false;
     const next = this.#guard.next(id, leafId, text);
     // An answer to a question about another message is none.
@@ -64,21 +67,22 @@ export class ChatSender {
     this.sending = true;
     this.#failed = null;
     const { fresh } = app.conversations;
-    const requestId = this.#requestIdOf(id, text, fresh);
+    const requestId = this.#requestIdOf({ id, text, files, fresh });
     try {
       if (!(await this.#guard.mayBeSent(next, isReady, answer))) return false;
       const sentTo = await app.conversations.send({
         requestId,
         conversationId: id,
         text,
+        attachments: files,
         modelId: id === null ? modelId : null,
         ...this.#guard.termsOf(id, answer),
       });
       this.#guard.sent(id);
       this.#unsure = null;
-      return this.#sent(id, text, sentTo);
+      return this.#sent({ id, text, files }, sentTo);
     } catch (error) {
-      this.#unsure = { id, text, fresh, requestId };
+      this.#unsure = { id, text, files, fresh, requestId };
       this.#failed = { id, failure: failureOf(error) };
       return false;
     } finally {
@@ -104,17 +108,19 @@ export class ChatSender {
   }
 
   /** The same for every try of the same message. */
-  #requestIdOf(id: string | null, text: string, fresh: NewChat): string {
+  #requestIdOf({ id, text, files, fresh }: Omit<Unsure, 'requestId'>): string {
     const unsure = this.#unsure;
     const isSamePlace = unsure?.id === id && (id !== null || unsure.fresh === fresh);
-    return isSamePlace && unsure.text === text ? unsure.requestId : newId();
+    const isSame = isSamePlace && unsure.text === text && unsure.files === files;
+    return isSame ? unsure.requestId : newId();
   }
 
-  #sent(id: string | null, text: string, sentTo: string): boolean {
+  #sent({ id, text, files }: Pick<Unsure, 'id' | 'text' | 'files'>, sentTo: string): boolean {
     const app = this.#app;
     // Unless another chat was opened or begun meanwhile.
     const follows = this.#shownId() === id && (id !== null || app.conversations.fresh === ORDINARY_CHAT);
     app.drafts.sent(id, text, follows ? sentTo : id);
+    app.attached.sent(id, files, follows ? sentTo : id);
     if (!app.settings.value.firstRunDone) app.attempt(app.settings.update({ firstRunDone: true }));
     if (follows && id === null && app.navigation.screen === 'chat')
       app.navigation.openChat(sentTo, { replace: true });

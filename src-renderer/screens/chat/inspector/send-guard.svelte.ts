@@ -23,7 +23,7 @@ export class SendGuard {
   /** The send of a draft; a chat that is not begun has its system prompt here. */
   next(id: string | null, leaf: string | null, draft: string): NextSend {
     const systemPrompt = id === null ? (this.#app.inspector.newChat.systemPrompt ?? null) : null;
-    return { id, leaf, draft, systemPrompt };
+    return { id, leaf, draft, attachments: this.#app.attached.of(id), systemPrompt };
   }
 
   /** What is asked about this very message of this chat; null while nothing is. */
@@ -68,7 +68,9 @@ export class SendGuard {
   }
 
   /** By the last count, without a new one: a token stands for at least one byte. */
-  #fitsSurely({ leaf, draft }: NextSend): boolean {
+  #fitsSurely({ leaf, draft, attachments }: NextSend): boolean {
+    // Files are long enough to be counted.
+    if (attachments.length > 0) return false;
     const preview = this.#app.context.of(leaf);
     if (!preview?.counts || preview.contextSize === null || preview.leftOut.length > 0) return false;
     const most = preview.counts.wholeTokens + encoder.encode(draft).length + TEMPLATE_TOKENS;

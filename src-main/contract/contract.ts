@@ -3,6 +3,7 @@ import * as v from 'valibot';
 import { base, nothing, text, words } from './base.ts';
 import { context } from './context.ts';
 import { adapters } from './adapters.ts';
+import { backups } from './backups.ts';
 import { transfer } from './transfer.ts';
 import {
   AccessToken,
@@ -367,6 +368,7 @@ export const contract = {
   transfer,
   models,
   adapters,
+  backups,
   fit,
   hub,
   downloads,

@@ -1,4 +1,5 @@
 export * from './adapters.ts';
+export * from './backups.ts';
 export * from './contract.ts';
 export * from './context.ts';
 export * from './entities.ts';

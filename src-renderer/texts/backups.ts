@@ -28,7 +28,7 @@ export const backupTexts = catalogue({
   },
   dialogTitle: (date: string) => `Restore the backup of ${date}?`,
   dialogText: (count: number, shown: string) =>
-    `Its ${chats(count, shown)} take the place of those that are here now. The present ones are kept as a backup first, so this can be undone.`,
+    `It holds ${chats(count, shown)}. What is here now is kept as a backup first and then gives its place to it, so this can be undone.`,
   dialogMore:
     'Running answers are stopped. The list of models, folders, tags and presets goes back too; model files and settings stay.',
   cancel: 'Cancel',

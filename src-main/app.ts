@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import packageJson from '../package.json' with { type: 'json' };
+import { createBackups } from './backups/backups.ts';
 import { errorCodeOf, type Download, type HostCommand } from './contract/index.ts';
 import { createConversations, type Conversations } from './conversations/conversations.ts';
 import { createExporter } from './conversations/transfer/export.ts';
@@ -103,6 +104,15 @@ export async function createApp(platform: Platform): Promise<App> {
   const importer = createImporter({ store, bus, purge: () => conversations.history.start() });
   const showRequests = createShowRequests(bus);
   const search = openSearch({ workerPath: entries.searchWorker, dataDir: platform.paths.dataDir, log });
+  const backups = createBackups({
+    store,
+    search,
+    bus,
+    log,
+    dataDir: platform.paths.dataDir,
+    stopAnswers: conversations.stopAll,
+    tidy: () => tidy(store, runId),
+  });
   const handler = createHandler({
     platform,
     bus,
@@ -110,6 +120,7 @@ export async function createApp(platform: Platform): Promise<App> {
     models,
     conversations,
     search,
+    backups,
     fit,
     hub,
     downloads,
@@ -147,6 +158,7 @@ export async function createApp(platform: Platform): Promise<App> {
         const ended = Promise.all([
           conversations.close(),
           importer.close(),
+          backups.close(),
           fit.close(),
           downloads.close().then(() => models.close()),
         ]);

@@ -1,7 +1,7 @@
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
-import { createApp, type App } from './app.ts';
+import type { App } from './app.ts';
 import { acquireDataFolder } from './data-folder.ts';
 import { modelFilesIn, parseDesktopArguments } from './electron/arguments.ts';
 import { watchAnswers } from './electron/answers.ts';
@@ -32,6 +32,7 @@ import type { Platform } from './platform.ts';
 import { findOtherApps } from './models/other-apps.ts';
 import { takeGivenSecrets } from './privacy/given-secrets.ts';
 import { openModelFolders } from './server/platform.ts';
+import { startApp, type StartedApp } from './start-app.ts';
 
 // This file runs from the build only: the page, its list and the preload lie beside it.
 const RENDERER_DIR = join(import.meta.dirname, '../renderer');
@@ -53,6 +54,7 @@ const LAST_WORDS_MS = 1_000;
 let app: App | null = null;
 let window: ReturnType<typeof createWindow> | null = null;
 let ports: Ports | null = null;
+let tray: DesktopTray | null = null;
 let show = () => {};
 /** Files that came before there was an app to take them. */
 const early = modelFilesIn(ownArguments(), process.cwd());
@@ -64,13 +66,13 @@ function openFiles(paths: string[]): void {
   else if (paths.length > 0) app.models.open(paths).catch(() => {});
 }
 
-function openWindow(core: App, tray: DesktopTray, log: Platform['log']): void {
+function openWindow(serve: StartedApp['serve'], log: Platform['log']): void {
   if (window !== null) return showWindow(window);
   const wire = (created: NonNullable<typeof window>) => {
-    keepInTray(created, { quitting, tray });
+    if (tray !== null) keepInTray(created, { quitting, tray });
     ports = servePorts(created.webContents, {
-      serve: core.serve,
-      allowFiles: async (paths) => (await core.models.allow(paths)).map(({ fileId }) => fileId),
+      serve,
+      allowFiles: async (paths) => ((await app?.models.allow(paths)) ?? []).map(({ fileId }) => fileId),
       log,
     });
     quitWithSession(created, quitting.force);
@@ -78,6 +80,14 @@ function openWindow(core: App, tray: DesktopTray, log: Platform['log']): void {
     created.on('closed', () => (window = null));
   };
   window = createWindow({ preload: PRELOAD, state: stateFile }, wire, quitting);
+}
+
+/** The app of a whole database; with a damaged one the window offers what to open instead. Closing it quits. */
+async function recovered({ app: core, isDamaged }: StartedApp): Promise<App> {
+  if (!isDamaged) return core;
+  installMenu(() => show());
+  show();
+  return core;
 }
 
 async function start(): Promise<void> {
@@ -91,13 +101,15 @@ async function start(): Promise<void> {
   const platform = createDesktopPlatform(options.dataDir, { modelFolders, otherApps }, given);
   const log = platform.log.bind(platform);
   if (isGivenRefused) log('secrets.given_refused');
-  const core = await createApp(platform);
-  opened.add(core.close);
+  const started = await startApp(platform);
+  opened.add(started.close);
   opened.add(() => Promise.race([ports?.closed(), setTimeout(LAST_WORDS_MS, undefined, { ref: false })]));
-  app = core;
   guardAllContents(log);
   guardSession(session, log);
   serveAssets(session, assets);
+  show = () => openWindow(started.serve, log);
+  const core = await recovered(started);
+  app = core;
   followTheme(core.settings);
   installMenu((command) => {
     // On macOS the menus outlive the window.
@@ -107,8 +119,8 @@ async function start(): Promise<void> {
   watchPower(log, quitting.force);
   const isQuitting = () => quitting.isUnderWay;
   const desk = { window: () => window, show: () => show(), quit, isQuitting, log };
-  const tray = watchAnswers(core, desk);
-  show = () => openWindow(core, tray, log);
+  tray = watchAnswers(core, desk);
+  if (window !== null) keepInTray(window, { quitting, tray });
   openFiles(early.splice(0));
   show();
   log('desktop.ready');

@@ -1,6 +1,8 @@
 import { basename } from 'node:path';
 import { implement } from '@orpc/server';
 import { RPCHandler } from '@orpc/server/message-port';
+import type { Backups } from './backups/backups.ts';
+import { backupRoutes } from './backups/routes.ts';
 import { appError, contract } from './contract/index.ts';
 import type { Conversations } from './conversations/conversations.ts';
 import { historyRoutes } from './conversations/history-routes.ts';
@@ -31,6 +33,7 @@ export interface Services {
   models: Models;
   conversations: Conversations;
   search: Search;
+  backups: Backups;
   exporter: Exporter;
   importer: Importer;
   fit: FitService;
@@ -58,6 +61,7 @@ export function createRouter(services: Services) {
     ...treeRoutes(services.conversations),
     ...historyRoutes(services.conversations.history, services.search),
     ...contextRoutes(services.conversations),
+    backups: backupRoutes(services.backups),
     transfer: transferRoutes(services.exporter, services.importer),
     attachments: {
       read: os.attachments.read.handler(({ input }) => services.conversations.readAttachment(input.id)),

@@ -1,9 +1,9 @@
 import { homedir } from 'node:os';
 import { join } from 'node:path';
-import { createApp } from './app.ts';
 import { acquireDataFolder } from './data-folder.ts';
 import { findOtherApps } from './models/other-apps.ts';
 import { createOpened } from './opened.ts';
+import { startApp } from './start-app.ts';
 import { parseServeArguments, USAGE, type ServeOptions } from './server/arguments.ts';
 import { exitCodeOf, sentenceOf, textOf } from './server/failures.ts';
 import { startBrowserHost, type BrowserHost } from './server/http-server.ts';
@@ -22,6 +22,8 @@ const RENDERER_DIR = join(
 /** Sentences go to stderr, so that stdout holds one line of JSON and nothing else when that is asked for. */
 const tell = (sentence: string) => console.error(sentence);
 
+const DAMAGED = 'The chats do not pass their check. The page offers what can be opened instead.';
+
 const opened = createOpened();
 
 async function start(options: ServeOptions): Promise<void> {
@@ -31,7 +33,8 @@ async function start(options: ServeOptions): Promise<void> {
   opened.add(() => folder.release());
   const otherApps = await findOtherApps({ env: process.env, home: homedir() });
   const platform = createBrowserPlatform(options.dataDir, { modelFolders, otherApps }, tell);
-  const app = await createApp(platform);
+  const app = await startApp(platform);
+  if (app.isDamaged) tell(DAMAGED);
   opened.add(app.close);
   const token = createToken();
   const log = platform.log.bind(platform);

@@ -4,6 +4,7 @@ import { base, nothing, text, words } from './base.ts';
 import { context } from './context.ts';
 import { attachments, NewAttachments } from './attachments.ts';
 import { adapters } from './adapters.ts';
+import { backups } from './backups.ts';
 import { transfer } from './transfer.ts';
 import {
   AccessToken,
@@ -370,6 +371,7 @@ export const contract = {
   attachments,
   models,
   adapters,
+  backups,
   fit,
   hub,
   downloads,

@@ -1,5 +1,6 @@
 export * from './adapters.ts';
 export * from './attachments.ts';
+export * from './backups.ts';
 export * from './contract.ts';
 export * from './context.ts';
 export * from './entities.ts';

@@ -112,6 +112,12 @@ export class Answers {
     for (const answer of this.#liveIn(conversationId)) answer.abort.abort();
   }
 
+  /** Stops every running answer and waits until its end is written. */
+  async stopAll(): Promise<void> {
+    for (const answer of this.#live.values()) answer.abort.abort();
+    await Promise.all(this.#running);
+  }
+
   /** Ends every running answer as interrupted and waits until that is written. */
   async close(): Promise<void> {
     this.#closing.abort();

@@ -155,6 +155,7 @@ export function createConversations(deps: ConversationsDeps) {
       tree.answerAgain({ requestId, messageId, leaveOut }),
 
     stop: (messageId: string) => answers.stop(messageId),
+    stopAll: () => answers.stopAll(),
 
     async showBranch(conversationId: string, messageId: string): Promise<void> {
       const leaf = await store.messages.newestLeaf({ id: messageId });

@@ -2,6 +2,7 @@ import type {
   ChatChange,
   ChatPlace,
   AdapterBase,
+  Backup,
   Conversation,
   ConversationSettings,
   ConversationSummary,
@@ -459,6 +460,15 @@ export type StoreFiles = {
   backupsWith: (input: { ids: readonly string[] }) => Promise<{ backups: number; newestAt: number | null }>;
   /** Takes chats out of every backup; one that cannot be rewritten is removed. */
   eraseFromBackups: (input: { ids: readonly string[] }) => Promise<{ rewritten: number; removed: number }>;
+  /** Makes a backup while other calls go on. @throws disk_full with `needBytes` and `freeBytes` */
+  backUp: (input: { reason: 'daily' | 'manual' }) => Promise<void>;
+  /** Those that this version can open, newest first. */
+  backups: (input: undefined) => Promise<Backup[]>;
+  /**
+   * Puts a backup in the place of the database, which is kept as a backup first. Other calls wait.
+   * @throws conflict while a search reads; not_found, store_damaged, store_newer, disk_full: nothing was changed
+   */
+  restoreBackup: (input: { id: string }) => Promise<void>;
 };
 
 /** A running store. */

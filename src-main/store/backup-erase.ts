@@ -1,8 +1,9 @@
+import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { statSync } from 'node:fs';
 import Database from 'better-sqlite3';
-import { backupFolder, listBackups } from './backup.ts';
-import { removeFile, sizeOf, syncToDisk } from './files.ts';
+import { listBackups, removePartialBackups } from './backup.ts';
+import { backupFolder, removeFile, syncToDisk } from './files.ts';
+import { isDamagedCopy } from './restore.ts';
 import { all } from './sql.ts';
 import type { Db } from './sql.ts';
 
@@ -13,7 +14,14 @@ const MAX_EXACT = 50;
 
 function backupFiles(dataDir: string): string[] {
   const folder = backupFolder(dataDir);
-  return sizeOf(folder) === null ? [] : listBackups(dataDir).map((name) => join(folder, name));
+  return listBackups(dataDir).map((name) => join(folder, name));
+}
+
+/** Damaged databases that were kept when a backup took their place. */
+function damagedCopies(dataDir: string): string[] {
+  return readdirSync(dataDir)
+    .filter(isDamagedCopy)
+    .map((name) => join(dataDir, name));
 }
 
 /** The chats of `ids` that a backup holds; null when it cannot be read. */
@@ -86,7 +94,8 @@ export function eraseFromBackups(
 ): { rewritten: number; removed: number } {
   const ids = JSON.stringify(chatIds);
   const done = { rewritten: 0, removed: 0 };
-  for (const file of backupFiles(dataDir)) {
+  removePartialBackups(dataDir);
+  for (const file of [...damagedCopies(dataDir), ...backupFiles(dataDir)]) {
     const held = heldIn(file, ids);
     if (held?.length === 0) continue;
     try {

@@ -1,22 +1,68 @@
 import { mkdirSync, readdirSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
-import { appError } from '../contract/index.ts';
-import { ensurePrivateFile, PRIVATE_FOLDER, removeFile, syncToDisk } from './files.ts';
+import { appError, type BackupReason } from '../contract/index.ts';
+import { backupFolder, ensurePrivateFile, PRIVATE_FOLDER, removeFile, sizeOf, syncToDisk } from './files.ts';
 import type { Db } from './sql.ts';
 
-/** Enough to go back over a bad release or two; each is as large as the chats. */
+/** Of each reason but daily: enough to go back over a bad release or two; each is as large as the chats. */
 export const KEPT_BACKUPS = 5;
+/** The newest daily one of each of so many days, and of each of so many weeks, stays. */
+const KEPT_DAYS = 7;
+const KEPT_WEEKS = 4;
+const DAY_MS = 24 * 3_600_000;
+/** 1 January 1970 was a Thursday: weeks are counted from Monday. */
+const MONDAY_OFFSET_DAYS = 3;
 
 const PARTIAL = '.partial';
-const BACKUP_NAME = /^leeward-v\d+-(\d{8}T\d{9}Z)\.db$/;
+const BACKUP_NAME = /^leeward-v(\d+)-(\d{8}T\d{9}Z)(?:-(daily|manual|restore))?\.db$/;
+const STAMP = /^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)(\d{3})Z$/;
 
-/** Folder of the backups inside the data folder. */
-export const backupFolder = (dataDir: string) => join(dataDir, 'backups');
+/** What the name of a backup says. */
+export interface BackupFacts {
+  version: number;
+  /** ms since 1970. */
+  createdAt: number;
+  reason: BackupReason;
+}
+
+const isReason = (text: string | undefined): text is Exclude<BackupReason, 'upgrade'> =>
+  text === 'daily' || text === 'manual' || text === 'restore';
+
+/** Facts of a backup's file name; null for any other name. Pure. */
+export function backupFacts(name: string): BackupFacts | null {
+  const [, version, stamp = '', reason] = BACKUP_NAME.exec(name) ?? [];
+  const createdAt = Date.parse(stamp.replace(STAMP, '$1-$2-$3T$4:$5:$6.$7Z'));
+  if (version === undefined || Number.isNaN(createdAt)) return null;
+  return { version: Number(version), createdAt, reason: isReason(reason) ? reason : 'upgrade' };
+}
+
+/**
+ * Which backups have had their time, of names oldest first. Days and weeks are those of UTC, and only those in which
+ * there is one count, so that a computer that was off for a month keeps what it has. Pure.
+ */
+export function expiredBackups(names: readonly string[]): string[] {
+  const [days, weeks] = [new Set<number>(), new Set<number>()];
+  const counts = { manual: 0, restore: 0, upgrade: 0 };
+  const isKept = (name: string): boolean => {
+    const facts = backupFacts(name);
+    if (facts === null) return true;
+    if (facts.reason !== 'daily') return (counts[facts.reason] += 1) <= KEPT_BACKUPS;
+    const day = Math.floor(facts.createdAt / DAY_MS);
+    const week = Math.floor((day + MONDAY_OFFSET_DAYS) / 7);
+    const isNewest =
+      (!days.has(day) && days.size < KEPT_DAYS) || (!weeks.has(week) && weeks.size < KEPT_WEEKS);
+    days.add(day);
+    weeks.add(week);
+    return isNewest;
+  };
+  return names.toReversed().filter((name) => !isKept(name));
+}
 
 /** Names of the complete backups, oldest first. */
 export function listBackups(dataDir: string): string[] {
-  const time = (name: string) => BACKUP_NAME.exec(name)?.[1] ?? '';
+  if (sizeOf(backupFolder(dataDir)) === null) return [];
+  const time = (name: string) => BACKUP_NAME.exec(name)?.[2] ?? '';
   return readdirSync(backupFolder(dataDir))
     .filter((name) => BACKUP_NAME.test(name))
     .sort((a, b) => (time(a) < time(b) ? -1 : 1));
@@ -32,19 +78,36 @@ function verify(file: string): void {
   }
 }
 
+/** `20261123T200501123Z`: sorts by time and is a file name everywhere. */
+export const stampOf = (time: Date) => time.toISOString().replaceAll(/[-:.]/g, '');
+
+/** Removes what a kill in the middle of a backup left. */
+export function removePartialBackups(dataDir: string): void {
+  const folder = backupFolder(dataDir);
+  if (sizeOf(folder) === null) return;
+  for (const name of readdirSync(folder)) if (name.includes(PARTIAL)) removeFile(join(folder, name));
+}
+
 /**
- * Copies a live database as of now. The copy gets its name only when it is complete, checked and on the disk;
- * older ones are removed after that, down to {@link KEPT_BACKUPS}.
+ * Copies a live database as of now; writers on other connections go on. The copy gets its name only when it is
+ * complete, checked and on the disk; those that have had their time are removed after that.
  * @param version schema version of the content, part of the name
  * @returns the file name
  * @throws disk_full, store_failed: the database is as it was and no half copy stays
  */
-export function backUp(db: Db, dataDir: string, version: number, now = new Date()): string {
+export function backUp(
+  db: Db,
+  dataDir: string,
+  version: number,
+  now = new Date(),
+  reason: BackupReason = 'upgrade',
+): string {
   const folder = backupFolder(dataDir);
   mkdirSync(folder, { recursive: true, mode: PRIVATE_FOLDER });
-  for (const name of readdirSync(folder)) if (name.endsWith(PARTIAL)) removeFile(join(folder, name));
+  removePartialBackups(dataDir);
 
-  const name = `leeward-v${version}-${now.toISOString().replaceAll(/[-:.]/g, '')}.db`;
+  const suffix = reason === 'upgrade' ? '' : `-${reason}`;
+  const name = `leeward-v${version}-${stampOf(now)}${suffix}.db`;
   const partial = join(folder, name + PARTIAL);
   try {
     // VACUUM INTO takes an empty file, so the copy is private from its first byte; it does not sync by itself.
@@ -58,6 +121,6 @@ export function backUp(db: Db, dataDir: string, version: number, now = new Date(
   }
   renameSync(partial, join(folder, name));
   syncToDisk(folder, 'folder');
-  for (const old of listBackups(dataDir).slice(0, -KEPT_BACKUPS)) removeFile(join(folder, old));
+  for (const old of expiredBackups(listBackups(dataDir))) removeFile(join(folder, old));
   return name;
 }

@@ -9,6 +9,8 @@ import { noteOf } from './worker-log.ts';
 const END_TIMEOUT_MS = 5_000;
 /** Signal Desktop's figure: a query that holds the store longer is felt in the interface. */
 const SLOW_CALL_MS = 40;
+/** Opening and closing, and what runs in a worker of its own: nobody else waits for it. */
+const LONG_CALLS = new Set<string | undefined>(['lifecycle', 'beside']);
 
 export type Log = (event: string, fields?: Record<string, string | number | boolean | null>) => void;
 
@@ -65,7 +67,7 @@ export function connect<Client extends NestedClient<{ signal?: AbortSignal | und
           throw isAppError(error) ? error : appError('store_failed', undefined, { cause: error });
         } finally {
           const ms = Math.round(performance.now() - startedAt);
-          if (ms > SLOW_CALL_MS && path[0] !== 'lifecycle')
+          if (ms > SLOW_CALL_MS && !LONG_CALLS.has(path[0]))
             log('store.slow_call', { call: path.join('.'), ms });
         }
       },

@@ -1,10 +1,10 @@
 import { chmodSync, mkdirSync } from 'node:fs';
-import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { backUp } from './backup.ts';
-import { ensurePrivateFile, PRIVATE_FOLDER } from './files.ts';
+import { databaseFile, ensurePrivateFile, PRIVATE_FOLDER } from './files.ts';
 import { inspectDatabase } from './inspect.ts';
 import { latestVersion, migrate, type Migration } from './migrate.ts';
+import { discardCandidate } from './restore.ts';
 import type { Db } from './sql.ts';
 
 /** Nobody else writes; a virus scanner or a backup tool may hold the file for a moment. */
@@ -22,9 +22,6 @@ export interface OpenReport {
   endedHard: boolean;
   openMs: number;
 }
-
-/** Path of the database inside the data folder. */
-export const databaseFile = (dataDir: string) => join(dataDir, 'leeward.db');
 
 function configure(db: Db): void {
   db.pragma('journal_mode = WAL');
@@ -54,6 +51,7 @@ export function openDatabase(
   const file = databaseFile(dataDir);
   const { version, endedHard } = inspectDatabase(file, latest);
   chmodSync(dataDir, PRIVATE_FOLDER);
+  discardCandidate(dataDir);
   ensurePrivateFile(file);
 
   const db = new Database(file, { timeout: BUSY_TIMEOUT_MS });

@@ -1,12 +1,33 @@
-import { chmodSync, closeSync, fsyncSync, openSync, rmSync, statSync } from 'node:fs';
+import { chmodSync, closeSync, fsyncSync, openSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { join } from 'node:path';
 
 /** Only the user's own account reads what the app writes. */
 export const PRIVATE_FILE = 0o600;
 export const PRIVATE_FOLDER = 0o700;
 
+/** Left free by a backup or a restore: chats go on being written, and the system needs some. */
+export const SPARE_BYTES = 200_000_000;
+
+/** Path of the database inside the data folder. */
+export const databaseFile = (dataDir: string) => join(dataDir, 'leeward.db');
+
 /** Size in bytes, null when there is no such file. */
 export function sizeOf(path: string): number | null {
   return statSync(path, { throwIfNoEntry: false })?.size ?? null;
+}
+
+/** Folder of the backups inside the data folder. */
+export const backupFolder = (dataDir: string) => join(dataDir, 'backups');
+
+/** Size of the database with its log; what a copy of it takes at most. */
+export const databaseBytes = (dataDir: string) =>
+  (sizeOf(databaseFile(dataDir)) ?? 0) + (sizeOf(`${databaseFile(dataDir)}-wal`) ?? 0);
+
+/** What all that lies in the folder of backups takes. */
+export function backupBytes(dataDir: string): number {
+  const folder = backupFolder(dataDir);
+  if (sizeOf(folder) === null) return 0;
+  return readdirSync(folder).reduce((sum, name) => sum + (sizeOf(join(folder, name)) ?? 0), 0);
 }
 
 /** Makes sure that the file exists and only its owner reads it. SQLite gives its side files the same mode. */

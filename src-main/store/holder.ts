@@ -1,15 +1,18 @@
 import { appError } from '../contract/index.ts';
 import { BackgroundIndexer } from './background-indexer.ts';
+import { backUp } from './backup.ts';
 import { backupsWith, eraseFromBackups } from './backup-erase.ts';
 import { closeDatabase, openDatabase, type OpenReport } from './database.ts';
 import { storeError } from './errors.ts';
-import type { Migration } from './migrate.ts';
+import { latestVersion, type Migration } from './migrate.ts';
+import { discardCandidate, keepLedger, prepareCandidate, putInPlace } from './restore.ts';
 import type { Db } from './sql.ts';
 import { TemporaryChats } from './temporary-chats.ts';
 
 interface Open {
   db: Db;
   dataDir: string;
+  migrations: readonly Migration[];
   temporary: TemporaryChats;
   indexer: BackgroundIndexer;
 }
@@ -30,11 +33,7 @@ export class Holder {
   open(dataDir: string, migrations: readonly Migration[]): OpenReport {
     if (this.#open) throw appError('conflict');
     try {
-      const { db, report } = openDatabase(dataDir, migrations);
-      const indexer = new BackgroundIndexer(db, this.#onIndexTrouble);
-      this.#open = { db, dataDir, indexer, temporary: new TemporaryChats(migrations) };
-      indexer.poke();
-      return report;
+      return this.#openWith(dataDir, migrations, new TemporaryChats(migrations));
     } catch (error) {
       throw storeError(error, dataDir);
     }
@@ -76,6 +75,34 @@ export class Holder {
     return this.#guarded(({ dataDir }) => eraseFromBackups(dataDir, ids));
   }
 
+  /**
+   * Puts a backup in the place of the database, which is kept as a backup first. Temporary chats stay.
+   * @throws conflict while a search reads; not_found, store_damaged, store_newer, disk_full: nothing was changed
+   */
+  restore(id: string): void {
+    const { db, dataDir, migrations, temporary, indexer } = this.#guarded((open) => open);
+    this.#guarded(() => {
+      const candidate = prepareCandidate(dataDir, id, migrations);
+      try {
+        backUp(db, dataDir, latestVersion(migrations), new Date(), 'restore');
+        keepLedger(candidate, dataDir);
+        if (!this.truncateLog()) throw appError('conflict');
+      } catch (error) {
+        discardCandidate(dataDir);
+        throw error;
+      }
+      indexer.stop();
+      this.#open = null;
+      db.close();
+      try {
+        putInPlace(dataDir, candidate);
+      } finally {
+        // Whatever failed, there is a whole database under its name.
+        this.#openWith(dataDir, migrations, temporary);
+      }
+    });
+  }
+
   close(): void {
     if (!this.#open) return;
     const { db, dataDir, temporary, indexer } = this.#open;
@@ -89,12 +116,21 @@ export class Holder {
     }
   }
 
+  #openWith(dataDir: string, migrations: readonly Migration[], temporary: TemporaryChats): OpenReport {
+    const { db, report } = openDatabase(dataDir, migrations);
+    const indexer = new BackgroundIndexer(db, this.#onIndexTrouble);
+    this.#open = { db, dataDir, migrations, indexer, temporary };
+    indexer.poke();
+    return report;
+  }
+
   #guarded<O>(work: (open: Open) => O): O {
     if (!this.#open) throw appError('store_failed', { reason: 'closed' });
+    const { dataDir } = this.#open;
     try {
       return work(this.#open);
     } catch (error) {
-      throw storeError(error, this.#open.dataDir);
+      throw storeError(error, dataDir);
     }
   }
 }

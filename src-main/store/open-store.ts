@@ -1,4 +1,5 @@
 import type { Store } from './api.ts';
+import { createBeside } from './beside.ts';
 import { connect, type Log } from './connection.ts';
 import type { WorkerClient } from './router.ts';
 
@@ -17,6 +18,7 @@ export async function openStore(options: { workerPath: string; dataDir: string; 
   });
   log('store.opened', { ...report, openMs: Math.round(report.openMs) });
 
+  const beside = createBeside({ workerPath, dataDir, log });
   let closing: Promise<void> | null = null;
   const { conversations, messages, tree, queue, generations, models, modelFolders, provenance, ledger } =
     client;
@@ -39,7 +41,21 @@ export async function openStore(options: { workerPath: string; dataDir: string; 
     tags,
     trash,
     transfer,
-    files,
-    close: () => (closing ??= client.lifecycle.close(undefined).finally(end)),
+    files: {
+      keep: files.keep,
+      discard: files.discard,
+      truncateLog: files.truncateLog,
+      backupsWith: files.backupsWith,
+      // A backup that is being made would hold what is erased, and a restore would race with it.
+      eraseFromBackups: (input) => beside.idle().then(() => files.eraseFromBackups(input)),
+      restoreBackup: (input) => beside.idle().then(() => files.restoreBackup(input)),
+      backUp: ({ reason }) => beside.backUp(reason),
+      backups: () => beside.backups(false),
+    },
+    close: () =>
+      (closing ??= beside
+        .idle()
+        .then(() => client.lifecycle.close(undefined))
+        .finally(end)),
   };
 }

@@ -1,9 +1,10 @@
 import { os, type } from '@orpc/server';
+import type { Backup } from '../contract/index.ts';
 import type { StoreApi, StoreClient, StoreFiles } from './api.ts';
 import type { OpenReport } from './database.ts';
+import { storeError } from './errors.ts';
 import { Holder } from './holder.ts';
-import { tellLog } from './worker-log.ts';
-import type { Migration } from './migrate.ts';
+import { latestVersion, type Migration } from './migrate.ts';
 import { adapters } from './queries/adapters.ts';
 import { attachments } from './queries/attachments.ts';
 import { conversations } from './queries/conversations.ts';
@@ -21,7 +22,9 @@ import { tags } from './queries/tags.ts';
 import { trash } from './queries/trash.ts';
 import { transfer } from './queries/transfer.ts';
 import { tree } from './queries/tree.ts';
+import { backUpBeside, describeBackups, replaceDamaged } from './restore.ts';
 import type { Db, Queries } from './sql.ts';
+import { tellLog } from './worker-log.ts';
 
 const queries: { [E in keyof StoreApi]: Queries<StoreApi[E]> } = {
   conversations,
@@ -50,8 +53,19 @@ type Lifecycle = {
   close: (input: undefined) => Promise<void>;
 };
 
+/** What is done in a worker of its own, beside the one that has the database open, or while nobody has. */
+type Beside = {
+  backUp: (input: { dataDir: string; reason: 'daily' | 'manual' }) => Promise<void>;
+  describe: (input: { dataDir: string; checked: boolean }) => Promise<Backup[]>;
+  replaceDamaged: (input: { dataDir: string; id: string | null }) => Promise<void>;
+};
+
 /** What the worker's router is called as. */
-export type WorkerClient = StoreClient & { lifecycle: Lifecycle; files: StoreFiles };
+export type WorkerClient = StoreClient & {
+  lifecycle: Lifecycle;
+  files: Omit<StoreFiles, 'backUp' | 'backups'>;
+  beside: Beside;
+};
 
 /** Inputs come from this process and are typed at compile time, so they are not validated again. */
 function procedure(holder: Holder, query: (db: Db, input: never) => unknown) {
@@ -73,6 +87,35 @@ function fileRoutes(holder: Holder) {
     truncateLog: os.handler(() => holder.truncateLog()),
     backupsWith: ofChats.handler(({ input }) => holder.backupsWith(input.ids)),
     eraseFromBackups: ofChats.handler(({ input }) => holder.eraseFromBackups(input.ids)),
+    restoreBackup: ofChat.handler(({ input }) => holder.restore(input.id)),
+  };
+}
+
+function besideRoutes(migrations: readonly Migration[]) {
+  const latest = latestVersion(migrations);
+  const guarded = <O>(dataDir: string, work: () => O): O => {
+    try {
+      return work();
+    } catch (error) {
+      throw storeError(error, dataDir);
+    }
+  };
+  return {
+    backUp: os
+      .input(type<{ dataDir: string; reason: 'daily' | 'manual' }>())
+      .handler(({ input: { dataDir, reason } }) =>
+        guarded(dataDir, () => backUpBeside(dataDir, latest, reason)),
+      ),
+    describe: os
+      .input(type<{ dataDir: string; checked: boolean }>())
+      .handler(({ input: { dataDir, checked } }) =>
+        guarded(dataDir, () => describeBackups(dataDir, latest, checked)),
+      ),
+    replaceDamaged: os
+      .input(type<{ dataDir: string; id: string | null }>())
+      .handler(({ input: { dataDir, id } }) =>
+        guarded(dataDir, () => replaceDamaged(dataDir, id, migrations)),
+      ),
   };
 }
 
@@ -98,6 +141,7 @@ export function createStoreRouter(migrations: readonly Migration[]) {
     trash: entity(holder, queries.trash),
     transfer: entity(holder, queries.transfer),
     files: fileRoutes(holder),
+    beside: besideRoutes(migrations),
     lifecycle: {
       open: os
         .input(type<{ dataDir: string }>())

@@ -2,8 +2,8 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { os, type } from '@orpc/server';
 import Database from 'better-sqlite3';
 import { appError, type SearchResult } from '../contract/index.ts';
-import { databaseFile } from './database.ts';
 import { storeError } from './errors.ts';
+import { databaseFile } from './files.ts';
 import { searchSteps, type SearchInput } from './queries/search.ts';
 import type { Db } from './sql.ts';
 

@@ -18,6 +18,11 @@ export class Boot {
     this.connection = new ConnectionStore(connected.connection);
   }
 
+  /** For what comes before there is an app. */
+  get client() {
+    return this.#connected.client;
+  }
+
   /** Starts to follow the connection and its events; returns the dispose. */
   listen(): () => void {
     const disposeEvents = this.#connected.onEvent((event) => this.app?.handle(event));

@@ -235,13 +235,21 @@ describe('a start that fails', () => {
     expect(existsSync(join(dataDir, 'leeward.lock'))).toBe(false);
   });
 
-  it('damaged chats end with code 4 and are not touched', async () => {
+  it('damaged chats are not touched, and every first call says so', async () => {
     const path = await withDatabase((file) => truncateSync(file, 10_000));
     const before = hash(path);
     const started = serve();
-    expect((await started.exit).code).toBe(4);
+    const client = await clientOf((await started.ready).url);
     expect(started.stderr()).toContain('do not pass their check');
+    for (const call of [client.system.info(), client.engine.state(), client.settings.get()]) {
+      await expect(call).rejects.toMatchObject({ code: 'store_damaged' });
+    }
+    expect(await client.backups.good()).toEqual([]);
+    const unknown = 'leeward-v1-20200101T000000000Z';
+    await expect(client.backups.recover({ id: unknown })).rejects.toMatchObject({ code: 'not_found' });
+    expect((await stop(started)).code).toBe(0);
     expect(hash(path)).toBe(before);
+    expect(existsSync(join(dataDir, 'leeward.lock'))).toBe(false);
   });
 });
 

@@ -1,11 +1,12 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { cpSync, existsSync, mkdirSync, rmSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import Database from 'better-sqlite3';
 import { isAppError } from '../../../src-main/contract/index.ts';
-import { backupFolder, listBackups } from '../../../src-main/store/backup.ts';
+import { listBackups } from '../../../src-main/store/backup.ts';
+import { backupFolder } from '../../../src-main/store/files.ts';
 import { closeDatabase, openDatabase } from '../../../src-main/store/database.ts';
 import { migrate, type Migration } from '../../../src-main/store/migrate.ts';
 import { migrations } from '../../../src-main/store/migrations/index.ts';
@@ -31,6 +32,8 @@ const targets: readonly Phase[] = [
   'open',
   'rename',
   'trash',
+  'backUpNow',
+  'restore',
 ];
 /** A phase that is hit less often proves nothing. */
 const LEAST_HITS = 5;
@@ -214,6 +217,28 @@ function checkMigration(dataDir: string, expected: Reference, progress: Progress
   return problems;
 }
 
+/** As it was before the last change or after it, and nothing half made; every backup is one of the two. */
+function checkRestore(dataDir: string, before: Reference, done: Operation[], progress: Progress): string[] {
+  const after = structuredClone(before);
+  for (const operation of done) apply(after, operation);
+  const wrongIn = (db: Database.Database) => {
+    const found = snapshot(db);
+    const wrong = differences(after, found);
+    return [...checkPages(db), ...(wrong.length === 0 ? [] : differences(before, found))];
+  };
+  const { db } = openDatabase(dataDir, migrations);
+  const problems = wrongIn(db);
+  closeDatabase(db);
+  for (const name of listBackups(dataDir)) {
+    const copy = new Database(join(backupFolder(dataDir), name), { readonly: true });
+    progress.backupsChecked += 1;
+    problems.push(...wrongIn(copy).map((line) => `backup: ${line}`));
+    copy.close();
+  }
+  const left = readdirSync(dataDir).filter((file) => file.includes('restoring'));
+  return left.length === 0 ? problems : [...problems, 'a half restore is left'];
+}
+
 class Kills {
   readonly #dir: string;
   readonly #seed: number;
@@ -237,7 +262,9 @@ class Kills {
   async one(index: number): Promise<{ hit: Phase | 'between'; problems: string[] }> {
     const target = targets[index % targets.length] ?? 'begin';
     const isMigration = target === 'backup' || target === 'migrate';
-    const dataDir = isMigration ? leftBehind(this.#path('data'), this.#path('migrated')) : this.#path('data');
+    const isRestore = target === 'backUpNow' || target === 'restore';
+    const isCopy = isMigration || isRestore;
+    const dataDir = isCopy ? leftBehind(this.#path('data'), this.#path('migrated')) : this.#path('data');
     const journal = this.#path('journal');
     rmSync(journal, { force: true });
     const seed = partSeed(this.#seed, index);
@@ -248,12 +275,16 @@ class Kills {
       target,
       seed,
       position,
-      repeat: isMigration ? null : this.#repeat,
+      repeat: isCopy ? null : this.#repeat,
     });
     if (unexpected !== null) return { hit: 'between', problems: [unexpected] };
 
     const entries = readJournal(journal);
     const { hit, inFlight } = hitOf(entries);
+    if (isRestore) {
+      const done = acknowledged(entries);
+      return { hit, problems: checkRestore(dataDir, this.#reference, done, this.progress) };
+    }
     if (isMigration) return { hit, problems: checkMigration(dataDir, this.#reference, this.progress) };
     const expected = structuredClone(this.#reference);
     for (const operation of acknowledged(entries)) apply(expected, operation);

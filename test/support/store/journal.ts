@@ -17,7 +17,18 @@ export type Operation =
   | { kind: 'interrupt'; input: Call<'messages', 'interruptStreaming'> };
 
 /** Parts of the store's life in which a kill may fall. */
-export const phases = ['open', 'begin', 'flush', 'finish', 'rename', 'trash', 'backup', 'migrate'] as const;
+export const phases = [
+  'open',
+  'begin',
+  'flush',
+  'finish',
+  'rename',
+  'trash',
+  'backup',
+  'migrate',
+  'backUpNow',
+  'restore',
+] as const;
 export type Phase = (typeof phases)[number];
 
 export type Entry =

@@ -214,7 +214,34 @@ async function killWhileMigrating(target: 'backup' | 'migrate'): Promise<void> {
   await Promise.all([opening, kill()]);
 }
 
+/** A backup, a change after it, then the next backup or the way back: both states are whole. */
+async function killWhileBackingUp(target: 'backUpNow' | 'restore'): Promise<void> {
+  const store = await open(order.dataDir, entries.storeWorker);
+  const call = async () => {
+    if (target === 'backUpNow') return store.files.backUp({ reason: 'manual' });
+    const [, oldest] = await store.files.backups(undefined);
+    return store.files.restoreBackup({ id: oldest?.id ?? '' });
+  };
+  await store.files.backUp({ reason: 'manual' });
+  await store.files.backUp({ reason: 'daily' });
+  const startedAt = performance.now();
+  await call();
+  const spanMs = performance.now() - startedAt;
+
+  const [first] = await store.conversations.list(undefined);
+  const operation: Operation = {
+    kind: 'rename',
+    input: { id: first?.id ?? '', title: words().slice(0, 60), at: Date.now() },
+  };
+  note({ at: 'start', phase: 'rename', operation });
+  await store.conversations.rename(operation.input);
+  note({ at: 'end', phase: 'rename' });
+  note({ at: 'start', phase: target, operation: null });
+  await Promise.all([call().then(() => note({ at: 'end', phase: target })), killAfter(spanMs)]);
+}
+
 const { target } = order;
 if (target === 'open') await killWhileOpening();
 else if (target === 'backup' || target === 'migrate') await killWhileMigrating(target);
+else if (target === 'backUpNow' || target === 'restore') await killWhileBackingUp(target);
 else await killWhileWorking(target);

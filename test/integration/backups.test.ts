@@ -1,0 +1,229 @@
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import * as v from 'valibot';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { createBackups, type BackupsDeps } from '../../src-main/backups/backups.ts';
+import { errorCodeOf, SearchFilters, type AppEvent } from '../../src-main/contract/index.ts';
+import { entries } from '../../src-main/entries.ts';
+import { createBeside } from '../../src-main/store/beside.ts';
+import { openSearch } from '../../src-main/store/open-search.ts';
+import { openStore } from '../../src-main/store/open-store.ts';
+import type { Store } from '../../src-main/store/api.ts';
+import { finished, newSend, temporaryFolder } from '../support/store/fixtures.ts';
+
+let folder: ReturnType<typeof temporaryFolder>;
+let store: Store | null = null;
+const log = () => {};
+
+beforeEach(() => {
+  folder = temporaryFolder();
+});
+afterEach(async () => {
+  await store?.close();
+  store = null;
+  folder.dispose();
+});
+
+const options = () => ({ workerPath: entries.storeWorker, dataDir: folder.path, log });
+
+async function open(): Promise<Store> {
+  store = await openStore(options());
+  return store;
+}
+
+async function addChat(to: Store, text: string): Promise<string> {
+  const send = newSend({ text });
+  await to.messages.begin(send);
+  await to.messages.finish(finished(send.assistant.id));
+  return send.conversationId;
+}
+
+const codeOf = (call: Promise<unknown>) => call.then(() => 'no error', errorCodeOf);
+const inBackups = () => readdirSync(join(folder.path, 'backups'));
+
+function service(of: Store, more: Partial<BackupsDeps> = {}) {
+  const events: AppEvent[] = [];
+  const steps: string[] = [];
+  const search = openSearch({ ...options(), workerPath: entries.searchWorker });
+  const backups = createBackups({
+    store: of,
+    search,
+    bus: { emit: (event) => void events.push(event) },
+    log,
+    dataDir: folder.path,
+    stopAnswers: async () => void steps.push('stopped'),
+    tidy: async () => void steps.push('tidied'),
+    ...more,
+  });
+  const close = async () => {
+    await backups.close();
+    await search.close();
+  };
+  return { backups, search, events, steps, close };
+}
+
+describe('backups while the app runs', () => {
+  test('one is made beside calls that go on, described, and restored; the restore is undone by another', async () => {
+    const running = await open();
+    const first = await addChat(running, 'The lighthouse');
+    const { backups, search, events, steps, close } = service(running);
+    const making = backups.make();
+    const second = await addChat(running, 'Written meanwhile');
+    await making;
+    const [made] = await backups.list();
+    expect(made).toMatchObject({ reason: 'manual' });
+    expect([1, 2]).toContain(made?.chats);
+    await running.conversations.trash({ id: first, at: 1 });
+    await addChat(running, 'Third');
+    // A reader of the present file is open.
+    const query = { query: 'lighthouse', filters: v.parse(SearchFilters, {}), cursor: null, limit: 10 };
+    await search.query(query);
+
+    await backups.restore(made?.id ?? '');
+    expect(steps).toEqual(['stopped', 'tidied']);
+    expect(events).toEqual([{ type: 'gap' }]);
+    const ids = (await running.conversations.list(undefined)).map(({ id }) => id);
+    expect(ids).toContain(first);
+    expect(ids).toHaveLength(made?.chats ?? 0);
+    const found = await search.query(query);
+    expect(found.chats.map(({ conversationId }) => conversationId)).toEqual([first]);
+
+    const [before] = await backups.list();
+    expect(before).toMatchObject({ reason: 'restore', chats: 2 });
+    await backups.restore(before?.id ?? '');
+    const again = (await running.conversations.list(undefined)).map(({ id }) => id);
+    expect(again).toContain(second);
+    expect(again).not.toContain(first);
+    await close();
+    await running.close();
+    await open();
+    expect(await store?.conversations.list(undefined)).toHaveLength(2);
+  });
+
+  test('a restore keeps temporary chats and the record of connections', async () => {
+    const running = await open();
+    await addChat(running, 'Kept');
+    const { backups, close } = service(running);
+    await backups.make();
+    const entry = {
+      sessionId: 'run',
+      at: 5,
+      host: 'huggingface.co',
+      purpose: 'hub',
+      outcome: 'refused',
+    } as const;
+    await running.ledger.open(entry);
+    const send = newSend({ text: 'Nowhere on disk' });
+    if (send.newConversation) send.newConversation.temporary = true;
+    await running.messages.begin(send);
+    await backups.restore((await backups.list())[0]?.id ?? '');
+    expect((await running.conversations.get({ id: send.conversationId })).messages).toHaveLength(2);
+    expect(await running.ledger.list({ outcome: 'all', beforeId: null, limit: 9 })).toMatchObject([
+      { host: 'huggingface.co' },
+    ]);
+    await close();
+  });
+
+  test('a damaged, unknown or foreign backup changes nothing and leaves nothing behind', async () => {
+    const running = await open();
+    await addChat(running, 'Here');
+    const { backups, events, close } = service(running);
+    await backups.make();
+    const [made] = await backups.list();
+    const path = join(folder.path, 'backups', `${made?.id}.db`);
+    const bytes = readFileSync(path);
+    bytes.fill(0x5a, 8_192, 40_960);
+    writeFileSync(path, bytes);
+    expect(await codeOf(backups.restore(made?.id ?? ''))).toBe('store_damaged');
+    expect(await codeOf(backups.restore('leeward-v1-20200101T000000000Z'))).toBe('not_found');
+    expect(await codeOf(backups.restore('../leeward'))).toBe('not_found');
+    expect(events).toEqual([]);
+    expect(await running.conversations.list(undefined)).toHaveLength(1);
+    expect(readdirSync(folder.path).filter((name) => name.includes('restoring'))).toEqual([]);
+    await close();
+  });
+
+  test('an erase waits for the backup that is being made, and takes the chat out of it', async () => {
+    const running = await open();
+    const id = await addChat(running, 'Canary 4711');
+    const making = running.files.backUp({ reason: 'daily' });
+    await running.trash.mark({ ids: [id], anywhere: true });
+    while ((await running.trash.purgeSlice({ budgetMs: 12 })).more);
+    await running.files.truncateLog(undefined);
+    const erased = await running.files.eraseFromBackups({ ids: [id] });
+    await making;
+    expect(erased.removed).toBe(0);
+    for (const name of inBackups()) {
+      expect(readFileSync(join(folder.path, 'backups', name)).includes('Canary 4711')).toBe(false);
+    }
+  });
+
+  test('the daily one is made when the newest is older than a day, and never of an app without chats', async () => {
+    const running = await open();
+    let now = Date.now();
+    const { backups, close } = service(running, { now: () => now });
+    await backups.look();
+    expect(existsSync(join(folder.path, 'backups'))).toBe(false);
+    await addChat(running, 'Something to lose');
+    await backups.look();
+    await backups.look();
+    expect((await backups.list()).map(({ reason }) => reason)).toEqual(['daily']);
+    now += 25 * 3_600_000;
+    await backups.look();
+    // Both are of this day by the clock of the machine, so that the newer one took the place of the older.
+    expect(await backups.list()).toHaveLength(1);
+    const space = await backups.space();
+    expect(space.backupBytes).toBe((await backups.list())[0]?.sizeBytes);
+    expect(space.neededBytes).toBeGreaterThan(200_000_000);
+    await close();
+  });
+});
+
+describe('a damaged database at start', () => {
+  async function damage(): Promise<Buffer> {
+    await store?.close();
+    store = null;
+    const file = join(folder.path, 'leeward.db');
+    const bytes = readFileSync(file);
+    bytes.fill(0x5a, 4_096, bytes.length);
+    writeFileSync(file, bytes);
+    expect(await codeOf(open())).toBe('store_damaged');
+    return bytes;
+  }
+  const damagedCopies = () => readdirSync(folder.path).filter((name) => name.startsWith('leeward-damaged-'));
+
+  test('only backups that are whole are offered; the chosen one opens, and the damaged file stays', async () => {
+    const running = await open();
+    const id = await addChat(running, 'Saved');
+    await running.files.backUp({ reason: 'manual' });
+    await running.files.backUp({ reason: 'daily' });
+    const [newest, good] = await running.files.backups(undefined);
+    const bytes = await damage();
+    const bad = join(folder.path, 'backups', `${newest?.id}.db`);
+    writeFileSync(bad, readFileSync(bad).fill(0x5a, 8_192, 40_960));
+
+    const beside = createBeside(options());
+    expect((await beside.backups(true)).map((backup) => backup.id)).toEqual([good?.id]);
+    await beside.replaceDamaged(good?.id ?? '');
+    const [kept, ...others] = damagedCopies();
+    expect(others).toEqual([]);
+    expect(readFileSync(join(folder.path, kept ?? '')).equals(bytes)).toBe(true);
+    const opened = await open();
+    expect((await opened.conversations.list(undefined)).map((chat) => chat.id)).toEqual([id]);
+    // Erase keeps its promise: what cannot be read may hold the chat.
+    await opened.files.eraseFromBackups({ ids: [id] });
+    expect(damagedCopies()).toEqual([]);
+  });
+
+  test('without a good backup it begins anew and keeps the damaged file; a choice is made once', async () => {
+    await addChat(await open(), 'Lost to view');
+    await damage();
+    const beside = createBeside(options());
+    expect(await beside.backups(true)).toEqual([]);
+    expect(await codeOf(beside.replaceDamaged('leeward-v1-20200101T000000000Z'))).toBe('not_found');
+    expect(damagedCopies()).toEqual([]);
+    await beside.replaceDamaged(null);
+    expect(damagedCopies()).toHaveLength(1);
+    expect(await (await open()).conversations.list(undefined)).toEqual([]);
+  });
+});

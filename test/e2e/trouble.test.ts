@@ -56,6 +56,8 @@ describe('the engine is killed while it answers', () => {
       if (round === 2) {
         await page.stop.click();
         await page.version(version, version).waitFor();
+        // What is sent while it stops would wait in the queue.
+        await page.stop.waitFor({ state: 'hidden' });
       }
     }
     // A plain next message works too.

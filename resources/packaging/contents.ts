@@ -39,9 +39,9 @@ const BUDGET_BYTES = 280 * MB;
 const CUDA_BUDGET_BYTES = 835 * MB;
 /**
  * Scripts and their JSON alone, in bytes: a dependency that grows shows here first. 5.3 MB of them draw diagrams, in a
- * frame that is loaded with the first one.
+ * frame that is loaded with the first one; some 3 MB read PDF and DOCX files, with the first one too.
  */
-const SCRIPTS_BUDGET_BYTES = 19 * MB;
+const SCRIPTS_BUDGET_BYTES = 21 * MB;
 
 /** Nobody runs these: sources, maps, documents, tests. */
 const NEEDLESS =

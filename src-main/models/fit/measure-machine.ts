@@ -13,23 +13,21 @@ const START_LIMIT_MS = 30_000;
 const PROMPT = 'abcdefghij'.repeat(9);
 /** Reading is not timed with it. */
 const SHORT_PROMPT = 'abcdefgh';
-const ANSWER_TOKENS = 16;
-/** Times that each answer is given. */
-const ANSWERS = 3;
+const ANSWER_TOKENS = 9;
+/** Times that each answer is given; what costs next to nothing more often, as it is taken from all others. */
+const ANSWERS = 2;
+const EMPTY_ANSWERS = 8;
 /** Next to nothing to compute: what is left is the cost of a token, and with more layers that of a layer. */
 const EMPTY: ProbeShape = { type: 'Q4_0', layers: 2, embeddingLength: 256, feedForwardLength: 512 };
 const EMPTY_LAYERED: ProbeShape = { ...EMPTY, layers: 26 };
-/**
- * The same on a processor, in ms. Not measured there: threads that have next to nothing to do wait for each other for
- * anything from 0.3 to 1.6 ms a token, which they do not in models of a size that is used.
- */
-const PROCESSOR_OVERHEAD = { tokenMs: 0.8, layerMs: 0.03 };
 /** So many tokens deep attention is timed. */
 const DEEP_PROMPT = 'abcdefghij'.repeat(44);
 /** Where attention was too quick to be timed. */
 const LEAST_ATTENTION_MS = 0.05;
 /** Attention's rate as a share of that of reading weights, on processors: outside of it something else ran. */
 const ATTENTION_SHARE = { least: 0.03, most: 0.08 };
+/** More of a token than this is never its own cost on a processor: then another program took its time. */
+const MOST_OVERHEAD = 0.35;
 const WIDTH = { embeddingLength: 2048, feedForwardLength: 5632 };
 /** The usual quant: 100 MB of it, and 250 MB. What the second costs beyond the first is memory, not caches. */
 const USUAL: ProbeShape = { type: 'Q4_K', layers: 4, ...WIDTH };
@@ -112,18 +110,20 @@ class Bench {
     const rates: Record<string, TypeRate> = {};
     const overhead = { tokenMs: 0, layerMs: 0, attendedPerSecond: 1, cachedBytes: 0 };
     try {
-      Object.assign(overhead, gpuLayers === 0 ? PROCESSOR_OVERHEAD : await this.#overhead(gpuLayers));
-      // The deep one first: what runs first in a process is slower.
-      const { decodeMs, read } = await this.#time(USUAL, gpuLayers, DEEP_PROMPT);
-      const usual = await this.#time(USUAL, gpuLayers, SHORT_PROMPT);
-      rates[USUAL.type] = rateFrom(USUAL, { ...usual, read }, overhead);
+      const few = await this.#time(EMPTY, gpuLayers, SHORT_PROMPT);
+      const many = await this.#time(EMPTY_LAYERED, gpuLayers, SHORT_PROMPT);
+      const deep = await this.#time(EMPTY_LAYERED, gpuLayers, DEEP_PROMPT);
+      overhead.layerMs = Math.max(0, (many.decodeMs - few.decodeMs) / (EMPTY_LAYERED.layers - EMPTY.layers));
+      overhead.tokenMs = Math.max(0, few.decodeMs - EMPTY.layers * overhead.layerMs);
       overhead.attendedPerSecond =
-        (attended(USUAL, DEEP_PROMPT.length - SHORT_PROMPT.length) * 1000) /
-        Math.max(LEAST_ATTENTION_MS, decodeMs - usual.decodeMs);
-      if (gpuLayers === 0) limitAttention(overhead, read);
+        (attended(EMPTY_LAYERED, DEEP_PROMPT.length - SHORT_PROMPT.length) * 1000) /
+        Math.max(LEAST_ATTENTION_MS, deep.decodeMs - many.decodeMs);
+      const usual = await this.#time(USUAL, gpuLayers);
+      if (gpuLayers === 0) limitOverhead(overhead, usual);
+      rates[USUAL.type] = rateFrom(USUAL, usual, overhead);
       const large = await this.#time(USUAL_LARGE, gpuLayers, SHORT_PROMPT);
       overhead.cachedBytes = cachedBytes([usual.decodeMs, large.decodeMs], overhead);
-      rates[USUAL.type] = rateFrom(USUAL, { ...usual, read }, overhead);
+      rates[USUAL.type] = rateFrom(USUAL, usual, overhead);
       for (const shape of OTHERS)
         rates[shape.type] = rateFrom(shape, await this.#time(shape, gpuLayers), overhead);
     } catch (error) {
@@ -131,13 +131,6 @@ class Bench {
       if (!this.#options.ending.aborted) throw error;
     }
     return Object.keys(rates).length > 0 ? { rates, ...overhead } : null;
-  }
-
-  async #overhead(gpuLayers: number | null): Promise<Pick<PlaceSpeed, 'tokenMs' | 'layerMs'>> {
-    const few = await this.#time(EMPTY, gpuLayers, SHORT_PROMPT);
-    const many = await this.#time(EMPTY_LAYERED, gpuLayers, SHORT_PROMPT);
-    const layerMs = Math.max(0, (many.decodeMs - few.decodeMs) / (EMPTY_LAYERED.layers - EMPTY.layers));
-    return { layerMs, tokenMs: Math.max(0, few.decodeMs - EMPTY.layers * layerMs) };
   }
 
   async #time(shape: ProbeShape, gpuLayers: number | null, prompt = PROMPT): Promise<ProbeTimes> {
@@ -152,7 +145,7 @@ class Bench {
       threads: this.#options.threads,
       prompt,
       answerTokens: ANSWER_TOKENS,
-      answers: ANSWERS,
+      answers: shape.embeddingLength === EMPTY.embeddingLength ? EMPTY_ANSWERS : ANSWERS,
     });
     await rm(path, { force: true });
     return times;
@@ -166,12 +159,16 @@ function attended({ layers, embeddingLength }: ProbeShape, depth: number): numbe
 
 type Overhead = Pick<PlaceSpeed, 'tokenMs' | 'layerMs' | 'cachedBytes'>;
 
-/** Brings attention that was timed while something else ran to what it can be. */
-function limitAttention(place: Omit<PlaceSpeed, 'rates'>, read: ProbeTimes['read']): void {
+/** Brings costs that were timed while something else ran to what they can be. */
+function limitOverhead(overhead: Omit<PlaceSpeed, 'rates'>, { decodeMs, read }: ProbeTimes): void {
+  const part = (decodeMs * MOST_OVERHEAD) / (overhead.tokenMs + USUAL.layers * overhead.layerMs);
+  overhead.tokenMs *= Math.min(1, part);
+  overhead.layerMs *= Math.min(1, part);
   if (!read) return;
   const readRate = (probeWeights(USUAL).readElements * read.tokens * 1000) / read.ms;
   const { least, most } = ATTENTION_SHARE;
-  place.attendedPerSecond = Math.max(readRate * least, Math.min(readRate * most, place.attendedPerSecond));
+  const bounded = Math.max(readRate * least, Math.min(readRate * most, overhead.attendedPerSecond));
+  overhead.attendedPerSecond = bounded;
 }
 
 /** Milliseconds of a token that its weights take: never less than half, as the rest was timed on another model. */

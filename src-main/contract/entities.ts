@@ -1,3 +1,6 @@
+// Longer than a module should be: the entities of one vocabulary, each a few lines, and no code. Areas that came later
+// have files of their own beside it.
+
 import * as v from 'valibot';
 import { errorCodes } from './errors.ts';
 

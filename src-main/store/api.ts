@@ -1,3 +1,5 @@
+// Longer than a module should be: a list of types, one entry a query module, and no code.
+
 import type {
   ChatChange,
   ChatPlace,

@@ -15,12 +15,17 @@ import { createHub } from './hub/hub.ts';
 import { guardChannel, type RawChannel } from './contract/transport.ts';
 import { createFit } from './models/fit/fit.ts';
 import { createHeaderReader } from './models/gguf-header.ts';
+import { createRecorder } from './metrics/recorder.ts';
+import { MemoryHistory } from './metrics/memory-history.ts';
+import { readMachine } from './models/machine.ts';
 import { createModels, type Models } from './models/models.ts';
 import { openModelSources } from './models/model-sources.ts';
 import type { Platform } from './platform.ts';
 import { createPrivacy } from './privacy/privacy.ts';
 import { createHandler } from './router.ts';
 import { createSettings, type SettingsService } from './settings/settings.ts';
+import { keepingEngine } from './state-cache/keeping-engine.ts';
+import { StateCache } from './state-cache/state-cache.ts';
 import type { Store } from './store/api.ts';
 import { openSearch } from './store/open-search.ts';
 import { openStore } from './store/open-store.ts';
@@ -63,7 +68,10 @@ export async function createApp(platform: Platform): Promise<App> {
       await store.close();
       throw error;
     });
-  const engine = createEngine({ sidecarPath: entries.sidecar, nodeBinary: platform.nodeBinary, log });
+  const plainEngine = createEngine({ sidecarPath: entries.sidecar, nodeBinary: platform.nodeBinary, log });
+  const { dataDir } = platform.paths;
+  const savedStates = new StateCache({ engine: plainEngine, store, settings, dataDir, log });
+  const engine = keepingEngine(plainEngine, savedStates);
   engine.configure({ backend: settings.get().backend });
   const privacy = createPrivacy({ store, settings, bus, sessionId: runId, log });
   const isDamaged = async (id: string) =>
@@ -100,7 +108,26 @@ export async function createApp(platform: Platform): Promise<App> {
     isOffline: () => privacy.state().offline,
     hubToken,
   });
-  const conversations = createConversations({ store, engine, models, settings, bus });
+  const recorder = createRecorder({ store, engine, settings, log });
+  const memoryHistory = new MemoryHistory({
+    engine,
+    loaded: () => fit.loaded(),
+    machine: () => readMachine(platform.paths.dataDir),
+    nameOf: (id) =>
+      store.models.get({ id }).then(
+        ({ name }) => name,
+        () => null,
+      ),
+  });
+  const conversations = createConversations({
+    store,
+    engine,
+    models,
+    settings,
+    bus,
+    recorder,
+    forgetStates: (ids) => savedStates.forget(ids),
+  });
   const importer = createImporter({ store, bus, purge: () => conversations.history.start() });
   const showRequests = createShowRequests(bus);
   const search = openSearch({ workerPath: entries.searchWorker, dataDir: platform.paths.dataDir, log });
@@ -129,11 +156,16 @@ export async function createApp(platform: Platform): Promise<App> {
     showRequests,
     privacy,
     settings,
+    savedStates,
+    store,
+    memoryHistory,
     appVersion: packageJson.version,
   });
 
   const disposers = [
     engine.onState((state) => bus.emit({ type: 'engine.changed', state })),
+    () => recorder.close(),
+    () => memoryHistory.close(),
     settings.onChange((changed) => engine.configure({ backend: changed.backend })),
   ];
   // What was to be deleted is; a failure is tried again in some hours.

@@ -17,6 +17,8 @@ import type { Hub } from './hub/api.ts';
 import { relatedOf } from './hub/related.ts';
 import type { FitService } from './models/fit/fit.ts';
 import { readMachine } from './models/machine.ts';
+import type { MemoryHistory } from './metrics/memory-history.ts';
+import { metricsRoutes } from './metrics/routes.ts';
 import type { Models } from './models/models.ts';
 import type { Platform } from './platform.ts';
 import { createHubToken } from './privacy/hub-token.ts';
@@ -24,6 +26,9 @@ import type { Privacy } from './privacy/privacy.ts';
 import { storedItems } from './privacy/stored.ts';
 import { typedEdge } from './rpc-edge.ts';
 import type { SettingsService } from './settings/settings.ts';
+import { savedStateRoutes } from './state-cache/routes.ts';
+import type { StateCache } from './state-cache/state-cache.ts';
+import type { Store } from './store/api.ts';
 import type { Search } from './store/open-search.ts';
 
 export interface Services {
@@ -42,6 +47,9 @@ export interface Services {
   showRequests: ShowRequests;
   privacy: Privacy;
   settings: SettingsService;
+  savedStates: StateCache;
+  store: Pick<Store, 'samples'>;
+  memoryHistory: MemoryHistory;
   appVersion: string;
 }
 
@@ -75,7 +83,9 @@ export function createRouter(services: Services) {
       state: os.engine.state.handler(() => services.engine.state),
       restart: os.engine.restart.handler(() => services.engine.restart()),
     },
+    metrics: metricsRoutes(services.store, services.memoryHistory),
     privacy: privacyRoutes(services),
+    savedStates: savedStateRoutes(services.savedStates),
     settings: {
       get: os.settings.get.handler(() => services.settings.get()),
       update: os.settings.update.handler(({ input }) => services.settings.update(defined(input))),

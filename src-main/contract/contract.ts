@@ -47,7 +47,9 @@ import {
   HubSort,
   Provenance,
 } from './hub.ts';
+import { metrics } from './metrics.ts';
 import { presets } from './presets.ts';
+import { savedStates } from './state-cache.ts';
 import { queue, tree } from './tree.ts';
 
 /** Longer addresses are data, not places. */
@@ -376,7 +378,9 @@ export const contract = {
   hub,
   downloads,
   engine,
+  metrics,
   privacy,
+  savedStates,
   settings,
 };
 

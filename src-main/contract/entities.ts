@@ -124,16 +124,31 @@ export type ConversationSummary = v.InferOutput<typeof ConversationSummary>;
 export const StopReason = v.picklist(['end', 'stopped', 'max_tokens', 'context_full', 'failed']);
 export type StopReason = v.InferOutput<typeof StopReason>;
 
+/** What the wait for a first token was made of; `firstTokenKindOf` says which is which. */
+export const FirstTokenKind = v.picklist(['follow_up', 'warm', 'cold']);
+export type FirstTokenKind = v.InferOutput<typeof FirstTokenKind>;
+
 /** What one generation cost. Token figures are the engine's own counters. */
 export const GenerationStats = v.object({
   promptTokens: Count,
   /** Prompt tokens taken from the KV cache. */
   reusedTokens: Count,
+  /** Where those came from: the memory, or a saved state that was read into it; null: nothing was reused. */
+  reusedFrom: v.nullable(v.picklist(['live', 'disk'])),
+  /** Reading a saved state, a part of the time to the first token; 0 when none was read. */
+  restoreMs: DurationMs,
   /** Prompt tokens evaluated now. */
   readTokens: Count,
+  /** Of those: read before, and again because a sliding window had moved on. */
+  rereadTokens: v.optional(Count, 0),
   generatedTokens: Count,
+  /** Tokens that were guessed and computed in one batch with others, and how many of them the model then said. */
+  guessedTokens: v.optional(Count, 0),
+  guessedRight: v.optional(Count, 0),
   /** From the start of the generation in the sidecar to its first token; model load not included. */
   ttftMs: v.nullable(DurationMs),
+  /** null: no token came, or it was not told yet. */
+  firstTokenKind: v.optional(v.nullable(FirstTokenKind), null),
   prefillMs: DurationMs,
   /** From the first to the last token. */
   decodeMs: DurationMs,
@@ -236,6 +251,10 @@ export const ModelSettings = v.object({
   chatTemplate: v.nullable(v.pipe(v.string(), v.maxLength(MAX_TEMPLATE_LENGTH))),
   /** Minutes without an answer after which its memory is given back; null: it stays until another is loaded. */
   keepLoadedMinutes: v.nullable(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(10_080))),
+  /** Guessing of what is copied; null: where it pays. */
+  speculation: v.nullable(v.picklist(['off'])),
+  /** How keys and values are kept; null: as 16-bit floats. Others are checked with the model when it is loaded. */
+  cacheType: v.nullable(v.picklist(['q8_0'])),
 });
 export type ModelSettings = v.InferOutput<typeof ModelSettings>;
 
@@ -368,6 +387,8 @@ export const EngineState = v.object({
   loadEtaMs: v.nullable(DurationMs),
   contextSize: v.nullable(Count),
   gpuLayers: v.nullable(Count),
+  /** Chats that can be in memory at once; null without a model. */
+  liveChats: v.nullable(Count),
   /**
    * What the chat template of the loaded model says of thinking: that there is none, that there always is, or that
    * it can be switched. null: no model in memory.
@@ -513,11 +534,15 @@ export const Settings = v.object({
   noticeWhenAnswered: v.boolean(),
   /** The model gives each new chat a title after its first answer. */
   titlesByModel: v.boolean(),
+  /** What a model has read of a chat is kept on the disk. */
+  saveStates: v.boolean(),
+  /** null: automatic, by the disk's free space. */
+  savedStatesMaxBytes: v.nullable(Bytes),
 });
 export type Settings = v.InferOutput<typeof Settings>;
 
 export const StorageItem = v.object({
-  kind: v.picklist(['database', 'backups', 'settings', 'secrets', 'logs', 'models']),
+  kind: v.picklist(['database', 'backups', 'states', 'settings', 'secrets', 'logs', 'models']),
   /** Relative to the data folder, or a shortened path. */
   path: v.string(),
   sizeBytes: Bytes,

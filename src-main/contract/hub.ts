@@ -108,6 +108,9 @@ export const Fit = v.object({
   /** Layers on the graphics card; 0 without one. */
   gpuLayers: Count,
   weightsBytes: Bytes,
+  /** Chats that stay in memory, each with a cache of its own. */
+  liveChats: Count,
+  /** Of all of them. */
   kvCacheBytes: Bytes,
   buffersBytes: Bytes,
   /** Each total counts what would be free after unloading what is loaded. Null without a graphics card. */

@@ -10,6 +10,7 @@ import {
 } from '../contract/index.ts';
 import type { ChatTurn, Engine, GenerationEvent, GenerationResult } from '../engine/api.ts';
 import type { EventBus } from '../events.ts';
+import type { Recorder } from '../metrics/recorder.ts';
 import type { Models } from '../models/models.ts';
 import type { SettingsService } from '../settings/settings.ts';
 import type { NewMessages, StartedIds, StoreClient, StoredMessage } from '../store/api.ts';
@@ -23,6 +24,7 @@ export interface AnswersDeps {
   models: Models;
   settings: SettingsService;
   bus: EventBus;
+  recorder: Recorder;
 }
 
 /** How one answer is made. */
@@ -164,10 +166,20 @@ export class Answers {
   /** Runs one answer to its end. Never rejects: every failure becomes the message's status. */
   async #answer(answer: LiveAnswer, userMessageId: string, plan: AnswerPlan): Promise<void> {
     const { conversationId, messageId } = answer;
-    const end = await this.#generate(answer, userMessageId, plan).catch((error: unknown) =>
+    const recording = this.#deps.recorder.begin();
+    const { stats, ...ended } = await this.#generate(answer, userMessageId, plan).catch((error: unknown) =>
       this.#failedEnd(error, answer.abort.signal),
     );
+    const end: AnswerEnd = { ...ended, stats: stats && recording.settle(stats) };
     await answer.finish(end, this.#closing.signal);
+    const { settings } = answer;
+    await recording.keep({
+      purpose: 'answer',
+      conversationId,
+      modelId: plan.modelId,
+      stats: end.stats,
+      settings,
+    });
     this.#live.delete(messageId);
     this.#deps.bus.emit({ type: 'generation.settled', conversationId, messageId });
     this.#changed(conversationId);

@@ -6,19 +6,19 @@ import {
   type ConversationSummary,
   type NewAttachment,
 } from '../contract/index.ts';
-import type { StartedIds, Store } from '../store/api.ts';
+import type { StartedIds } from '../store/api.ts';
 import { Answers, type AnswersDeps } from './answers.ts';
 import { withFiles } from './attached.ts';
 import { turnOf } from './context.ts';
 import { createContextService } from './context-service.ts';
-import { createHistory } from './history.ts';
+import { createHistory, type HistoryDeps } from './history.ts';
 import { createPresets } from './presets.ts';
 import { createMessageQueue } from './queue.ts';
 import { titleFrom } from './title.ts';
 import { createTitles } from './titles.ts';
 import { createTree } from './tree.ts';
 
-export type ConversationsDeps = AnswersDeps & { store: Store };
+export type ConversationsDeps = AnswersDeps & Pick<HistoryDeps, 'store' | 'forgetStates'>;
 
 interface SendInput {
   requestId: string;
@@ -42,12 +42,12 @@ export type Conversations = ReturnType<typeof createConversations>;
 
 /** The list of conversations, sending, and what hangs on them: versions and branches, messages that wait. */
 export function createConversations(deps: ConversationsDeps) {
-  const { store, engine, settings, bus } = deps;
+  const { store, engine, settings, bus, recorder } = deps;
   const answers = new Answers(deps);
   const tree = createTree({ ...deps, answers });
   const queue = createMessageQueue({ store, bus, answers });
-  const history = createHistory({ store, bus, answers });
-  const titles = createTitles({ store, engine, settings, bus });
+  const history = createHistory({ ...deps, answers });
+  const titles = createTitles({ store, engine, settings, bus, recorder });
   const changed = (conversationId: string) => bus.emit({ type: 'conversation.changed', conversationId });
 
   return {

@@ -37,6 +37,8 @@ export interface HistoryDeps {
   store: Store;
   bus: EventBus;
   answers: Pick<Answers, 'isAnswering' | 'stopIn'>;
+  /** Deletes what the disk keeps of what a model has read of these chats. */
+  forgetStates: (conversationIds: readonly string[]) => Promise<void>;
 }
 
 /** What an action changed, as it was. */
@@ -72,7 +74,7 @@ function afterOf(cursor: string | null): PagePlace | null {
 export type History = ReturnType<typeof createHistory>;
 
 /** Lists, folders, tags, trash: where chats are. Every action can be taken back but those that delete for good. */
-export function createHistory({ store, bus, answers }: HistoryDeps) {
+export function createHistory({ store, bus, answers, forgetStates }: HistoryDeps) {
   const actions = new Map<string, Before>();
   let purging: Promise<void> = Promise.resolve();
   let isClosing = false;
@@ -139,6 +141,7 @@ export function createHistory({ store, bus, answers }: HistoryDeps) {
     for (const id of marked) answers.stopIn(id);
     // They are out of every list at once; out of the files when the call ends.
     if (marked.length > 0) tell({ ids: marked, tags: true, removed: marked });
+    await forgetStates(marked);
     await purge();
     return marked;
   }

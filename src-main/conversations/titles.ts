@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { DEFAULT_SAMPLING, MAX_MODEL_TITLE_LENGTH, type AppEvent } from '../contract/index.ts';
 import type { Engine } from '../engine/api.ts';
 import type { EventBus } from '../events.ts';
+import type { Recorder } from '../metrics/recorder.ts';
 import type { SettingsService } from '../settings/settings.ts';
 import type { StoreClient, StoredMessage } from '../store/api.ts';
 import { titleFrom } from './title.ts';
@@ -46,6 +47,7 @@ export interface TitlesDeps {
   engine: Engine;
   settings: Pick<SettingsService, 'get'>;
   bus: EventBus;
+  recorder: Recorder;
 }
 
 /** What a title is made from: the first question and its complete answer. */
@@ -60,7 +62,7 @@ interface Beginning {
  * Titles by the model, in the background: one at a time, only while the engine has nothing else to do, with the
  * model that answered if it is still loaded. An answer that is asked for meanwhile ends it at once.
  */
-export function createTitles({ store, engine, settings, bus }: TitlesDeps) {
+export function createTitles({ store, engine, settings, bus, recorder }: TitlesDeps) {
   /** Chats that may want a title, with the tries so far. */
   const waiting = new Map<string, number>();
   let running: { abort: AbortController; done: Promise<void> } | null = null;
@@ -101,11 +103,21 @@ export function createTitles({ store, engine, settings, bus }: TitlesDeps) {
       reasoning: { mode: 'off' as const, budgetTokens: null },
       priority: 'background' as const,
     };
+    const recording = recorder.begin();
     const result = await engine.generate(request, {
       signal,
       onEvent: (event) => {
         if (event.type === 'chunk' && event.kind === 'answer') text += event.text;
       },
+    });
+    const stats = result.stats && recording.settle(result.stats);
+    const { modelId } = answer;
+    await recording.keep({
+      purpose: 'title',
+      conversationId,
+      modelId: modelId ?? engine.state.modelId ?? '',
+      stats,
+      settings: null,
     });
     return result.error === null && result.stopReason === 'end' ? titleOf(text) : null;
   }

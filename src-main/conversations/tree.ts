@@ -2,10 +2,12 @@ import { randomUUID } from 'node:crypto';
 import { appError } from '../contract/index.ts';
 import type { NewMessages, NewQuestion, StartedIds, StoredMessage } from '../store/api.ts';
 import type { AnswerPlan, Answers, AnswersDeps } from './answers.ts';
+import type { HistoryDeps } from './history.ts';
 import { replayChanges, replayPlan } from './replay.ts';
 
 export interface TreeDeps extends Pick<AnswersDeps, 'store' | 'engine' | 'models' | 'bus'> {
   answers: Answers;
+  forgetStates: HistoryDeps['forgetStates'];
 }
 
 interface Request {
@@ -135,6 +137,7 @@ export function createTree({ answers, ...deps }: TreeDeps) {
         at: Date.now(),
       });
       for (const id of removedIds) answers.stop(id);
+      await deps.forgetStates([conversationId]);
       changed(conversationId);
       return { removedCount: removedIds.length, shownLeafId };
     },

@@ -17,7 +17,14 @@ export interface LoadRequest {
   adapters: { path: string; scale: number }[];
   /** Jinja in place of the file's template; null: the file's. */
   chatTemplate: string | null;
-  /** Answers at once, each with a context of its own; null: automatic. Fewer where the memory is short. */
+  /** Guessing of what is copied: where it pays, or never. */
+  speculation: 'auto' | 'off';
+  /** How keys and values are kept. Other than `f16` only after a check with this model, at the load. */
+  cacheType: 'f16' | 'q8_0';
+  /**
+   * Chats that stay in memory, each with a context of its own, and may be answered at once; fewer where the memory is
+   * short. null: as many as a share of the memory holds, and one answer at a time where the processor computes it.
+   */
   sequences: number | null;
   /**
    * The model is unloaded when nothing was asked of it for so long; 0: right after the answer; null: it stays. Not
@@ -75,6 +82,65 @@ export interface GenerateRequest {
   conversationId?: string;
   /** `background` gives way: see {@link Engine.generate}. Default `foreground`. */
   priority?: 'foreground' | 'background';
+  /** Read where they save more tokens than what the memory holds, and cost less than reading those. */
+  savedStates?: SavedStates;
+}
+
+export interface ReadAheadRequest extends Pick<
+  GenerateRequest,
+  'modelId' | 'systemPrompt' | 'turns' | 'reasoning' | 'conversationId' | 'savedStates'
+> {}
+
+export interface ReadAheadResult {
+  readTokens: number;
+  /** Of what is certain: held in memory before, or read from a saved state. */
+  reusedTokens: number;
+  elapsedMs: number;
+}
+
+/**
+ * A state on disk that {@link Engine.generate} may read in place of the tokens it holds. Only the engine's own key and
+ * the tokens are trusted to say what it is good for; whether the file is whole is for the caller to know.
+ */
+export interface SavedStateCandidate {
+  id: string;
+  /** {@link Engine.stateKey} when it was saved: with another it is passed over. */
+  key: string;
+  /** Of which text, token by token, as {@link SavedState} said. */
+  tokens: readonly number[];
+  /** Of the library's file, for what reading it costs. */
+  bytes: number;
+}
+
+/** States on disk for one generation. */
+export interface SavedStates {
+  candidates: readonly SavedStateCandidate[];
+  /**
+   * Asked once, for the one candidate that is worth reading: the path of a checked file in the library's own form,
+   * which stays there until the generation has ended; null: it cannot be had.
+   */
+  open(id: string): Promise<string | null>;
+  /** Told of a file that took the process down, or that the library refused; it must not be offered again. */
+  rejected(id: string): void;
+}
+
+/** What {@link Engine.saveState} wrote. */
+export interface SavedState {
+  /** {@link Engine.stateKey} of the model that it belongs to. */
+  key: string;
+  tokens: number[];
+  bytes: number;
+  elapsedMs: number;
+  /** What reading those tokens again would take, by the speed measured last; null before anything was measured. */
+  readingMs: number | null;
+}
+
+/** A chat that is held in memory and not answering. */
+export interface HeldChat {
+  conversationId: string;
+  tokens: number;
+  /** As in {@link SavedState}. */
+  readingMs: number | null;
 }
 
 export type PromptRequest = Pick<GenerateRequest, 'systemPrompt' | 'turns' | 'reasoning'>;
@@ -113,6 +179,13 @@ export interface Engine {
     request: GenerateRequest,
     options: { signal: AbortSignal; onEvent: (event: GenerationEvent) => void },
   ): Promise<GenerationResult>;
+  /**
+   * Reads what is certain of the next prompt, so that its answer need not wait for that. The last turn is a message
+   * that is still being written; after an answer nothing of the next message is known. The same tokens are read again
+   * in which the template's history differs from what the model said. Work in the background: it gives way within one
+   * prefill chunk, and never loads a model. Null when it read nothing for want of a model or of its turn; never rejects.
+   */
+  readAhead(request: ReadAheadRequest, signal: AbortSignal): Promise<ReadAheadResult | null>;
   /** Closes the open thought of a running generation, so that it answers; false when there is none. */
   answerNow(generationId: string): Promise<boolean>;
   /**
@@ -122,6 +195,23 @@ export interface Engine {
   countTokens(request: PromptRequest): Promise<number | null>;
   /** The same tokens by where they come from, and how many of them need not be read; null as `countTokens`. */
   countParts(request: PromptRequest): Promise<PromptParts | null>;
+  /**
+   * Says of the model in memory what a saved state depends on: model and adapters by path and file state, context,
+   * cache, template, backend and version of the engine. Null when no model is in memory.
+   */
+  readonly stateKey: string | null;
+  /**
+   * Writes what the memory holds of a chat to a file, when nothing of the foreground waits; null when it holds
+   * nothing, or the chat is being answered, or no model is in memory.
+   * @param request.path of a file that does not exist yet; what is there after a failure is for the caller to remove
+   * @throws aborted while it waits; internal when the file cannot be written; engine_crashed
+   */
+  saveState(
+    request: { conversationId: string; path: string },
+    signal?: AbortSignal,
+  ): Promise<SavedState | null>;
+  /** The chats that {@link Engine.saveState} could save now. */
+  heldChats(): Promise<HeldChat[]>;
   /** Forgets the restart budget and starts again. */
   restart(): Promise<void>;
   /** Settings that need a new sidecar process: applied at the next start or model load. */

@@ -1,24 +1,28 @@
-import { appError, isAppError, type AppError, type EngineState } from '../contract/index.ts';
+import { appError, errorCodeOf, isAppError, type AppError, type EngineState } from '../contract/index.ts';
 import type {
   Engine,
   GenerateRequest,
   GenerationEvent,
   GenerationResult,
+  HeldChat,
   LoadRequest,
   PromptParts,
   PromptRequest,
+  ReadAheadRequest,
+  ReadAheadResult,
+  SavedState,
 } from './api.ts';
 import { predictEtaMs } from './eta.ts';
 import { BrokenGeneration, failedResult } from './generation-result.ts';
 import { KeepLoaded } from './keep-loaded.ts';
 import { Lifecycle, type LifecycleOptions } from './lifecycle.ts';
+import { MemoryWatch } from './memory-watch.ts';
 import { WorkQueue, type Slot } from './queue.ts';
+import { followReadAhead } from './read-ahead.ts';
+import { CrashedByState, RestoreWatch, savedStateFor, stateKeyOf } from './saved-states.ts';
 import type { GenerateEvent, LoadEvent, PromptInput, Reasoning, SidecarClient } from './sidecar/contract.ts';
 import type { SidecarProcess } from './sidecar-process.ts';
 import { EngineStateStore, errorState } from './state.ts';
-
-/** The gauge in the interface moves this often while a model is in memory, in ms. */
-const MEMORY_INTERVAL_MS = 5_000;
 
 const DEFAULT_REASONING: Reasoning = { mode: 'auto', budgetTokens: null };
 
@@ -54,21 +58,25 @@ class SupervisedEngine implements Engine {
   /** A load of `#wanted` took the process down: only an explicit load tries it again. */
   #didLoadCrash = false;
   /** What is in the memory of the running process. */
-  #inMemory: { key: string; sidecar: SidecarProcess } | null = null;
+  #inMemory: { key: string; stateKey: string; sidecar: SidecarProcess } | null = null;
   readonly #keepLoaded = new KeepLoaded(() => void this.#unloadIdle().catch(() => {}));
   /** Fires at unload and dispose: everything running or waiting stops. */
   #stopAll = new AbortController();
-  #memoryTimer: NodeJS.Timeout | null = null;
-  #memoryStatus: EngineState['status'] = 'stopped';
+  readonly #memory: MemoryWatch;
 
   constructor(options: EngineOptions) {
     this.#log = options.log;
     this.#lifecycle = new Lifecycle({ ...options, state: this.#store });
-    this.#store.subscribe((state) => this.#watchMemory(state));
+    this.#memory = new MemoryWatch(this.#store, this.#lifecycle);
   }
 
   get state(): EngineState {
     return this.#store.current;
+  }
+
+  get stateKey(): string | null {
+    const loaded = this.#inMemory;
+    return loaded && loaded.sidecar === this.#lifecycle.sidecar ? loaded.stateKey : null;
   }
 
   onState(listener: (state: EngineState) => void): () => void {
@@ -128,7 +136,7 @@ class SupervisedEngine implements Engine {
       this.#wanted = null;
       await this.#free();
     });
-    await this.#readMemory();
+    await this.#memory.read();
   }
 
   /** It comes back by itself with the next answer that it is asked for. */
@@ -166,12 +174,12 @@ class SupervisedEngine implements Engine {
     this.#store.dispatch({ type: 'loading', modelId: request.modelId });
     try {
       const ready = await sidecar.whileAlive(() => this.#followLoad(sidecar, request, signal));
-      this.#inMemory = { key, sidecar };
+      this.#inMemory = { key, stateKey: stateKeyOf(request, ready.stateParts, this.state), sidecar };
       this.#requests.set(request.modelId, request);
       this.#keepLoaded.minutes = request.keepLoadedMinutes;
       const { contextSize, gpuLayers, reasoning, sequences } = ready;
-      this.#queue.capacity = sequences;
-      this.#store.dispatch({ type: 'loaded', contextSize, gpuLayers, reasoning });
+      this.#queue.capacity = ready.answersAtOnce;
+      this.#store.dispatch({ type: 'loaded', contextSize, gpuLayers, reasoning, liveChats: sequences });
       this.#log('engine.loaded', {
         contextSize,
         gpuLayers,
@@ -223,13 +231,19 @@ class SupervisedEngine implements Engine {
     const stopped = AbortSignal.any([options.signal, this.#stopAll.signal]);
     const signal = AbortSignal.any([stopped, giveWay.signal]);
     this.#keepLoaded.busy();
-    try {
-      const result = await this.#queue.run((slot) => this.#generate(request, { ...options, signal }, slot), {
+    const run = (asked: GenerateRequest) =>
+      this.#queue.run((slot) => this.#generate(asked, { ...options, signal }, slot), {
         signal,
         priority: request.priority ?? 'foreground',
         isShared: () => this.#isReadyFor(request.modelId),
         onPlace: (place) => options.onEvent({ type: 'queued', place }),
         onGiveWay: () => giveWay.abort(appError('conflict')),
+      });
+    try {
+      const result = await run(request).catch((error: unknown) => {
+        if (!(error instanceof CrashedByState)) throw error;
+        const { savedStates: _states, ...plain } = request;
+        return run(plain);
       });
       const hasGivenWay = result.stopReason === 'stopped' && giveWay.signal.aborted && !stopped.aborted;
       return hasGivenWay ? { ...result, error: appError('conflict') } : result;
@@ -244,10 +258,15 @@ class SupervisedEngine implements Engine {
     const { sidecar, loadMs } = await this.#ready(request.modelId, options.signal, slot);
     slot.share();
     const broken = new BrokenGeneration(request, this.state, loadMs);
+    const restore = new RestoreWatch(request.savedStates);
     this.#store.dispatch({ type: 'generation_started' });
     let result: GenerationResult;
     try {
-      const done = await sidecar.whileAlive(() => this.#followGeneration(sidecar, request, options, broken));
+      const note = (event: GenerateEvent) => {
+        broken.note(event);
+        restore.note(event);
+      };
+      const done = await sidecar.whileAlive(() => this.#followGeneration(sidecar, request, options, note));
       const error = done.failure && appError(done.failure.code, done.failure.details);
       result = { stopReason: done.stopReason, stats: done.stats && { ...done.stats, loadMs }, error };
     } catch (cause) {
@@ -255,6 +274,7 @@ class SupervisedEngine implements Engine {
       if (sidecar.isEnding) result = { stopReason: 'stopped', stats: broken.stats('stopped'), error: null };
       else {
         const error = isAppError(cause) ? cause : appError('internal', undefined, { cause });
+        if (error.code === 'engine_crashed') restore.crashed();
         result = { stopReason: 'failed', stats: broken.stats('failed'), error };
       }
     }
@@ -300,23 +320,29 @@ class SupervisedEngine implements Engine {
     sidecar: SidecarProcess,
     request: GenerateRequest,
     { signal, onEvent }: GenerateOptions,
-    broken: BrokenGeneration,
+    note: (event: GenerateEvent) => void,
   ): Promise<Extract<GenerateEvent, { type: 'done' }>> {
-    const { generationId, systemPrompt, turns, sampling, conversationId, reasoning } = request;
-    const events = await sidecar.client.generate({
-      generationId,
+    const { generationId, systemPrompt, turns, sampling, conversationId, savedStates } = request;
+    const prompt = {
       systemPrompt,
       turns,
-      sampling,
-      reasoning: reasoning ?? DEFAULT_REASONING,
+      reasoning: request.reasoning ?? DEFAULT_REASONING,
       ...(conversationId === undefined ? {} : { conversationId }),
+    };
+    const asked = { ...prompt, ...(savedStates ? { savedStates } : {}) };
+    const savedState = await savedStateFor(sidecar.client, asked, this.stateKey);
+    const events = await sidecar.client.generate({
+      ...prompt,
+      generationId,
+      sampling,
+      ...(savedState ? { savedState } : {}),
     });
     const stop = () => void sidecar.client.stop({ generationId }).catch(() => {});
     if (signal.aborted) stop();
     signal.addEventListener('abort', stop, { once: true });
     try {
       for await (const event of events) {
-        broken.note(event);
+        note(event);
         if (event.type === 'done') return event;
         if (event.type === 'chunk' || event.type === 'reading') onEvent(event);
       }
@@ -324,6 +350,41 @@ class SupervisedEngine implements Engine {
       signal.removeEventListener('abort', stop);
     }
     throw appError('engine_crashed');
+  }
+
+  async readAhead(request: ReadAheadRequest, signal: AbortSignal): Promise<ReadAheadResult | null> {
+    const giveWay = new AbortController();
+    const both = AbortSignal.any([signal, this.#stopAll.signal, giveWay.signal]);
+    const isReady = () => this.#isReadyFor(request.modelId);
+    if (!isReady() || both.aborted) return null;
+    this.#keepLoaded.busy();
+    const task = async (): Promise<ReadAheadResult | null> => {
+      const { sidecar } = this.#lifecycle;
+      if (!sidecar || !isReady()) return null;
+      const input = { ...request, reasoning: request.reasoning ?? DEFAULT_REASONING };
+      const restore = new RestoreWatch(request.savedStates);
+      const options = { key: this.stateKey, restore, signal: both };
+      try {
+        return await sidecar.whileAlive(() => followReadAhead(sidecar.client, input, options));
+      } catch (error) {
+        restore.failed();
+        throw error;
+      }
+    };
+    try {
+      return await this.#queue.run(task, {
+        signal: both,
+        priority: 'background',
+        isShared: isReady,
+        onGiveWay: () => giveWay.abort(appError('conflict')),
+      });
+    } catch (error) {
+      // It is a help, not a promise: what fails here is told when the answer is asked for.
+      this.#log('engine.read_ahead_failed', { code: errorCodeOf(error) });
+      return null;
+    } finally {
+      if (this.#inMemory && this.#queue.isIdle) this.#keepLoaded.idle(false);
+    }
   }
 
   async answerNow(generationId: string): Promise<boolean> {
@@ -349,31 +410,29 @@ class SupervisedEngine implements Engine {
     return sidecar.whileAlive(() => count(sidecar.client, { systemPrompt, turns, reasoning }));
   }
 
-  // Memory -------------------------------------------------------------------------------------------------
+  // Saved states ------------------------------------------------------------------------------------------
 
-  /** Reads at each change of status, and from time to time while a model is in memory. */
-  #watchMemory(state: EngineState): void {
-    if (state.status === this.#memoryStatus) return;
-    this.#memoryStatus = state.status;
-    const isLoaded = state.status === 'ready' || state.status === 'generating';
-    if (isLoaded) {
-      this.#memoryTimer ??= setInterval(() => void this.#readMemory(), MEMORY_INTERVAL_MS);
-      this.#memoryTimer.unref();
-    } else if (this.#memoryTimer) {
-      clearInterval(this.#memoryTimer);
-      this.#memoryTimer = null;
-    }
-    void this.#readMemory();
+  async saveState(
+    request: { conversationId: string; path: string },
+    signal?: AbortSignal,
+  ): Promise<SavedState | null> {
+    const task = async (): Promise<SavedState | null> => {
+      const { stateKey: key } = this;
+      const { sidecar } = this.#lifecycle;
+      if (!sidecar || key === null) return null;
+      const saved = await sidecar.whileAlive(() => sidecar.client.saveState(request));
+      return saved && { key, ...saved };
+    };
+    return this.#queue.run(task, {
+      ...(signal ? { signal } : {}),
+      priority: 'background',
+      isShared: () => this.stateKey !== null,
+    });
   }
 
-  async #readMemory(): Promise<void> {
+  async heldChats(): Promise<HeldChat[]> {
     const { sidecar } = this.#lifecycle;
-    if (!sidecar || sidecar.isEnding) return;
-    try {
-      const memory = await sidecar.client.memory();
-      if (this.#lifecycle.sidecar === sidecar) this.#store.dispatch({ type: 'memory', memory });
-    } catch {
-      // The process ended in between; its end is told elsewhere.
-    }
+    if (!sidecar || this.stateKey === null) return [];
+    return sidecar.whileAlive(() => sidecar.client.heldChats());
   }
 }

@@ -41,15 +41,21 @@ export class BrokenGeneration {
   stats(stopReason: 'failed' | 'stopped'): GenerationStats | null {
     const read = this.#read;
     if (!read) return null;
-    const { promptTokens, reusedTokens, readTokens, prefillMs, seed } = read;
+    const { promptTokens, reusedTokens, reusedFrom, restoreMs, readTokens, prefillMs, seed } = read;
     const generatedTokens = this.#generatedTokens;
     const decodeMs = this.#firstMs === null || this.#lastMs === null ? 0 : this.#lastMs - this.#firstMs;
     return {
       promptTokens,
       reusedTokens,
+      reusedFrom,
+      restoreMs,
       readTokens,
+      rereadTokens: 0,
       generatedTokens,
+      guessedTokens: 0,
+      guessedRight: 0,
       ttftMs: this.#firstMs === null ? null : this.#firstMs - this.#startMs,
+      firstTokenKind: null,
       prefillMs,
       decodeMs,
       tokensPerSecond: generatedTokens > 1 && decodeMs > 0 ? ((generatedTokens - 1) / decodeMs) * 1000 : null,

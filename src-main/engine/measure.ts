@@ -83,6 +83,9 @@ async function timeProbe(sidecar: SidecarProcess, probe: Probe): Promise<ProbeTi
     flashAttention: 'auto' as const,
     adapters: [],
     chatTemplate: null,
+    // A probe's text repeats itself: guesses would be right, and tell another speed.
+    speculation: 'off' as const,
+    cacheType: 'f16' as const,
     sequences: 1,
   };
   let usedGpuLayers = 0;

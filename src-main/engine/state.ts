@@ -20,6 +20,7 @@ export type EngineEvent =
       type: 'loaded';
       contextSize: number;
       gpuLayers: number;
+      liveChats: number;
       reasoning: NonNullable<EngineState['reasoning']>;
     }
   /** `error` is null when the load was cancelled. */
@@ -43,6 +44,7 @@ export const INITIAL_STATE: EngineState = {
   loadEtaMs: null,
   contextSize: null,
   gpuLayers: null,
+  liveChats: null,
   reasoning: null,
   error: null,
   notice: null,
@@ -58,6 +60,7 @@ const NOT_LOADED = {
   loadEtaMs: null,
   contextSize: null,
   gpuLayers: null,
+  liveChats: null,
   reasoning: null,
   runningGenerations: 0,
 } as const;
@@ -115,8 +118,9 @@ export function reduce(state: EngineState, event: EngineEvent): EngineState {
         loadEtaMs: event.etaMs,
       };
     case 'loaded': {
-      const { contextSize, gpuLayers, reasoning } = event;
-      return { ...state, ...NOT_LOADED, status: 'ready', contextSize, gpuLayers, reasoning, error: null };
+      const { contextSize, gpuLayers, liveChats, reasoning } = event;
+      const loaded = { contextSize, gpuLayers, liveChats, reasoning };
+      return { ...state, ...NOT_LOADED, ...loaded, status: 'ready', error: null };
     }
     case 'load_failed':
       return { ...state, ...NOT_LOADED, status: 'idle', modelId: null, error: event.error };

@@ -40,6 +40,8 @@ export function newRow(found: FoundModel, header: ModelHeader): StoredModel {
       sampling: null,
       chatTemplate: null,
       keepLoadedMinutes: null,
+      speculation: null,
+      cacheType: null,
     },
     notes: '',
   };
@@ -83,6 +85,8 @@ export function loadRequest(
     flashAttention: row.settings.flashAttention ?? general.flashAttention,
     adapters: files.adapters,
     chatTemplate: row.settings.chatTemplate,
+    speculation: row.settings.speculation ?? 'auto',
+    cacheType: row.settings.cacheType ?? 'f16',
     sequences: null,
     keepLoadedMinutes: row.settings.keepLoadedMinutes,
   };

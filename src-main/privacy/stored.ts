@@ -4,6 +4,7 @@ import type { StorageItem } from '../contract/index.ts';
 import { createModelFiles } from '../models/model-files.ts';
 import { shortPath } from '../models/short-path.ts';
 import type { AllowedFolder } from '../platform.ts';
+import { STATES_FOLDER } from '../state-cache/state-cache.ts';
 
 /**
  * What the app keeps on disk: every entry of the data folder, and the model files in each allowed folder,
@@ -36,6 +37,7 @@ export async function storedItems({
 
 function kindOf(name: string): StorageItem['kind'] {
   if (/backup/iu.test(name)) return 'backups';
+  if (name === STATES_FOLDER) return 'states';
   if (/\.(?:db|sqlite)(?:-wal|-shm|-journal)?$/iu.test(name)) return 'database';
   if (/^logs?$|\.log$/iu.test(name)) return 'logs';
   return name.startsWith('secrets.') ? 'secrets' : 'settings';

@@ -26,4 +26,6 @@ export const DEFAULT_SETTINGS: Settings = {
   closeToTray: false,
   noticeWhenAnswered: true,
   titlesByModel: true,
+  saveStates: true,
+  savedStatesMaxBytes: null,
 };

@@ -12,20 +12,26 @@ import type {
   ErrorData,
   Folder,
   FolderDefaults,
+  GenerationSample,
   GenerationSettings,
   GenerationStats,
   HubBaseModel,
   LedgerEntry,
   Message,
   MessageStatus,
+  MetricsFilter,
+  MetricsSummary,
   ModelSettings,
   NewAttachment,
   OtherApp,
   Preset,
   PresetValues,
   QueuedMessage,
+  SampleFigures,
+  SampleSetup,
   Tag,
 } from '../contract/index.ts';
+import type { SummaryInput } from '../metrics/summarise.ts';
 
 /** A row of the model library: what the header said when the file was added, and where the file is. */
 export interface StoredModel {
@@ -355,6 +361,14 @@ export interface StoreApi {
   generations: {
     /** The speeds of the newest answers that are long enough to tell, newest first. */
     speeds(input: { limit: number }): StoredSpeed[];
+  };
+  /** Figures of every generation, without text. */
+  samples: {
+    add(input: { setup: SampleSetup; figures: SampleFigures }): void;
+    summary(input: SummaryInput): MetricsSummary;
+    /** Oldest first. */
+    page(input: { filter: MetricsFilter; afterId: number; limit: number }): GenerationSample[];
+    forget(input: undefined): void;
   };
   models: {
     list(input: undefined): StoredModel[];

@@ -22,7 +22,7 @@ export async function openStore(options: { workerPath: string; dataDir: string; 
   let closing: Promise<void> | null = null;
   const { conversations, messages, tree, queue, generations, models, modelFolders, provenance, ledger } =
     client;
-  const { adapters, attachments, presets, history, folders, tags, trash, transfer, files } = client;
+  const { adapters, attachments, presets, history, folders, tags, trash, transfer, samples, files } = client;
   return {
     conversations,
     messages,
@@ -30,6 +30,7 @@ export async function openStore(options: { workerPath: string; dataDir: string; 
     tree,
     queue,
     generations,
+    samples,
     models,
     adapters,
     modelFolders,

@@ -18,6 +18,7 @@ import { models } from './queries/models.ts';
 import { presets } from './queries/presets.ts';
 import { provenance } from './queries/provenance.ts';
 import { queue } from './queries/queue.ts';
+import { samples } from './queries/samples.ts';
 import { tags } from './queries/tags.ts';
 import { trash } from './queries/trash.ts';
 import { transfer } from './queries/transfer.ts';
@@ -33,6 +34,7 @@ const queries: { [E in keyof StoreApi]: Queries<StoreApi[E]> } = {
   tree,
   queue,
   generations,
+  samples,
   models,
   adapters,
   modelFolders,
@@ -129,6 +131,7 @@ export function createStoreRouter(migrations: readonly Migration[]) {
     tree: entity(holder, queries.tree),
     queue: entity(holder, queries.queue),
     generations: entity(holder, queries.generations),
+    samples: entity(holder, queries.samples),
     models: entity(holder, queries.models),
     adapters: entity(holder, queries.adapters),
     modelFolders: entity(holder, queries.modelFolders),

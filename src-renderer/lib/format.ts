@@ -41,6 +41,40 @@ export function formatCount(value: number, locale?: string): string {
   return fixed(Math.round(value), 0, locale);
 }
 
+/** A number with so many decimals: 46.2. */
+export function formatDecimal(value: number, decimals: number, locale?: string): string {
+  return fixed(value, decimals, locale);
+}
+
+/** A large number as a figure and its word: `1.24` and `million`; below 10,000 the whole number and no word. */
+export function formatLarge(value: number, locale?: string): [figure: string, word: string] {
+  if (value < 10 * KILO) return [formatCount(value, locale), ''];
+  const parts = numberFormat(locale, {
+    notation: 'compact',
+    compactDisplay: 'long',
+    maximumSignificantDigits: 3,
+  }).formatToParts(value);
+  const text = (wanted: (type: string) => boolean) =>
+    parts
+      .filter(({ type }) => wanted(type))
+      .map((part) => part.value)
+      .join('')
+      .trim();
+  return [text((type) => type !== 'compact'), text((type) => type === 'compact')];
+}
+
+/** A change from before with its sign: +3.1%, −6.0%. @param share 0.031 */
+export function formatChange(share: number, locale?: string): string {
+  return numberFormat(locale, {
+    style: 'percent',
+    signDisplay: 'exceptZero',
+    minimumFractionDigits: 1,
+    maximumFractionDigits: 1,
+  })
+    .format(share)
+    .replace('-', '\u2212');
+}
+
 /** A share from 0 to 1 as a whole percentage: 62%. */
 export function formatPercent(share: number, locale?: string): string {
   return numberFormat(locale, { style: 'percent', maximumFractionDigits: 0 }).format(share);

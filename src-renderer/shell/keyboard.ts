@@ -17,6 +17,7 @@ const ACTIVE: readonly ShortcutId[] = [
   'searchChats',
   'page1',
   'page2',
+  'page3',
   'settings',
   'sidebar',
   'inspector',
@@ -53,6 +54,7 @@ const EVERYWHERE: readonly ShortcutId[] = [
   'searchChats',
   'page1',
   'page2',
+  'page3',
   'settings',
   'shortcuts',
   'offline',
@@ -81,6 +83,9 @@ function runEverywhere(id: ShortcutId, app: AppState): boolean {
       return true;
     case 'page2':
       app.navigation.goScreen('models');
+      return true;
+    case 'page3':
+      app.navigation.goScreen('performance');
       return true;
     case 'settings':
       app.navigation.openSettings();

@@ -18,6 +18,7 @@ import { handleHostRequest, openFiles, openRequested } from './host-requests.ts'
 import { HubStore } from './hub.svelte.ts';
 import { InspectorState } from './inspector.svelte.ts';
 import { LiveSpeed } from './live-speed.svelte.ts';
+import { MetricsStore } from './metrics.svelte.ts';
 import { ModelsStore } from './models.svelte.ts';
 import { PaletteState } from './palette.svelte.ts';
 import { PresetsStore } from './presets.svelte.ts';
@@ -51,6 +52,7 @@ export class AppState {
   readonly downloads: DownloadsStore;
   readonly fits: FitsStore;
   readonly engine: EngineStore;
+  readonly metrics: MetricsStore;
   readonly privacy: PrivacyStore;
   readonly settings: SettingsStore;
   readonly drafts: Drafts;
@@ -107,6 +109,7 @@ export class AppState {
     this.hub = new HubStore(client, this.downloads);
     this.fits = new FitsStore(client);
     this.engine = new EngineStore(client, initial.engine);
+    this.metrics = new MetricsStore(client);
     this.privacy = new PrivacyStore(client, initial.privacy);
     this.settings = new SettingsStore(client, initial.settings);
   }
@@ -136,6 +139,7 @@ export class AppState {
     this.downloads.handle(event);
     this.fits.handle(event);
     this.engine.handle(event);
+    this.metrics.handle(event);
     this.privacy.handle(event);
     this.settings.handle(event);
     handleHostRequest(this, event);

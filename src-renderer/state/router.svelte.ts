@@ -22,6 +22,7 @@ const Route = v.variant('screen', [
     tab: v.optional(v.picklist(['find', 'adapters'])),
     address: v.optional(v.string()),
   }),
+  v.object({ screen: v.literal('performance') }),
   v.object({ screen: v.literal('settings'), section: v.picklist(settingsSections) }),
 ]);
 export type Route = v.InferOutput<typeof Route>;
@@ -83,6 +84,7 @@ export class Navigation {
   goScreen(screen: Screen): void {
     if (screen === 'chat') this.openChat(this.#lastConversationId);
     else if (screen === 'models') this.#openLastTab();
+    else if (screen === 'performance') this.go({ screen });
     else this.openSettings(this.#lastSection);
   }
 

@@ -295,7 +295,7 @@ export const settingsTexts = catalogue({
       title: 'Stored on this computer',
       where: (folder: string) => `In ${folder} unless a path is shown`,
       kinds: {
-        database: 'Chats and network ledger',
+        database: 'Chats, figures of answers, network ledger',
         backups: 'Backups of the database',
         settings: 'Settings',
         secrets: 'Hugging Face token',
@@ -304,7 +304,8 @@ export const settingsTexts = catalogue({
       },
       notEncrypted: 'Not encrypted',
       encrypted: 'Encrypted',
-      promise: 'No account, no cloud copy, no usage statistics.',
+      promise:
+        'No account, no cloud copy, nothing is counted elsewhere. Figures of answers, such as speed and tokens, are kept here without text, also when their chat is deleted; Performance shows and deletes them.',
       failed: 'The sizes could not be read.',
       loading: 'Adding up sizes',
     },

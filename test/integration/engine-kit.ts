@@ -11,6 +11,7 @@ import type {
   GenerationResult,
   LoadRequest,
   Reasoning,
+  SavedStates,
 } from '../../src-main/engine/api.ts';
 import { createEngine, type EngineOptions } from '../../src-main/engine/engine.ts';
 import { entries } from '../../src-main/entries.ts';
@@ -66,6 +67,8 @@ export function loadRequest(
     flashAttention: 'auto',
     adapters: [],
     chatTemplate: null,
+    speculation: 'auto',
+    cacheType: 'f16',
     sequences: null,
     keepLoadedMinutes: null,
     ...settings,
@@ -95,6 +98,7 @@ export async function ask(
     conversationId?: string;
     reasoning?: Reasoning;
     priority?: 'foreground' | 'background';
+    savedStates?: SavedStates;
     signal?: AbortSignal;
     onEvent?: (event: GenerationEvent) => void;
   } = {},
@@ -123,12 +127,19 @@ export async function ask(
   return { ...answer, result };
 }
 
-function pick({ modelId, conversationId, reasoning, priority }: Parameters<typeof ask>[2] & object) {
+function pick({
+  modelId,
+  conversationId,
+  reasoning,
+  priority,
+  savedStates,
+}: Parameters<typeof ask>[2] & object) {
   return {
     ...(modelId === undefined ? {} : { modelId }),
     ...(conversationId === undefined ? {} : { conversationId }),
     ...(reasoning === undefined ? {} : { reasoning }),
     ...(priority === undefined ? {} : { priority }),
+    ...(savedStates === undefined ? {} : { savedStates }),
   };
 }
 

@@ -2,6 +2,7 @@ import { describe, expect, it, vi } from 'vitest';
 import { createTitles, type TitlesDeps } from '../../src-main/conversations/titles.ts';
 import type { GenerationEvent, GenerationResult } from '../../src-main/engine/api.ts';
 import { createEventBus } from '../../src-main/events.ts';
+import { noRecorder } from '../support/recorder.ts';
 
 // Titles with an engine and a store whose answers the test gives.
 
@@ -54,7 +55,7 @@ function setUp(over: { chat?: object; answer?: object; titlesByModel?: boolean }
     history: { autoTitle },
   };
   const settings = { get: () => ({ titlesByModel: over.titlesByModel ?? true }) };
-  const titles = createTitles({ store, engine, settings, bus } as unknown as TitlesDeps);
+  const titles = createTitles({ store, engine, settings, bus, recorder: noRecorder } as unknown as TitlesDeps);
   return { bus, asked, autoTitle, state, titles, engineChanged: () => listener() };
 }
 

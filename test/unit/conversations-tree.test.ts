@@ -18,6 +18,7 @@ import { messages } from '../../src-main/store/queries/messages.ts';
 import { queue } from '../../src-main/store/queries/queue.ts';
 import { tree } from '../../src-main/store/queries/tree.ts';
 import type { Db } from '../../src-main/store/sql.ts';
+import { noRecorder } from '../support/recorder.ts';
 import { fullStats, newModel } from '../support/store/fixtures.ts';
 
 // The service on the real queries, with an engine whose answers the test ends as it wants.
@@ -80,6 +81,8 @@ beforeEach(() => {
     },
     settings: { get: () => ({ defaultModelId: model.id, defaultSystemPrompt: '', threads: null }) },
     bus: createEventBus('run'),
+    recorder: noRecorder,
+    forgetStates: async () => {},
   };
   service = createConversations(deps as unknown as ConversationsDeps);
   return async () => {

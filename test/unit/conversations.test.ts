@@ -2,6 +2,7 @@ import { expect, it, vi } from 'vitest';
 import { appError } from '../../src-main/contract/index.ts';
 import { createConversations, type ConversationsDeps } from '../../src-main/conversations/conversations.ts';
 import { createEventBus } from '../../src-main/events.ts';
+import { noRecorder } from '../support/recorder.ts';
 
 // What only the order of two replies decides, with a store that keeps its replies until the test wants them.
 
@@ -39,6 +40,8 @@ it('a conversation deleted while a send is being saved: the answer that begins t
     engine: { onState: () => () => {} },
     settings: { get: () => ({}) },
     bus: createEventBus('run'),
+    recorder: noRecorder,
+    forgetStates: async () => {},
   } as unknown as ConversationsDeps);
   const sending = conversations.send({
     requestId: id('7'),

@@ -324,7 +324,16 @@ describe('a result without the engine', () => {
     const state = { ...INITIAL_STATE, contextSize: 512, backend: 'cpu', engineVersion: 'v' };
     const broken = new BrokenGeneration(request, state, 5, () => now);
     expect(broken.stats('failed')).toBeNull();
-    broken.note({ type: 'read', promptTokens: 10, reusedTokens: 4, readTokens: 6, prefillMs: 90, seed: 1 });
+    broken.note({
+      type: 'read',
+      promptTokens: 10,
+      reusedTokens: 4,
+      reusedFrom: 'disk',
+      restoreMs: 3,
+      readTokens: 6,
+      prefillMs: 90,
+      seed: 1,
+    });
     now = 1100;
     broken.note({ type: 'chunk', kind: 'answer', text: 'a', generatedTokens: 1 });
     now = 1300;
@@ -332,6 +341,8 @@ describe('a result without the engine', () => {
     expect(broken.stats('failed')).toEqual({
       promptTokens: 10,
       reusedTokens: 4,
+      reusedFrom: 'disk',
+      restoreMs: 3,
       readTokens: 6,
       generatedTokens: 5,
       ttftMs: 100,

@@ -10,6 +10,9 @@ function sequence(text: string, again = 0): Live {
   return {
     contextTokens,
     nextTokenIndex: contextTokens.length,
+    needsCheckpoints: again > 0,
+    stateCellsStartIndex: 0,
+    model: { fileInsights: { swaSize: undefined } },
     getRestoreToPrefixIndexEvaluationSize: () => again,
   };
 }

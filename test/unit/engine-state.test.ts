@@ -16,7 +16,7 @@ const events: Record<EngineEvent['type'], EngineEvent> = {
   start_failed: { type: 'start_failed', error: { code: 'engine_binary_missing', data: {} } },
   loading: { type: 'loading', modelId: MODEL },
   load_progress: { type: 'load_progress', progress: 0.5, etaMs: 1000 },
-  loaded: { type: 'loaded', contextSize: 4096, gpuLayers: 0, reasoning: 'none' },
+  loaded: { type: 'loaded', contextSize: 4096, gpuLayers: 0, liveChats: 2, reasoning: 'none' },
   load_failed: { type: 'load_failed', error: { code: 'model_truncated', data: {} } },
   unloaded: { type: 'unloaded' },
   generation_started: { type: 'generation_started' },

@@ -214,6 +214,7 @@ const PLAN = {
   contextSize: 4096,
   gpuLayers: 0,
   flashAttention: true,
+  liveChats: 1,
   chunkTokens: 64,
   repacked: new Set(['Q4_K']),
 };
@@ -333,7 +334,7 @@ describe('a fit', () => {
     speed: SPEED,
     correction: null,
   };
-  const wish = { contextSize: null, gpuLayers: null, flashAttention: true };
+  const wish = { contextSize: null, gpuLayers: null, flashAttention: true, liveChats: 1 };
   const made = shape({}, MISTRAL, WEIGHTS);
 
   test('takes 8,192 tokens by itself where the memory carries them', () => {
@@ -350,6 +351,19 @@ describe('a fit', () => {
   test('halves an automatic context until the cache takes at most half of what is free', () => {
     expect(predictFit(made, { ...machine, ramFreeBytes: 4.5 * GIB }, wish).contextSize).toBe(4096);
     expect(predictFit(made, { ...machine, ramFreeBytes: 3 * GIB }, wish).contextSize).toBe(1024);
+  });
+  test('keeps as many chats as a quarter of the free memory holds, four at most, and counts their caches', () => {
+    const automatic = { ...wish, liveChats: null };
+    const one = predictFit(made, machine, wish).kvCacheBytes;
+    expect(one).toBe(8192 * 128 * KIB);
+    for (const [gib, liveChats] of [
+      [64, 4],
+      [13, 2],
+      [8, 1],
+    ] as const) {
+      const fit = predictFit(made, { ...machine, ramFreeBytes: gib * GIB }, automatic);
+      expect(fit).toMatchObject({ liveChats, kvCacheBytes: liveChats * one });
+    }
   });
   test('a context that was asked for stays', () => {
     expect(

@@ -61,6 +61,7 @@ const fit = (extra: Partial<Fit> = {}): Fit => ({
   layerCount: 41,
   gpuLayers: 28,
   weightsBytes: 4.1 * GIB,
+  liveChats: 1,
   kvCacheBytes: GIB,
   buffersBytes: 0.5 * GIB,
   vram: { neededBytes: 5.6 * GIB, freeBytes: 7.3 * GIB },

@@ -254,6 +254,7 @@ describe('the recommended file', () => {
     layerCount: 32,
     gpuLayers: 0,
     weightsBytes: 4.4 * GB,
+    liveChats: 1,
     kvCacheBytes: 1 * GB,
     buffersBytes: 0.3 * GB,
     vram: vramGb === null ? null : { neededBytes: 5.7 * GB, freeBytes: vramGb * GB },

@@ -41,6 +41,8 @@ function setUp() {
         flashAttention: 'auto',
         adapters: [],
         chatTemplate: null,
+        speculation: 'auto',
+        cacheType: 'f16',
         sequences: null,
         keepLoadedMinutes: null,
       };

@@ -42,6 +42,8 @@ function model(part: Partial<Model>): Model {
       sampling: null,
       chatTemplate: null,
       keepLoadedMinutes: null,
+      speculation: null,
+      cacheType: null,
     },
     notes: '',
     canDelete: true,

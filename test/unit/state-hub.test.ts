@@ -272,6 +272,7 @@ describe('FitsStore', () => {
     layerCount: 1,
     gpuLayers: 0,
     weightsBytes,
+    liveChats: 1,
     kvCacheBytes: 0,
     buffersBytes: 0,
     vram: null,

@@ -63,7 +63,9 @@ export const LoadInput = v.object({
   adapters: v.array(Adapter),
   /** Jinja in place of the file's; null: the file's. */
   chatTemplate: v.nullable(v.string()),
-  /** Answers at once; null: automatic. */
+  speculation: v.picklist(['auto', 'off']),
+  cacheType: v.picklist(['f16', 'q8_0']),
+  /** Chats that stay in memory, and answers at once; null: automatic. */
   sequences: v.nullable(Count),
 });
 export type LoadInput = v.InferOutput<typeof LoadInput>;
@@ -75,7 +77,11 @@ export const LoadEvent = v.variant('type', [
     contextSize: Count,
     gpuLayers: Count,
     reasoning: ReasoningSupport,
+    /** Chats that stay in memory. */
     sequences: Count,
+    answersAtOnce: Count,
+    /** What a saved state depends on besides the file and the settings that the load was asked for. */
+    stateParts: v.string(),
   }),
 ]);
 export type LoadEvent = v.InferOutput<typeof LoadEvent>;
@@ -101,24 +107,52 @@ export const PromptParts = v.object({
 });
 export type PromptParts = v.InferOutput<typeof PromptParts>;
 
+/** A state on disk: the tokens that it holds, and the bytes of the library's file. */
+export const SavedStateCandidate = v.object({ id: v.string(), tokens: v.array(Count), bytes: Bytes });
+export type SavedStateCandidate = v.InferOutput<typeof SavedStateCandidate>;
+
 export const GenerateInput = v.object({
   ...PromptInput.entries,
   generationId: v.string(),
   /** Whose chat it is: the sequence that holds it is asked first. */
   conversationId: v.exactOptional(v.string()),
   sampling: Sampling,
+  /** The state that was chosen, and where its checked file lies. */
+  savedState: v.exactOptional(v.object({ ...SavedStateCandidate.entries, path: v.string() })),
 });
 export type GenerateInput = v.InferOutput<typeof GenerateInput>;
 
 const Failure = v.object({ code: ErrorCodeSchema, details: ErrorData.entries.details });
 
+const ReusedFrom = GenerationStats.entries.reusedFrom;
+
+/** Said before the library sees a state file: main then knows what took the process down. */
+const Restoring = v.object({ type: v.literal('restoring'), id: v.string() });
+const RestoreEnd = v.object({ type: v.literal('restored'), id: v.string(), isRefused: v.boolean() });
+export type RestoreEvent = v.InferOutput<typeof Restoring> | v.InferOutput<typeof RestoreEnd>;
+
+/** Stopped like a generation, by its id. */
+export const ReadAheadInput = v.omit(GenerateInput, ['sampling']);
+export type ReadAheadInput = v.InferOutput<typeof ReadAheadInput>;
+
+export const ReadAheadEvent = v.variant('type', [
+  Restoring,
+  RestoreEnd,
+  v.object({ type: v.literal('done'), readTokens: Count, reusedTokens: Count, elapsedMs: v.number() }),
+]);
+export type ReadAheadEvent = v.InferOutput<typeof ReadAheadEvent>;
+
 export const GenerateEvent = v.variant('type', [
+  Restoring,
+  RestoreEnd,
   v.object({ type: v.literal('reading'), done: Count, total: Count, etaMs: v.nullable(v.number()) }),
   /** The prompt is read; if the process dies later, main still has these figures. */
   v.object({
     type: v.literal('read'),
     promptTokens: Count,
     reusedTokens: Count,
+    reusedFrom: ReusedFrom,
+    restoreMs: v.number(),
     readTokens: Count,
     prefillMs: v.number(),
     seed: Count,
@@ -158,6 +192,31 @@ export const sidecarContract = {
   stop: base.input(v.object({ generationId: v.string() })).output(v.void()),
   /** Closes the thought of a running generation; false when none is open. */
   endThinking: base.input(v.object({ generationId: v.string() })).output(v.boolean()),
+  readAhead: base.input(ReadAheadInput).output(eventIterator(ReadAheadEvent)),
+  /** The one of these states that is worth reading for this prompt; null: what the memory holds is as good. */
+  chooseState: base
+    .input(
+      v.object({
+        ...PromptInput.entries,
+        conversationId: v.exactOptional(v.string()),
+        candidates: v.array(SavedStateCandidate),
+      }),
+    )
+    .output(v.nullable(v.string())),
+  /** Null when no free sequence holds this chat. */
+  saveState: base.input(v.object({ conversationId: v.string(), path: v.string() })).output(
+    v.nullable(
+      v.object({
+        tokens: v.array(Count),
+        bytes: Bytes,
+        elapsedMs: v.number(),
+        readingMs: v.nullable(v.number()),
+      }),
+    ),
+  ),
+  heldChats: base.output(
+    v.array(v.object({ conversationId: v.string(), tokens: Count, readingMs: v.nullable(v.number()) })),
+  ),
   countTokens: base.input(PromptInput).output(v.nullable(Count)),
   countParts: base.input(PromptInput).output(v.nullable(PromptParts)),
   memory: base.output(v.nonNullish(EngineState.entries.memory)),

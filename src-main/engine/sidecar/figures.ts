@@ -7,9 +7,15 @@ export interface Progress {
   readonly startMs: number;
   readonly sequence: LlamaContextSequence;
   readonly meter: TokenMeterState;
+  /** The sequence's counters of guesses at the start. */
+  readonly guesses: LlamaContextSequence['tokenPredictions'];
   readonly seed: number;
   readonly promptTokens: number;
   reusedTokens: number;
+  /** Tokens that the sequence held, behind a window that it cannot go back to. */
+  rereadTokens: number;
+  /** What came of a saved state; zeros when none was read. */
+  readonly restored: { tokens: number; elapsedMs: number };
   /** Set with the first token; what a template makes the library read after that is not the prompt. */
   prompt: { promptTokens: number; readTokens: number } | null;
   prefillMs: number;
@@ -17,9 +23,28 @@ export interface Progress {
   lastTokenMs: number | null;
 }
 
-/** Tokens evaluated since the start of the generation: without sampling (input) and with (output). */
-export function usedSince({ sequence, meter }: Progress) {
-  return sequence.tokenMeter.diff(meter);
+/**
+ * Tokens evaluated since the start of the generation: without sampling (input) and with (output). The counter also
+ * counts guesses; those that were wrong, or right and not said yet, are no output.
+ */
+export function usedSince({ sequence, meter, guesses }: Progress) {
+  const { usedInputTokens, usedOutputTokens } = sequence.tokenMeter.diff(meter);
+  const { refuted, unused } = sequence.tokenPredictions;
+  const notSaid = refuted - guesses.refuted + (unused - guesses.unused);
+  return { usedInputTokens, usedOutputTokens: usedOutputTokens - notSaid };
+}
+
+/** Guesses that were computed, and those that were said. */
+function guessFigures({ sequence, guesses }: Progress) {
+  const { used, validated, refuted } = sequence.tokenPredictions;
+  const guessedTokens = validated + refuted - guesses.validated - guesses.refuted;
+  return { guessedTokens, guessedRight: used - guesses.used };
+}
+
+/** Where the reused tokens came from. */
+export function reuseFigures({ reusedTokens, restored }: Progress) {
+  const reusedFrom = reusedTokens === 0 ? null : restored.tokens > 0 ? ('disk' as const) : ('live' as const);
+  return { reusedFrom, restoreMs: restored.elapsedMs };
 }
 
 /** Prompt figures as evaluated: the first sampled token's evaluation is that of the prompt's last token. */
@@ -45,7 +70,11 @@ export function statsOf(
   const isTimed = figures.generatedTokens > 1 && decodeMs > 0;
   return {
     ...figures,
+    ...reuseFigures(progress),
+    rereadTokens: progress.rereadTokens,
+    ...guessFigures(progress),
     ttftMs: firstTokenMs === null ? null : firstTokenMs - progress.startMs,
+    firstTokenKind: null,
     prefillMs: progress.prefillMs,
     decodeMs,
     tokensPerSecond: isTimed ? ((figures.generatedTokens - 1) / decodeMs) * 1000 : null,

@@ -2,10 +2,13 @@ import { LlamaChat, type LlamaChatResponse, type LlamaChatResponseChunk } from '
 import { appError, isAppError, type Sampling, type StopReason } from '../../contract/index.ts';
 import { COALESCE_MS, COALESCE_ON_CPU_MS, Coalescer } from './coalesce.ts';
 import type { GenerateEvent, GenerateInput } from './contract.ts';
-import { failureOf, promptFigures, statsOf, usedSince, type Progress } from './figures.ts';
+import { failureOf, promptFigures, reuseFigures, statsOf, usedSince, type Progress } from './figures.ts';
+import { dropGuesses, guessesOf, mayGuess } from './guesses.ts';
 import type { LoadedModel } from './model.ts';
-import { nextChunkSize } from './prefill.ts';
+import { commonPrefixLength } from './prefill.ts';
 import { renderPrompt, type Prompt } from './prompt.ts';
+import { readInChunks } from './reading.ts';
+import { restoreState } from './saved-state.ts';
 import { reachablePrefix } from './sequences.ts';
 import type { Thinking } from './thinking.ts';
 
@@ -44,15 +47,27 @@ export async function generate(input: GenerateInput, context: GenerateContext): 
     const contextSize = loaded.context.contextSize;
     // The library needs room for one token more.
     if (promptTokens + 1 >= contextSize) throw appError('context_full', { promptTokens, contextSize });
-    const sequence = loaded.sequences.take(prompt.tokens, input.conversationId);
+    let sequence = loaded.sequences.take(prompt.tokens, input.conversationId);
     try {
+      let restored = { tokens: 0, elapsedMs: 0 };
+      if (input.savedState && !signal.aborted)
+        ({ sequence, ...restored } = await restoreState(
+          loaded,
+          sequence,
+          prompt.tokens,
+          input.savedState,
+          emit,
+        ));
       const progress: Progress = {
         startMs,
         sequence,
         meter: sequence.tokenMeter.getState(),
+        guesses: sequence.tokenPredictions,
         seed: sampling.seed ?? Math.floor(Math.random() * (MAX_SEED + 1)),
         promptTokens,
         reusedTokens: 0,
+        rereadTokens: 0,
+        restored,
         prompt: null,
         prefillMs: 0,
         firstTokenMs: null,
@@ -97,26 +112,20 @@ async function readPrompt({ loaded, emit, signal, prompt, progress }: Run): Prom
   const { tokens } = prompt;
   const end = tokens.length - 1;
   signal.throwIfAborted();
-  await sequence.adaptStateToTokens(tokens.slice(0, reachablePrefix(sequence, tokens.slice(0, end))), false);
+  const reach = reachablePrefix(sequence, tokens.slice(0, end));
+  progress.rereadTokens = commonPrefixLength(sequence.contextTokens, tokens.slice(0, end)) - reach;
+  await sequence.adaptStateToTokens(tokens.slice(0, reach), false);
   const kept = sequence.nextTokenIndex;
   progress.reusedTokens = Math.max(0, kept - usedSince(progress).usedInputTokens);
   const total = tokens.length - kept;
-  for (let position = kept; position < end;) {
-    signal.throwIfAborted();
-    const chunk = tokens.slice(position, Math.min(end, position + nextChunkSize(loaded.lastChunk)));
-    emit({
-      type: 'reading',
-      done: position - kept,
-      total,
-      etaMs: readingEta(tokens.length - position, loaded),
-    });
-    const startMs = performance.now();
-    await sequence.evaluateWithoutGeneratingNewTokens(chunk);
-    loaded.lastChunk = { tokens: chunk.length, elapsedMs: performance.now() - startMs };
-    position += chunk.length;
-    progress.prefillMs = performance.now() - progress.startMs;
-  }
-  signal.throwIfAborted();
+  await readInChunks(loaded, sequence, tokens.slice(0, end), {
+    signal,
+    onChunk: (position) => {
+      const etaMs = readingEta(tokens.length - position, loaded);
+      emit({ type: 'reading', done: position - kept, total, etaMs });
+    },
+    onRead: () => (progress.prefillMs = performance.now() - progress.startMs),
+  });
   // The way back to the end of the prompt, for another answer to it.
   if (sequence.needsCheckpoints) await sequence.takeCheckpoint();
 }
@@ -137,6 +146,7 @@ async function decode(run: Run): Promise<StopReason> {
   const room = loaded.context.contextSize - progress.promptTokens;
   const maxTokens = Math.min(sampling.maxTokens ?? room, room);
   const full = new AbortController();
+  guessesOf(progress.sequence)?.begin(mayGuess(sampling));
   const chat = new LlamaChat({ contextSequence: progress.sequence, chatWrapper: prompt.wrapper });
   const textOf = spelling(run);
   try {
@@ -168,6 +178,7 @@ async function decode(run: Run): Promise<StopReason> {
     progress.lastTokenMs ??= performance.now();
     coalescer.flush();
     chat.dispose();
+    await dropGuesses(progress.sequence);
   }
 }
 
@@ -180,7 +191,8 @@ function markRead({ progress, emit }: Run): void {
   progress.firstTokenMs = performance.now();
   progress.prefillMs = progress.firstTokenMs - progress.startMs;
   const { prefillMs, seed } = progress;
-  emit({ type: 'read', promptTokens, reusedTokens, readTokens, prefillMs, seed });
+  const reuse = reuseFigures(progress);
+  emit({ type: 'read', promptTokens, reusedTokens, ...reuse, readTokens, prefillMs, seed });
 }
 
 /**

@@ -1,5 +1,6 @@
 import { GgmlType, GgufInsights, readGgufFileInfo, type Llama, type LlamaModel } from 'node-llama-cpp';
 import { appError, type EngineState } from '../../contract/index.ts';
+import { automaticLiveChats } from '../live-chats.ts';
 import { adapterBytes } from './adapters.ts';
 import type { LoadInput } from './contract.ts';
 
@@ -68,19 +69,33 @@ export async function fitContextSize(model: LlamaModel, wanted: number): Promise
 /**
  * How many sequences of this context size have room, at most `wanted`: the cache is as large as that of one context
  * times their number. At least one, which is for llama.cpp to refuse.
+ * @param wanted null: as many as {@link automaticLiveChats} says
  */
-export async function fitSequences(model: LlamaModel, contextSize: number, wanted: number): Promise<number> {
-  if (wanted <= 1) return 1;
+export async function fitSequences(
+  model: LlamaModel,
+  contextSize: number,
+  wanted: number | null,
+): Promise<number> {
+  if (wanted !== null && wanted <= 1) return 1;
   const { llama } = model;
-  const ramBytes = process.availableMemory() * AUTOMATIC_SHARE;
+  const availableBytes = process.availableMemory();
   const vramBytes = llama.gpu === false ? 0 : (await llama.getVramState()).free;
-  for (let sequences = wanted; sequences > 1; sequences -= 1) {
-    const need = await model.fileInsights.estimateContextResourceRequirementsV2({
+  const needOf = async (sequences: number) => {
+    const { cpuRam, gpuVram } = await model.fileInsights.estimateContextResourceRequirementsV2({
       contextSize,
       sequences,
       modelGpuLayers: model.gpuLayers,
     });
-    if (need.cpuRam <= ramBytes && need.gpuVram <= vramBytes) return sequences;
+    return { ramBytes: cpuRam, vramBytes: gpuVram };
+  };
+  if (wanted === null) {
+    const [one, two] = [await needOf(1), await needOf(2)];
+    const cache = { ramBytes: two.ramBytes - one.ramBytes, vramBytes: two.vramBytes - one.vramBytes };
+    return automaticLiveChats(cache, { ramBytes: availableBytes, vramBytes });
+  }
+  for (let sequences = wanted; sequences > 1; sequences -= 1) {
+    const need = await needOf(sequences);
+    if (need.ramBytes <= availableBytes * AUTOMATIC_SHARE && need.vramBytes <= vramBytes) return sequences;
   }
   return 1;
 }

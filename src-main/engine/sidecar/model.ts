@@ -1,20 +1,25 @@
 import { openSync, readSync, closeSync } from 'node:fs';
-import type { Llama, LlamaContext, LlamaContextOptions, LlamaModel } from 'node-llama-cpp';
+import type {
+  Llama,
+  LlamaContext,
+  LlamaContextOptions,
+  LlamaContextSequence,
+  LlamaModel,
+} from 'node-llama-cpp';
 import { appError } from '../../contract/index.ts';
 import { adapterDamaged, checkAdapters, isAdapterFailure } from './adapters.ts';
 import type { LoadInput } from './contract.ts';
+import { Guesses } from './guesses.ts';
 import { mapLoadFailure } from './load-errors.ts';
 import type { NativeLog } from './log.ts';
 import { contextNeed, fitContextSize, fitSequences, refuseImpossibleLoad } from './memory.ts';
-import type { ChunkSample } from './prefill.ts';
+import { ReadingSpeed, type ChunkSample } from './prefill.ts';
 import { movesSystemPrompt } from './prompt.ts';
 import { Sequences } from './sequences.ts';
 import { readTemplate, type ChatTemplate } from './template.ts';
 
 /** Without the user's word no more: larger contexts cost memory and are rarely filled. */
 const DEFAULT_CONTEXT_SIZE = 8192;
-/** More need a context each; on a processor two answers at once are each at half the speed. */
-const DEFAULT_SEQUENCES = 1;
 /** Below this, handing a token from thread to thread takes longer than computing it. */
 const SINGLE_THREAD_BYTES = 50 * 1024 * 1024;
 /**
@@ -35,6 +40,9 @@ export interface LoadedModel {
   readonly isSystemMerged: boolean;
   /** The last prefill chunk of this model: how fast it reads here. */
   lastChunk: ChunkSample | null;
+  readonly readingSpeed: ReadingSpeed;
+  /** Frees a sequence that is of no use any more, and puts an empty one in its place. */
+  renew(sequence: LlamaContextSequence): Promise<LlamaContextSequence>;
 }
 
 /** Threads for a context. Pure. */
@@ -69,14 +77,13 @@ export async function loadModel(
   const { log, signal, onProgress } = options;
   log.clear();
   let model: LlamaModel | null = null;
-  const wanted = input.sequences ?? DEFAULT_SEQUENCES;
   let contextSize = input.contextSize ?? DEFAULT_CONTEXT_SIZE;
   try {
     checkFile(input.path);
     await refuseImpossibleLoad(llama, input);
     model = await llama.loadModel({
       modelPath: input.path,
-      gpuLayers: input.gpuLayers ?? { fitContext: { contextSize: contextSize * wanted } },
+      gpuLayers: input.gpuLayers ?? { fitContext: { contextSize: contextSize * (input.sequences ?? 1) } },
       defaultContextFlashAttention: input.flashAttention === 'off' ? false : 'auto',
       loadSignal: signal,
       onLoadProgress: throttled(onProgress),
@@ -86,7 +93,7 @@ export async function loadModel(
       contextSize = await fitContextSize(model, Math.min(contextSize, model.trainContextSize));
     const context = await model.createContext({
       contextSize: input.contextSize === null ? { max: contextSize } : contextSize,
-      sequences: await fitSequences(model, contextSize, wanted),
+      sequences: await fitSequences(model, contextSize, input.sequences),
       threads: chooseThreads({ ...input, cores: llama.cpuMathCores }),
       flashAttention: input.flashAttention === 'off' ? false : 'auto',
       createSignal: signal,
@@ -113,19 +120,43 @@ function loraOf({ adapters }: LoadInput): NonNullable<LlamaContextOptions['lora'
   return { adapters: adapters.map(({ path, scale }) => ({ filePath: path, scale })) };
 }
 
+/** A wrong guess is taken back out of the cache; where that is not possible each would need a copy of it before. */
+function canTakeBack({ fileInsights: { isRecurrent, isHybrid, swaSize } }: LlamaModel): boolean {
+  return !isRecurrent && !isHybrid && swaSize === undefined;
+}
+
 /** @throws model_load_failed with `reason: chat_template` when the template cannot render a chat */
 function assemble(model: LlamaModel, context: LlamaContext, input: LoadInput): LoadedModel {
   // A sequence would drop its oldest tokens when it is full; nothing is ever cut silently here.
   const strategy = () => {
     throw appError('context_full', { contextSize: context.contextSize });
   };
-  const all = Array.from({ length: context.totalSequences }, () =>
-    context.getSequence({ contextShift: { strategy }, checkpoints: CHECKPOINTS }),
-  );
+  const canGuess = input.speculation === 'auto' && canTakeBack(model);
+  const create = () =>
+    context.getSequence({
+      contextShift: { strategy },
+      checkpoints: CHECKPOINTS,
+      ...(canGuess ? { tokenPredictor: new Guesses() } : {}),
+    });
+  const sequences = new Sequences(Array.from({ length: context.totalSequences }, create));
   try {
     const template = readTemplate(model, input.chatTemplate);
     const isSystemMerged = movesSystemPrompt(template.wrapper('auto'));
-    return { model, context, sequences: new Sequences(all), template, isSystemMerged, lastChunk: null };
+    return {
+      model,
+      context,
+      sequences,
+      template,
+      isSystemMerged,
+      lastChunk: null,
+      readingSpeed: new ReadingSpeed(),
+      async renew(sequence) {
+        await sequence.dispose();
+        const other = create();
+        sequences.replace(sequence, other);
+        return other;
+      },
+    };
   } catch (cause) {
     throw appError('model_load_failed', { reason: 'chat_template' }, { cause, retryable: false });
   }

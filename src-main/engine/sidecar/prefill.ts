@@ -31,6 +31,26 @@ export function nextChunkSize(last: ChunkSample | null): number {
   return Math.max(MIN_CHUNK_TOKENS, rounded);
 }
 
+/** Weight of a new chunk in the speed: what other programs do to one chunk is forgotten within ten. */
+const SPEED_WEIGHT = 0.3;
+
+/** How fast a model reads here. The rests at the end of a prompt say nothing of it. */
+export class ReadingSpeed {
+  #msPerToken: number | null = null;
+
+  /** Null before a chunk of some size was read. */
+  get msPerToken(): number | null {
+    return this.#msPerToken;
+  }
+
+  note({ tokens, elapsedMs }: ChunkSample): void {
+    if (tokens < MIN_CHUNK_TOKENS) return;
+    const now = elapsedMs / tokens;
+    this.#msPerToken ??= now;
+    this.#msPerToken += SPEED_WEIGHT * (now - this.#msPerToken);
+  }
+}
+
 /** How many tokens at the start are the same. Pure. */
 export function commonPrefixLength(left: readonly number[], right: readonly number[]): number {
   const length = Math.min(left.length, right.length);

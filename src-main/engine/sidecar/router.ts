@@ -2,13 +2,22 @@ import { implement } from '@orpc/server';
 import type { Llama } from 'node-llama-cpp';
 import { appError, isAppError } from '../../contract/index.ts';
 import { openBackend } from './backend.ts';
-import { sidecarContract, type GenerateEvent, type LoadEvent, type StartEvent } from './contract.ts';
+import {
+  sidecarContract,
+  type GenerateEvent,
+  type LoadEvent,
+  type ReadAheadEvent,
+  type ReadAheadInput,
+  type StartEvent,
+} from './contract.ts';
 import { generate } from './generate.ts';
 import { NativeLog } from './log.ts';
 import { readMemory } from './memory.ts';
 import { loadModel, unloadModel, type LoadedModel } from './model.ts';
 import { countParts } from './parts.ts';
 import { renderPrompt } from './prompt.ts';
+import { readAhead } from './read-ahead.ts';
+import { chooseState, heldChats, saveState, stateParts } from './saved-state.ts';
 import { streamOf } from './stream.ts';
 import { Thinking } from './thinking.ts';
 
@@ -74,12 +83,16 @@ class SidecarService {
       onProgress: (progress) => emit({ type: 'progress', progress }),
     });
     this.#loaded = loaded;
+    const sequences = loaded.context.totalSequences;
     emit({
       type: 'ready',
       contextSize: loaded.context.contextSize,
       gpuLayers: loaded.model.gpuLayers,
       reasoning: loaded.template.reasoning,
-      sequences: loaded.context.totalSequences,
+      sequences,
+      // On a processor two answers at once are each at half the speed.
+      answersAtOnce: input.sequences === null && loaded.model.llama.gpu === false ? 1 : sequences,
+      stateParts: stateParts(loaded),
     });
   }
 
@@ -107,6 +120,19 @@ class SidecarService {
     }
   }
 
+  async readAhead(input: ReadAheadInput, emit: (event: ReadAheadEvent) => void): Promise<void> {
+    const running = { stop: new AbortController(), thinking: new Thinking(input.reasoning) };
+    this.#running.set(input.generationId, running);
+    try {
+      await this.#shared(async () => {
+        if (!this.#loaded) throw appError('no_model');
+        await readAhead(this.#loaded, input, { signal: running.stop.signal, emit });
+      });
+    } finally {
+      this.#running.delete(input.generationId);
+    }
+  }
+
   stop(generationId: string): void {
     this.#running.get(generationId)?.stop.abort(appError('aborted'));
   }
@@ -117,6 +143,15 @@ class SidecarService {
 
   endThinking(generationId: string): boolean {
     return this.#running.get(generationId)?.thinking.end() ?? false;
+  }
+
+  /** Null when no model is in memory, or no free sequence holds the chat. */
+  saveState(input: Parameters<typeof saveState>[1]): ReturnType<typeof saveState> {
+    return this.#shared(async () => (this.#loaded ? saveState(this.#loaded, input) : null));
+  }
+
+  heldChats() {
+    return this.#loaded ? heldChats(this.#loaded) : [];
   }
 
   /** Null when no model is in memory, or the chat is too long to be counted. */
@@ -160,8 +195,19 @@ export function createSidecarRouter(exit: () => void) {
         return service.generate(input, emit);
       }),
     ),
+    readAhead: os.readAhead.handler(({ input }) =>
+      streamOf<ReadAheadEvent>((emit, signal) => {
+        signal.addEventListener('abort', () => service.stop(input.generationId), { once: true });
+        return service.readAhead(input, emit);
+      }),
+    ),
     stop: os.stop.handler(({ input }) => service.stop(input.generationId)),
     endThinking: os.endThinking.handler(({ input }) => service.endThinking(input.generationId)),
+    chooseState: os.chooseState.handler(({ input }) =>
+      service.count((loaded) => chooseState(loaded, renderPrompt(loaded, input).tokens, input)),
+    ),
+    saveState: os.saveState.handler(({ input }) => service.saveState(input)),
+    heldChats: os.heldChats.handler(() => service.heldChats()),
     countTokens: os.countTokens.handler(({ input }) =>
       service.count((loaded) => renderPrompt(loaded, input).tokens.length),
     ),

@@ -4,8 +4,12 @@ import { commonPrefixLength } from './prefill.ts';
 /** What choosing a sequence needs to know of one. */
 export type Live = Pick<
   LlamaContextSequence,
-  'contextTokens' | 'nextTokenIndex' | 'getRestoreToPrefixIndexEvaluationSize'
->;
+  | 'contextTokens'
+  | 'nextTokenIndex'
+  | 'needsCheckpoints'
+  | 'stateCellsStartIndex'
+  | 'getRestoreToPrefixIndexEvaluationSize'
+> & { readonly model: { readonly fileInsights: { readonly swaSize: number | undefined } } };
 
 /**
  * How many tokens at the start the sequence can go back to without reading. A sliding window or a recurrent state
@@ -13,21 +17,35 @@ export type Live = Pick<
  */
 export function reachablePrefix(sequence: Live, tokens: readonly Token[]): number {
   const same = commonPrefixLength(sequence.contextTokens, tokens);
-  if (same === 0 || same === sequence.nextTokenIndex) return same;
-  return Math.max(0, same - Math.max(0, sequence.getRestoreToPrefixIndexEvaluationSize(same - 1)));
+  if (same === 0 || same === sequence.nextTokenIndex || !sequence.needsCheckpoints) return same;
+  // The next token looks back over a whole window. The library also goes back to where only a part of it is left,
+  // and computes with that.
+  const windowStart = same - (sequence.model.fileInsights.swaSize ?? same);
+  const start = sequence.stateCellsStartIndex;
+  const index = start > Math.max(0, windowStart) ? Math.min(same, start) - 1 : same - 1;
+  return Math.max(0, index + 1 - Math.max(0, sequence.getRestoreToPrefixIndexEvaluationSize(index)));
+}
+
+interface Place<T> {
+  sequence: T;
+  /** Whose chat it holds, where that is known. */
+  owner: string | null;
+  /** Grows with each use; 0 before the first. */
+  usedAt: number;
+  isBusy: boolean;
 }
 
 /** The sequences of one context, each of which holds a chat; who answers takes one for as long as it answers. */
 export class Sequences<T extends Live = LlamaContextSequence> {
-  readonly all: readonly T[];
-  /** Least recently used first. */
-  readonly #free: T[];
-  /** Whose chat each holds, where that is known. */
-  readonly #owners = new Map<T, string>();
+  readonly #places: Place<T>[];
+  #uses = 0;
 
   constructor(all: readonly T[]) {
-    this.all = all;
-    this.#free = [...all];
+    this.#places = all.map((sequence) => ({ sequence, owner: null, usedAt: 0, isBusy: false }));
+  }
+
+  get all(): readonly T[] {
+    return this.#places.map(({ sequence }) => sequence);
   }
 
   /**
@@ -36,26 +54,52 @@ export class Sequences<T extends Live = LlamaContextSequence> {
    * @throws Error when none is free; the queue sees to it that one is
    */
   take(tokens: readonly Token[], conversationId?: string): T {
-    let chosen = this.#free[0];
-    let most = 0;
-    for (const sequence of this.#free) {
-      const reach = reachablePrefix(sequence, tokens);
-      // All chats begin alike: another's is not given up for the few tokens of a system prompt.
-      const isOwn = conversationId !== undefined && this.#owners.get(sequence) === conversationId;
-      const isMostlyKept = 2 * reach >= sequence.nextTokenIndex;
-      if (reach <= most || !(isOwn || isMostlyKept)) continue;
-      most = reach;
-      chosen = sequence;
-    }
-    if (!chosen) throw new Error('no free sequence');
-    this.#free.splice(this.#free.indexOf(chosen), 1);
-    if (conversationId === undefined) this.#owners.delete(chosen);
-    else this.#owners.set(chosen, conversationId);
-    return chosen;
+    const { place } = this.#choose(tokens, conversationId);
+    if (!place) throw new Error('no free sequence');
+    place.isBusy = true;
+    place.owner = conversationId ?? null;
+    return place.sequence;
+  }
+
+  /** Tokens that the sequence which `take` would give can go back to. */
+  reachOf(tokens: readonly Token[], conversationId?: string): number {
+    return this.#choose(tokens, conversationId).reach;
   }
 
   giveBack(sequence: T): void {
-    this.#free.push(sequence);
+    const place = this.#placeOf(sequence);
+    if (!place) return;
+    place.isBusy = false;
+    this.#uses += 1;
+    place.usedAt = this.#uses;
+  }
+
+  /** Runs `task` on the free sequence that holds this chat, which then is as recently used as before; else null. */
+  async borrow<R>(conversationId: string, task: (sequence: T) => Promise<R>): Promise<R | null> {
+    const place = this.#free()
+      .filter(({ owner, sequence }) => owner === conversationId && sequence.nextTokenIndex > 0)
+      .at(-1);
+    if (!place) return null;
+    place.isBusy = true;
+    try {
+      return await task(place.sequence);
+    } finally {
+      place.isBusy = false;
+    }
+  }
+
+  /** The chats of the free sequences, and how many tokens of each they hold. */
+  held(): { conversationId: string; tokens: number }[] {
+    const tokens = new Map<string, number>();
+    for (const { owner, sequence } of this.#free())
+      if (owner !== null && sequence.nextTokenIndex > 0) tokens.set(owner, sequence.nextTokenIndex);
+    return [...tokens].map(([conversationId, count]) => ({ conversationId, tokens: count }));
+  }
+
+  /** Puts another sequence in the place of one that is of no use any more. */
+  replace(sequence: T, other: T): void {
+    const place = this.#placeOf(sequence);
+    if (place) place.sequence = other;
   }
 
   /** Tokens that need not be read, were this prompt answered now. */
@@ -63,5 +107,32 @@ export class Sequences<T extends Live = LlamaContextSequence> {
     // The last token of a prompt is always evaluated, to sample from.
     const prompt = tokens.slice(0, -1);
     return this.all.reduce((most, sequence) => Math.max(most, reachablePrefix(sequence, prompt)), 0);
+  }
+
+  #choose(tokens: readonly Token[], conversationId?: string): { place: Place<T> | null; reach: number } {
+    const free = this.#free();
+    let place = free[0] ?? null;
+    let most = 0;
+    for (const candidate of free) {
+      const { sequence, owner } = candidate;
+      const reach = reachablePrefix(sequence, tokens);
+      // All chats begin alike: another's is not given up for the few tokens of a system prompt.
+      const isOwn = conversationId !== undefined && owner === conversationId;
+      const isMostlyKept = 2 * reach >= sequence.nextTokenIndex;
+      if (reach <= most || !(isOwn || isMostlyKept)) continue;
+      most = reach;
+      place = candidate;
+    }
+    if (place && most === 0) most = reachablePrefix(place.sequence, tokens);
+    return { place, reach: most };
+  }
+
+  /** Least recently used first. */
+  #free(): Place<T>[] {
+    return this.#places.filter(({ isBusy }) => !isBusy).toSorted((a, b) => a.usedAt - b.usedAt);
+  }
+
+  #placeOf(sequence: T): Place<T> | undefined {
+    return this.#places.find((place) => place.sequence === sequence);
   }
 }

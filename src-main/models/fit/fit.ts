@@ -11,10 +11,10 @@ import type { GgufHeader } from '../gguf-summary.ts';
 import { readMachine } from '../machine.ts';
 import { joinHeaders } from '../model-header.ts';
 import type { Models } from '../models.ts';
+import { loadedMemory, type LoadedMemory } from './loaded-memory.ts';
 import { measureMachine } from './measure-machine.ts';
 import { correctionFrom, speedOf, type Compared } from './measured-speeds.ts';
 import { modelShape, type ModelShape } from './model-shape.ts';
-import { predictMemory, type LoadPlan } from './predict-memory.ts';
 import { predictFit, type FitMachine, type FitWish } from './predict.ts';
 import { predictSpeed } from './predict-speed.ts';
 import { readProcessorFeatures, repackedTypes } from './repack.ts';
@@ -46,6 +46,8 @@ export interface FitService {
   /** @throws what reading the remote header throws, and the header's errors */
   ofHubFile(file: FitFile, choice: FitChoice): Promise<Fit>;
   speed(): Promise<SpeedState>;
+  /** What the model in memory takes; null without one. */
+  loaded(): Promise<LoadedMemory | null>;
   /** Stops measuring. Before the engine and the store end. */
   close(): Promise<void>;
 }
@@ -127,6 +129,7 @@ export function createFit(options: FitOptions): FitService {
       const wish: FitWish = {
         contextSize: contextSize ?? own.contextSize ?? general.contextSize,
         gpuLayers: gpuLayers ?? own.gpuLayers,
+        liveChats: null,
         flashAttention: (own.flashAttention ?? general.flashAttention) !== 'off',
       };
       // Answers tell the speed of the layers that they were made with.
@@ -139,12 +142,14 @@ export function createFit(options: FitOptions): FitService {
       const wish: FitWish = {
         contextSize: contextSize ?? general.contextSize,
         gpuLayers,
+        liveChats: null,
         flashAttention: general.flashAttention !== 'off',
       };
       const shape = shapeOf(modelShape(joinHeaders(parts), facts.sizeBytes));
       return predict(shape, { modelId: facts.modelId, wish, isOwnChoice: gpuLayers === null });
     },
     speed: () => keeper.state(),
+    loaded: async () => loadedMemory({ engine, models }, await repacked),
     async close() {
       stopListening();
       await keeper.close();
@@ -169,33 +174,21 @@ async function speedKey(
   return JSON.stringify([processor, cores, threads, backend, deviceNames, engineVersion]);
 }
 
-/** What unloading would give back; the cache is taken whole at the load, so the prediction is what there is. */
+/** What unloading would give back. */
 async function loadedNeed(
   { engine, models }: Pick<FitOptions, 'engine' | 'models'>,
   repacked: ReadonlySet<string>,
 ): Promise<{ ramBytes: number; vramBytes: number }> {
-  const { modelId, contextSize, gpuLayers, memory } = engine.state;
-  const nothing = { ramBytes: 0, vramBytes: 0 };
-  if (modelId === null || contextSize === null) return nothing;
-  try {
-    const { header, sizeBytes } = await models.headerOf(modelId);
-    const shape = modelShape(header, sizeBytes);
-    if (!shape) return nothing;
-    const plan: LoadPlan = {
-      contextSize,
-      gpuLayers: gpuLayers ?? 0,
-      flashAttention: true,
-      chunkTokens: 1,
-      repacked,
-    };
-    const { ram, vram } = predictMemory(shape, plan);
-    const total = ({ weightsBytes, kvCacheBytes, buffersBytes }: typeof ram) =>
-      weightsBytes + kvCacheBytes + buffersBytes;
-    return { ramBytes: Math.min(total(ram), memory?.processBytes ?? Infinity), vramBytes: total(vram) };
-  } catch {
-    // Its file has gone: what it takes is then counted as not free.
-    return nothing;
-  }
+  // Its file may have gone: what it takes is then counted as not free.
+  const loaded = await loadedMemory({ engine, models }, repacked);
+  if (!loaded) return { ramBytes: 0, vramBytes: 0 };
+  const total = ({ weightsBytes, kvCacheBytes, buffersBytes }: LoadedMemory['ram']) =>
+    weightsBytes + kvCacheBytes + buffersBytes;
+  const { memory } = engine.state;
+  return {
+    ramBytes: Math.min(total(loaded.ram), memory?.processBytes ?? Infinity),
+    vramBytes: total(loaded.vram),
+  };
 }
 
 function cardMemory({ state }: Pick<Engine, 'state'>, givenBackBytes: number): FitMachine['vram'] {

@@ -33,6 +33,8 @@ export interface LoadPlan {
   /** Layers on the graphics card, the output counted as one more: 0 to layers + 1. */
   gpuLayers: number;
   flashAttention: boolean;
+  /** Chats in memory at once, each with a cache of its own. */
+  liveChats: number;
   /** Tokens that are read at a time, at most {@link BATCH_TOKENS}: fewer where reading is slow. */
   chunkTokens: number;
   /** Types that are copied, see `repackedTypes`. */
@@ -95,10 +97,10 @@ export function predictMemory(shape: ModelShape, plan: LoadPlan): MemoryNeed {
   return {
     ram: {
       weightsBytes: weights.copiedBytes,
-      kvCacheBytes: kvCacheBytes(shape, contextSize, 0, cpuLayers),
+      kvCacheBytes: plan.liveChats * kvCacheBytes(shape, contextSize, 0, cpuLayers),
       buffersBytes:
         libraryBytes(shape) +
-        checkpointBytes(shape, contextSize) +
+        plan.liveChats * checkpointBytes(shape, contextSize) +
         (isAllOnCard ? 0 : computeBytes(shape, plan, plan.chunkTokens)),
     },
     mappedBytes: shape.sizeBytes,
@@ -108,7 +110,7 @@ export function predictMemory(shape: ModelShape, plan: LoadPlan): MemoryNeed {
         ? { weightsBytes: 0, kvCacheBytes: 0, buffersBytes: 0 }
         : {
             weightsBytes: weights.cardBytes,
-            kvCacheBytes: kvCacheBytes(shape, contextSize, cpuLayers),
+            kvCacheBytes: plan.liveChats * kvCacheBytes(shape, contextSize, cpuLayers),
             // A card's buffers are all reserved, used or not.
             buffersBytes:
               CARD_CONTEXT_BYTES +

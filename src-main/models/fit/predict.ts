@@ -1,4 +1,5 @@
 import type { Fit } from '../../contract/index.ts';
+import { automaticLiveChats } from '../../engine/live-chats.ts';
 import type { ModelShape } from './model-shape.ts';
 import {
   BATCH_TOKENS,
@@ -51,6 +52,8 @@ export interface FitWish {
   contextSize: number | null;
   gpuLayers: number | null;
   flashAttention: boolean;
+  /** Chats in memory at once. */
+  liveChats: number | null;
 }
 
 /** Medians of real answers of this very file, tokens a second. */
@@ -67,9 +70,10 @@ export function predictFit(
   measured: MeasuredSpeed | null = null,
 ): Fit {
   const contextForCard = wish.contextSize ?? DEFAULT_CONTEXT_SIZE;
-  const plan = (contextSize: number, gpuLayers: number): LoadPlan => ({
+  const plan = (contextSize: number, gpuLayers: number, liveChats = wish.liveChats ?? 1): LoadPlan => ({
     contextSize,
     gpuLayers,
+    liveChats,
     flashAttention: wish.flashAttention,
     chunkTokens: chunkTokens(shape, machine.speed, gpuLayers),
     repacked: machine.repacked,
@@ -81,7 +85,9 @@ export function predictFit(
     wish.contextSize ?? chooseContext(shape, machine, plan(DEFAULT_CONTEXT_SIZE, gpuLayers)),
     shape.trainedContextSize,
   );
-  const need = predictMemory(shape, plan(contextSize, gpuLayers));
+  const one = predictMemory(shape, plan(contextSize, gpuLayers, 1));
+  const liveChats = wish.liveChats ?? chooseLiveChats(one, machine);
+  const need = predictMemory(shape, plan(contextSize, gpuLayers, liveChats));
   const ram = { neededBytes: sum(need.ram), mappedBytes: need.mappedBytes, freeBytes: machine.ramFreeBytes };
   const vram = machine.vram && { neededBytes: sum(need.vram), freeBytes: machine.vram.freeBytes };
   const speeds = measured ? measuredSpeeds(measured) : predictedSpeeds(shape, machine, gpuLayers);
@@ -91,6 +97,7 @@ export function predictFit(
     layerCount: shape.layerCount,
     gpuLayers: Math.min(gpuLayers, shape.layerCount + 1),
     weightsBytes: whole(need.ram.weightsBytes + need.mappedInUseBytes + need.vram.weightsBytes),
+    liveChats,
     kvCacheBytes: whole(need.ram.kvCacheBytes + need.vram.kvCacheBytes),
     buffersBytes: whole(need.ram.buffersBytes + need.vram.buffersBytes),
     vram,
@@ -122,6 +129,17 @@ function chooseContext(shape: ModelShape, machine: FitMachine, plan: LoadPlan): 
   for (let size = wanted; size > MIN_AUTOMATIC_CONTEXT; size = Math.ceil(size / 2))
     if (kvCacheBytes(shape, size, 0, cpuLayers) <= share) return size;
   return Math.min(wanted, MIN_AUTOMATIC_CONTEXT);
+}
+
+/** `fitSequences` of the sidecar: after the weights and one context. */
+function chooseLiveChats({ ram, vram }: MemoryNeed, machine: FitMachine): number {
+  return automaticLiveChats(
+    { ramBytes: ram.kvCacheBytes, vramBytes: vram.kvCacheBytes },
+    {
+      ramBytes: machine.ramFreeBytes - ram.weightsBytes,
+      vramBytes: (machine.vram?.freeBytes ?? 0) - vram.weightsBytes,
+    },
+  );
 }
 
 function chunkTokens(shape: ModelShape, speed: MachineSpeed | null, gpuLayers: number): number {

@@ -36,6 +36,8 @@ const settingsColumns: Columns<SettingsRow> = {
   sampling: 'sampling',
   chatTemplate: 'chat_template',
   keepLoadedMinutes: 'keep_loaded_minutes',
+  speculation: 'speculation',
+  cacheType: 'cache_type',
 };
 
 const columns: Columns<ModelRow> = {
@@ -60,6 +62,8 @@ function modelOf({
   sampling,
   chatTemplate,
   keepLoadedMinutes,
+  speculation,
+  cacheType,
   hasChatTemplate,
   lastLoadCrashed,
   ...row
@@ -76,6 +80,8 @@ function modelOf({
       sampling: sampling === null ? null : v.parse(Sampling, JSON.parse(sampling)),
       chatTemplate,
       keepLoadedMinutes,
+      speculation,
+      cacheType,
     },
   };
 }

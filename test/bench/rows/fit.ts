@@ -87,7 +87,7 @@ async function predict(path: string, contextSize: number, speed: MachineSpeed): 
       speed,
       correction: null,
     },
-    { contextSize, gpuLayers: 0, flashAttention: true },
+    { contextSize, gpuLayers: 0, flashAttention: true, liveChats: 1 },
   );
   if (!fit.decode) throw new Error('no speed was predicted');
   const { low, high } = fit.decode;
@@ -156,6 +156,8 @@ async function measure(path: string, contextSize: number): Promise<Measured> {
       chatTemplate: null,
       sequences: 1,
       keepLoadedMinutes: null,
+      speculation: 'off',
+      cacheType: null,
     });
     const answers = [];
     for (let answer = 0; answer < ANSWERS; answer += 1)

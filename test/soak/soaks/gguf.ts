@@ -187,6 +187,8 @@ async function tryInEngine(engine: Engine, path: string, bytes: Buffer): Promise
         chatTemplate: null,
         sequences: 1,
         keepLoadedMinutes: null,
+        speculation: null,
+        cacheType: null,
       },
       signal,
     );

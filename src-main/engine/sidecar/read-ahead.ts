@@ -1,0 +1,69 @@
+import type { Token } from 'node-llama-cpp';
+import type { PromptInput, ReadAheadEvent, ReadAheadInput } from './contract.ts';
+import type { LoadedModel } from './model.ts';
+import { commonPrefixLength } from './prefill.ts';
+import { renderPrompt, type PromptModel } from './prompt.ts';
+import { readInChunks } from './reading.ts';
+import { restoreState } from './saved-state.ts';
+import { reachablePrefix } from './sequences.ts';
+
+/** Ways in which any message may go on: what the prompts of all begin with is certain. */
+const ENDINGS = ['and', 'Quite', '7'] as const;
+
+/** The text without its last word, which is still being written. Pure. */
+export function finishedWords(text: string): string {
+  return text.replace(/\S*$/u, '').trimEnd();
+}
+
+/**
+ * The tokens that the next prompt begins with, whatever follows. The last turn is a message that is still being
+ * written; where it is an answer, the next message has not begun.
+ * @throws context_full, internal as `renderPrompt`
+ */
+export function certainTokens(loaded: PromptModel, input: PromptInput): Token[] {
+  const last = input.turns.at(-1);
+  const isWriting = last?.role === 'user';
+  const before = isWriting ? input.turns.slice(0, -1) : input.turns;
+  const finished = isWriting ? finishedWords(last.text) : '';
+  const prompts = ENDINGS.map((ending) => {
+    const text = finished === '' ? ending : `${finished} ${ending}`;
+    return renderPrompt(loaded, { ...input, turns: [...before, { role: 'user', text }] }).tokens;
+  });
+  const [first = [], ...others] = prompts;
+  return first.slice(0, Math.min(...others.map((other) => commonPrefixLength(first, other))));
+}
+
+/**
+ * Reads what is certain of the next prompt, and ends with exactly one `done`: stopped, it tells what it has read.
+ * @throws what rendering throws
+ */
+export async function readAhead(
+  loaded: LoadedModel,
+  input: ReadAheadInput,
+  { signal, emit }: { signal: AbortSignal; emit: (event: ReadAheadEvent) => void },
+): Promise<void> {
+  const startMs = performance.now();
+  const tokens = certainTokens(loaded, input);
+  const { conversationId, savedState } = input;
+  const done = (readTokens: number, reusedTokens: number) =>
+    emit({ type: 'done', readTokens, reusedTokens, elapsedMs: performance.now() - startMs });
+  const isTooLong = tokens.length + 1 >= loaded.context.contextSize;
+  // All of it is there already, and perhaps an answer behind it, which another one would be told from.
+  if (isTooLong || signal.aborted || loaded.sequences.reachOf(tokens, conversationId) >= tokens.length)
+    return done(0, isTooLong ? 0 : tokens.length);
+  let sequence = loaded.sequences.take(tokens, conversationId);
+  let kept = 0;
+  try {
+    if (savedState) ({ sequence } = await restoreState(loaded, sequence, tokens, savedState, emit));
+    await sequence.adaptStateToTokens(tokens.slice(0, reachablePrefix(sequence, tokens)), false);
+    kept = sequence.nextTokenIndex;
+    await readInChunks(loaded, sequence, tokens, { signal, isBackground: true });
+    // The way back to here, for another end of the message.
+    if (sequence.needsCheckpoints) await sequence.takeCheckpoint();
+  } catch (error) {
+    if (!signal.aborted) throw error;
+  } finally {
+    loaded.sequences.giveBack(sequence);
+  }
+  done(Math.max(0, sequence.nextTokenIndex - kept), kept);
+}

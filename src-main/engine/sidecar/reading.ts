@@ -1,0 +1,40 @@
+import type { LlamaContextSequence, Token } from 'node-llama-cpp';
+import type { LoadedModel } from './model.ts';
+import { nextChunkSize } from './prefill.ts';
+
+/** Of the library's five: what is read ahead takes no place in a batch that an answer could use. */
+const BACKGROUND_PRIORITY = 1;
+
+/**
+ * Reads the rest of `tokens` into a sequence that holds their start, in chunks that a stop can wait for.
+ * @param options.onChunk told before each chunk, how many of `tokens` are there
+ * @throws the reason of `signal` between two chunks
+ */
+export async function readInChunks(
+  loaded: LoadedModel,
+  sequence: LlamaContextSequence,
+  tokens: readonly Token[],
+  options: {
+    signal: AbortSignal;
+    isBackground?: boolean;
+    onChunk?: (position: number) => void;
+    onRead?: () => void;
+  },
+): Promise<void> {
+  const { signal, isBackground = false, onChunk, onRead } = options;
+  for (let position = sequence.nextTokenIndex; position < tokens.length;) {
+    signal.throwIfAborted();
+    const chunk = tokens.slice(position, position + nextChunkSize(loaded.lastChunk));
+    onChunk?.(position);
+    const startMs = performance.now();
+    await sequence.evaluateWithoutGeneratingNewTokens(
+      chunk,
+      isBackground ? { evaluationPriority: BACKGROUND_PRIORITY } : {},
+    );
+    loaded.lastChunk = { tokens: chunk.length, elapsedMs: performance.now() - startMs };
+    loaded.readingSpeed.note(loaded.lastChunk);
+    position += chunk.length;
+    onRead?.();
+  }
+  signal.throwIfAborted();
+}

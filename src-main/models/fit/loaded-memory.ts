@@ -1,0 +1,40 @@
+import type { Engine } from '../../engine/api.ts';
+import type { Models } from '../models.ts';
+import { modelShape } from './model-shape.ts';
+import { predictMemory, type MemoryNeed } from './predict-memory.ts';
+
+/** What the model in memory takes: in memory, as pages of its file that are in use, and of the graphics card. */
+export interface LoadedMemory {
+  ram: MemoryNeed['ram'];
+  /** Given back when others need them; a part of the file. */
+  mappedBytes: number;
+  vram: MemoryNeed['vram'];
+}
+
+/**
+ * Calculated from its header and how it was loaded; the cache is taken whole at the load, so the prediction is what
+ * there is. Null without a model, or when its file has gone.
+ */
+export async function loadedMemory(
+  { engine, models }: { engine: Pick<Engine, 'state'>; models: Pick<Models, 'headerOf'> },
+  repacked: ReadonlySet<string>,
+): Promise<LoadedMemory | null> {
+  const { modelId, contextSize, gpuLayers, liveChats } = engine.state;
+  if (modelId === null || contextSize === null) return null;
+  try {
+    const { header, sizeBytes } = await models.headerOf(modelId);
+    const shape = modelShape(header, sizeBytes);
+    if (!shape) return null;
+    const { ram, vram, mappedInUseBytes } = predictMemory(shape, {
+      contextSize,
+      gpuLayers: gpuLayers ?? 0,
+      flashAttention: true,
+      liveChats: liveChats ?? 1,
+      chunkTokens: 1,
+      repacked,
+    });
+    return { ram, mappedBytes: mappedInUseBytes, vram };
+  } catch {
+    return null;
+  }
+}

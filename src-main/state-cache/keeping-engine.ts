@@ -1,0 +1,107 @@
+import type { Engine, GenerateRequest, GenerationResult } from '../engine/api.ts';
+import type { StateCache } from './state-cache.ts';
+
+/**
+ * The engine as the rest of the core sees it: before an answer or another model takes the memory, what was read there
+ * is saved, and what was saved is offered to each answer.
+ */
+export function keepingEngine(engine: Engine, cache: StateCache): Engine {
+  const generate: Engine['generate'] = async (request, options) => {
+    const { conversationId } = request;
+    if (conversationId === undefined) return engine.generate(request, options);
+    if (request.priority === 'background') {
+      // A title is asked for in the memory of its own chat.
+      await cache.leave(null);
+      return engine.generate(request, options);
+    }
+    cache.answerStarts();
+    let result: GenerationResult | null = null;
+    try {
+      await cache.leave(conversationId);
+      result = await generateWithStates({ ...request, conversationId }, options);
+      return result;
+    } finally {
+      cache.answerEnds(conversationId, freshTokens(result));
+    }
+  };
+
+  async function generateWithStates(
+    request: GenerateRequest & { conversationId: string },
+    options: Parameters<Engine['generate']>[1],
+  ): Promise<GenerationResult> {
+    const offer = await cache.offer(request.conversationId).catch(() => null);
+    if (!offer) return engine.generate(request, options);
+    const result = await engine.generate(
+      { ...request, savedStates: offer.states },
+      {
+        ...options,
+        onEvent(event) {
+          // A chunk was computed with it.
+          if (event.type === 'chunk') offer.read();
+          options.onEvent(event);
+        },
+      },
+    );
+    if (result.error?.code === 'engine_crashed') offer.blame();
+    offer.read();
+    return result;
+  }
+
+  /** Reading ahead takes the memory of another chat as an answer does. */
+  const readAhead: Engine['readAhead'] = async (request, signal) => {
+    const { conversationId } = request;
+    if (conversationId === undefined) return engine.readAhead(request, signal);
+    await cache.leave(conversationId);
+    const offer = await cache.offer(conversationId).catch(() => null);
+    cache.answerStarts();
+    let readTokens = 0;
+    try {
+      const result = await engine.readAhead(
+        offer ? { ...request, savedStates: offer.states } : request,
+        signal,
+      );
+      readTokens = result?.readTokens ?? 0;
+      return result;
+    } finally {
+      offer?.read();
+      cache.answerEnds(conversationId, readTokens);
+    }
+  };
+
+  return {
+    get state() {
+      return engine.state;
+    },
+    get stateKey() {
+      return engine.stateKey;
+    },
+    generate,
+    readAhead,
+    async load(request, signal) {
+      await cache.leave(null);
+      await engine.load(request, signal);
+    },
+    async unload() {
+      await cache.leave(null);
+      await engine.unload();
+    },
+    async dispose() {
+      await cache.quit();
+      await engine.dispose();
+    },
+    onState: (listener) => engine.onState(listener),
+    start: () => engine.start(),
+    restart: () => engine.restart(),
+    configure: (options) => engine.configure(options),
+    answerNow: (generationId) => engine.answerNow(generationId),
+    countTokens: (request) => engine.countTokens(request),
+    countParts: (request) => engine.countParts(request),
+    saveState: (request, signal) => engine.saveState(request, signal),
+    heldChats: () => engine.heldChats(),
+  };
+}
+
+/** Tokens that the memory holds since this answer, and held not before. */
+function freshTokens(result: GenerationResult | null): number {
+  return result?.stats ? result.stats.readTokens + result.stats.generatedTokens : 0;
+}

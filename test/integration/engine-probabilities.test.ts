@@ -1,0 +1,129 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { LlamaContextSequence, Token } from 'node-llama-cpp';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { Turn } from '../../src-main/engine/sidecar/contract.ts';
+import {
+  distanceFromFresh,
+  EXACT_SHAPES,
+  ExactEngine,
+  MAX_KL,
+  plantTokens,
+  referenceSteps,
+  ToldGuesses,
+  worstDivergence,
+  writeExactModel,
+} from '../support/probabilities.ts';
+
+/** Longer than the window, so that what lies behind it counts. */
+const LONG = Array.from({ length: 40 }, (_, index) => `word ${index} of the number`).join(' ');
+
+const user = (text: string): Turn => ({ role: 'user', text });
+const model = (text: string): Turn => ({ role: 'assistant', text });
+
+describe.each(Object.entries(EXACT_SHAPES))('the cache of a model with %s attention', (_name, shape) => {
+  let folder = '';
+  let engine: ExactEngine;
+  let reference: LlamaContextSequence;
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'leeward-exact-'));
+    engine = await ExactEngine.load(await writeExactModel(join(folder, 'exact.gguf'), shape));
+    reference = await engine.fresh();
+  });
+  afterAll(async () => {
+    await engine.close();
+    await rm(folder, { recursive: true, force: true });
+  });
+
+  const [first, second] = [user(`${LONG} one`), user('and then')];
+
+  test('says after a follow-up what reading all of it says', async () => {
+    const before = await engine.answer([first], { conversationId: 'a' });
+    const { stats, sequence } = await engine.answer([first, model(before.text), second], {
+      conversationId: 'a',
+    });
+    expect(stats.reusedTokens).toBeGreaterThan(100);
+    expect(await distanceFromFresh(reference, sequence)).toBeLessThan(MAX_KL);
+  });
+
+  test('says after a branch switch and back what reading all of it says', async () => {
+    const other = [first, model('other words were said here'), second];
+    await engine.answer(other, { conversationId: 'a' });
+    const back = [first, model('these words were said'), user('what about that')];
+    const { stats, sequence } = await engine.answer(back, { conversationId: 'a' });
+    expect(stats.reusedTokens).toBeGreaterThan(100);
+    expect(await distanceFromFresh(reference, sequence)).toBeLessThan(MAX_KL);
+    const again = await engine.answer(other, { conversationId: 'a' });
+    expect(await distanceFromFresh(reference, again.sequence)).toBeLessThan(MAX_KL);
+  });
+
+  test('says after it was on disk what reading all of it says', async () => {
+    const path = join(folder, 'state.bin');
+    const before = await engine.answer([first], { conversationId: 'b' });
+    await before.sequence.saveStateToFile(path);
+    await before.sequence.clearHistory();
+    await before.sequence.loadStateFromFile(path, { acceptRisk: true });
+    const { stats, sequence } = await engine.answer([first, model(before.text), second], {
+      conversationId: 'b',
+    });
+    expect(stats.reusedTokens).toBeGreaterThan(100);
+    expect(await distanceFromFresh(reference, sequence)).toBeLessThan(MAX_KL);
+  });
+
+  test('says with guesses what it says without', async () => {
+    const { sequence } = await engine.answer([first], { conversationId: 'c' });
+    const context = sequence.contextTokens;
+    const expected = await referenceSteps(reference, context);
+    const guessing = await engine.fresh(new ToldGuesses(context.length, expected.tokens));
+    const actual = await referenceSteps(guessing, context);
+    expect(actual.tokens).toEqual(expected.tokens);
+    expect(worstDivergence(expected.steps, actual.steps)).toBeLessThan(MAX_KL);
+    const { used, refuted } = guessing.tokenPredictions;
+    expect(used).toBeGreaterThan(20);
+    expect(refuted).toBeGreaterThan(5);
+    // What was said is not in the cache twice: the rest of a chat is read into it.
+    expect(await distanceFromFresh(reference, guessing)).toBeLessThan(MAX_KL);
+    await guessing.context.dispose();
+  });
+
+  describe('the check itself finds', () => {
+    /** Goes on with the cache of some tokens as if it were that of others. */
+    const distanceWith = async (held: Token[], claimed: Token[]): Promise<number> => {
+      const path = join(folder, 'planted.bin');
+      const [sequence] = engine.loaded.sequences.all;
+      if (!sequence) throw new Error('no sequence');
+      await sequence.clearHistory();
+      await sequence.evaluateWithoutGeneratingNewTokens(held);
+      await sequence.saveStateToFile(path);
+      await plantTokens(path, claimed);
+      await sequence.loadStateFromFile(path, { acceptRisk: true });
+      return distanceFromFresh(reference, sequence);
+    };
+    const tokens = (text: string) => engine.loaded.model.tokenize(text).slice(0, 150);
+
+    test('nothing where nothing is wrong', async () => {
+      expect(await distanceWith(tokens(LONG), tokens(LONG))).toBeLessThan(MAX_KL);
+    });
+
+    test('one wrong token', async () => {
+      const claimed = tokens(LONG);
+      const held = [...claimed.slice(0, -20), ...claimed.slice(0, 1), ...claimed.slice(-19)];
+      expect(await distanceWith(held, claimed)).toBeGreaterThan(10 * MAX_KL);
+    });
+
+    test('the state of another branch', async () => {
+      const claimed = tokens(LONG);
+      const branch = tokens(`other words ${LONG}`);
+      const held = [...claimed.slice(0, 75), ...branch.slice(0, 75)];
+      expect(await distanceWith(held, claimed)).toBeGreaterThan(10 * MAX_KL);
+    });
+
+    test('a position that is off by one', async () => {
+      const claimed = tokens(LONG);
+      const held = [...claimed.slice(0, 1), ...claimed.slice(0, -1)];
+      expect(held).toHaveLength(claimed.length);
+      expect(await distanceWith(held, claimed)).toBeGreaterThan(10 * MAX_KL);
+    });
+  });
+});

@@ -23,14 +23,13 @@ const EMPTY: ProbeShape = { type: 'Q4_0', layers: 2, embeddingLength: 256, feedF
 const EMPTY_LAYERED: ProbeShape = { ...EMPTY, layers: 26 };
 /**
  * On a processor these costs cannot be timed in so short a time: two threads wait for each other, and the same answer
- * takes 0.3 to 17 ms a token. Known from long runs, in ms; wrong by half they change a prediction of 1B by 3 %.
+ * takes 0.3 to 17 ms a token. Known from long runs, in ms; wrong by half they change a prediction of 1B by 5 %.
  */
 const ON_PROCESSOR = {
-  layerMs: 0.04,
-  /** Of the fastest probe. */
-  probeTokenMs: 0.3,
-  /** Of an answer in the app: sampling, and the way of its text to the screen. */
-  tokenMs: 1,
+  /** Of the fastest answer of a probe. */
+  probe: { tokenMs: 0.3, layerMs: 0.04 },
+  /** Of any answer in the app: sampling, the way of its text to the screen, threads that wait. */
+  answer: { tokenMs: 1, layerMs: 0.08 },
 } as const;
 /**
  * Numbers of keys and values that a token is compared with, as a share of the weights read in the same time: measured
@@ -117,7 +116,7 @@ class Bench {
   async place(gpuLayers: number | null): Promise<PlaceSpeed | null> {
     const rates: Record<string, TypeRate> = {};
     const isProcessor = gpuLayers === 0;
-    let overhead: Overhead = { tokenMs: ON_PROCESSOR.probeTokenMs, layerMs: ON_PROCESSOR.layerMs };
+    let overhead: Overhead = ON_PROCESSOR.probe;
     try {
       if (!isProcessor) overhead = await this.#overhead(gpuLayers);
       for (const shape of PROBES)
@@ -127,8 +126,11 @@ class Bench {
       if (!this.#options.ending.aborted) throw error;
     }
     if (Object.keys(rates).length === 0) return null;
-    const tokenMs = isProcessor ? ON_PROCESSOR.tokenMs : overhead.tokenMs;
-    return { rates, tokenMs, layerMs: overhead.layerMs, attendedPerSecond: attendedFrom(rates) };
+    return {
+      rates,
+      ...(isProcessor ? ON_PROCESSOR.answer : overhead),
+      attendedPerSecond: attendedFrom(rates),
+    };
   }
 
   async #overhead(gpuLayers: number | null): Promise<Overhead> {

@@ -25,6 +25,7 @@ import { recordOfFile, recordOfModel, receivedOf } from './records.ts';
 import { PARTIAL } from './target-names.ts';
 import { chooseTargets, moveTargets } from './targets.ts';
 import { isTransient } from './transfer.ts';
+import { createXetSource } from './xet.ts';
 
 interface DownloadsOptions {
   network: DownloadNetwork;
@@ -254,6 +255,7 @@ class DownloadService implements Downloads {
         journal: this.#journal,
         disk: this.#disk,
         source: this.#sourceOf(entry),
+        xet: createXetSource({ ...this.#options, mayPassOffline: () => entry.allowOnce }),
         retryDelaysMs,
         moveTargets: () => moveTargets(entry, this.#options.folder ?? ''),
         nearlyHere: () => this.#options.models.expectDownload(),

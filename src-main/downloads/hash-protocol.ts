@@ -1,7 +1,11 @@
+import type { XetBlock } from './xet.ts';
+
 /** To the worker that hashes files: one file at a time, its pieces in the order that they are asked for. */
 export type ToHashWorker =
   | { type: 'open'; path: string }
   | { type: 'piece'; piece: PieceToHash }
+  /** Asks whether bytes of the open file are the block of this hash. */
+  | { type: 'block'; block: XetBlock }
   /** Asks for the hash of all pieces that were added since `open`. */
   | { type: 'end' }
   | { type: 'close' };
@@ -26,5 +30,6 @@ export interface HashedPiece {
 export type FromHashWorker =
   | { type: 'opened' }
   | ({ type: 'piece' } & HashedPiece)
+  | { type: 'block'; isRight: boolean }
   | { type: 'whole'; sha256: string }
   | { type: 'failed'; reason: string };

@@ -1,7 +1,16 @@
 import { createHash, type Hash } from 'node:crypto';
 import { closeSync, openSync, readSync } from 'node:fs';
 import { parentPort } from 'node:worker_threads';
+import {
+  createChunker,
+  finalize,
+  hashToHex,
+  nextBlock,
+  xorbHash,
+  type Chunk,
+} from '@huggingface/xetchunk-wasm';
 import type { FromHashWorker, PieceToHash, ToHashWorker } from './hash-protocol.ts';
+import type { XetBlock } from './xet.ts';
 
 // Entry of the thread that hashes what lies on the disk, so that the core stays responsive.
 
@@ -33,6 +42,7 @@ function answerTo(message: ToHashWorker): FromHashWorker | null {
     return { type: 'opened' };
   }
   if (message.type === 'piece') return hashPiece(message.piece);
+  if (message.type === 'block') return { type: 'block', isRight: isBlock(message.block) };
   if (message.type === 'end') {
     const sha256 = open?.whole.digest('hex') ?? '';
     close();
@@ -65,4 +75,20 @@ function hashPiece({ offset, length, ofPiece, expected }: PieceToHash): FromHash
   const isAdded = done === length && (expected === null || sha256 === expected);
   if (!isAdded && !ofPiece) open.whole = before;
   return { type: 'piece', sha256, isAdded };
+}
+
+/** Cut into chunks by its content, as the storage does it, so that a wrong byte changes the hash of the whole. */
+function isBlock({ hash, offset, length }: XetBlock): boolean {
+  if (!open) throw new Error('no file is open');
+  const chunker = createChunker();
+  const chunks: Chunk[] = [];
+  for (let done = 0; done < length;) {
+    const read = readSync(open.descriptor, buffer, 0, Math.min(BUFFER_BYTES, length - done), offset + done);
+    if (read === 0) return false;
+    for (const chunk of nextBlock(chunker, buffer.subarray(0, read))) chunks.push(chunk);
+    done += read;
+  }
+  const last = finalize(chunker);
+  if (last) chunks.push(last);
+  return hashToHex(xorbHash(chunks)) === hash;
 }

@@ -1,12 +1,15 @@
 import { Worker } from 'node:worker_threads';
 import { appError } from '../contract/index.ts';
 import type { FromHashWorker, HashedPiece, PieceToHash, ToHashWorker } from './hash-protocol.ts';
+import type { XetBlock } from './xet.ts';
 
 /** Hashes one file on the disk, piece after piece, in a thread of its own. */
 export interface Hasher {
   open(path: string): Promise<void>;
   /** Adds a piece to the whole unless it is not the one that is expected. */
   piece(piece: PieceToHash): Promise<HashedPiece>;
+  /** Whether bytes of the open file are the block of this hash. */
+  isBlock(block: XetBlock): Promise<boolean>;
   /** SHA-256 of all pieces that were added since `open`; the file is closed then. */
   end(): Promise<string>;
   /** Ends the thread; a call that waits fails with `aborted`. */
@@ -57,6 +60,7 @@ export function createHasher(workerPath: string): Hasher {
       const { sha256, isAdded } = await ask({ type: 'piece', piece }, 'piece');
       return { sha256, isAdded };
     },
+    isBlock: async (block) => (await ask({ type: 'block', block }, 'block')).isRight,
     end: async () => (await ask({ type: 'end' }, 'whole')).sha256,
     async close() {
       lost = true;

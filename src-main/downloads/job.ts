@@ -13,6 +13,7 @@ import { Retries } from './retries.ts';
 import { searchPart } from './search.ts';
 import { PARTIAL } from './target-names.ts';
 import { startTransfer } from './transfer.ts';
+import { provenPieces, type XetBlock, type XetSource } from './xet.ts';
 
 /** What one run of a download works with. */
 export interface JobHost {
@@ -21,6 +22,7 @@ export interface JobHost {
   readonly journal: Journal;
   readonly disk: Disk;
   readonly source: RangeSource;
+  readonly xet: XetSource;
   /** Shorter in tests. */
   readonly retryDelaysMs?: readonly number[] | undefined;
   /** Another file has the final name: chooses others, and takes along what has come. */
@@ -266,6 +268,7 @@ export class Job {
     entry.checkedPieces = entry.searched.size;
     for (const [part, file] of this.#files.entries()) {
       if (!file || (await this.#isPartWhole(part))) continue;
+      await this.#leaveOutProven(part);
       const found = await searchPart(
         {
           part,
@@ -290,6 +293,23 @@ export class Job {
       if (!found) throw await this.#notFound(part);
     }
     this.#endSearch();
+  }
+
+  /** Pieces whose bytes the Hub's own hashes prove need not come again. */
+  async #leaveOutProven(part: number): Promise<void> {
+    const { entry, hasher, xet } = this.#host;
+    const blocks = await xet.blocksOf(this.#remoteOf(part), this.#signal);
+    if (!blocks) return;
+    const right: XetBlock[] = [];
+    await hasher.open(this.#pathOf(part));
+    for (const block of blocks) {
+      if (this.#signal.aborted) throw appError('aborted');
+      if (await hasher.isBlock(block)) right.push(block);
+    }
+    await hasher.end();
+    for (const number of provenPieces(entry.layout, part, right)) entry.searched.add(number);
+    entry.checkedPieces = entry.searched.size;
+    this.#host.changed();
   }
 
   #endSearch(): void {

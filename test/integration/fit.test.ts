@@ -40,7 +40,7 @@ async function storeSpeed(ofProcessor?: string): Promise<void> {
   const { backend, deviceNames, engineVersion } = await core.client.engine.state();
   const rate = { decodeBytesPerSecond: 10e9, readWeightsPerSecond: 50e9 };
   const speed: MachineSpeed = {
-    version: 1,
+    version: 2,
     key: JSON.stringify([ofProcessor ?? processor, cores, null, backend, deviceNames, engineVersion]),
     measuredAt: 1_700_000_000_000,
     cpu: {
@@ -48,7 +48,6 @@ async function storeSpeed(ofProcessor?: string): Promise<void> {
       tokenMs: 1,
       layerMs: 0.02,
       attendedPerSecond: 5e9,
-      cachedBytes: 0,
     },
     card: null,
   };

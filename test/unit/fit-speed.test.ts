@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { INITIAL_STATE } from '../../src-main/engine/state.ts';
 import type { EngineState } from '../../src-main/contract/index.ts';
-import { cachedBytes, rateFrom } from '../../src-main/models/fit/measure-machine.ts';
+import { rateFrom } from '../../src-main/models/fit/measure-machine.ts';
 import { probeWeights, type ProbeShape } from '../../src-main/models/fit/probe-model.ts';
 import {
   createSpeedKeeper,
@@ -14,7 +14,7 @@ import {
 
 const RATE = { decodeBytesPerSecond: 9e9, readWeightsPerSecond: null };
 const FIGURES = {
-  cpu: { rates: { Q4_K: RATE }, tokenMs: 1, layerMs: 0, attendedPerSecond: 5e9, cachedBytes: 0 },
+  cpu: { rates: { Q4_K: RATE }, tokenMs: 1, layerMs: 0, attendedPerSecond: 5e9 },
   card: null,
 };
 
@@ -170,28 +170,14 @@ test('a rate is what is left of a token when its own cost is taken away', () => 
   const perLayer = 2 * 512 * 512 + 2 * 512 * 256 + 3 * 512 * 1024;
   expect(readElements).toBe(2 * perLayer);
   expect(decodeBytes).toBe(((2 * perLayer + 512 * 1024) * 34) / 32);
-  const rate = rateFrom(
-    shape,
-    { decodeMs: 5, read: { tokens: 100, ms: 50 } },
-    { tokenMs: 1, layerMs: 0.5, cachedBytes: 0 },
-  );
+  const rate = rateFrom(shape, { decodeMs: 5, read: { tokens: 100, ms: 50 } }, { tokenMs: 1, layerMs: 0.5 });
   expect(rate.decodeBytesPerSecond).toBeCloseTo((decodeBytes / 3) * 1000);
   expect(rate.readWeightsPerSecond).toBeCloseTo(readElements * 2000);
 });
 
-test('what caches hold is found from two sizes of one type, and is not counted as read', () => {
-  const width = { type: 'Q4_K', embeddingLength: 2048, feedForwardLength: 5632 };
-  const bytes = (layers: number) => probeWeights({ ...width, layers }).decodeBytes;
-  const none = { tokenMs: 1, layerMs: 0, cachedBytes: 0 };
-  // 20 GB/s beyond the first 30 MB.
-  const decodeMs = (layers: number) => 1 + (bytes(layers) - 30e6) / 20e6;
-  expect(cachedBytes([decodeMs(4), decodeMs(10)], none)).toBeCloseTo(30e6, -2);
-  // No faster than memory: a slow first size is no cache.
-  expect(cachedBytes([20, 25], none)).toBe(0);
-  const rate = rateFrom(
-    { ...width, layers: 4 },
-    { decodeMs: decodeMs(4), read: null },
-    { ...none, cachedBytes: 30e6 },
-  );
-  expect(rate.decodeBytesPerSecond).toBeCloseTo(20e9, -3);
+test('what a token costs by itself is never taken for more than half of a probe', () => {
+  const shape: ProbeShape = { type: 'Q8_0', layers: 2, embeddingLength: 512, feedForwardLength: 1024 };
+  const { decodeBytes } = probeWeights(shape);
+  const rate = rateFrom(shape, { decodeMs: 2, read: null }, { tokenMs: 5, layerMs: 0.5 });
+  expect(rate).toEqual({ decodeBytesPerSecond: decodeBytes * 1000, readWeightsPerSecond: null });
 });

@@ -1,7 +1,6 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { MeasuringEngine, ProbeTimes } from '../../engine/measure.ts';
-import { readBytes } from './predict-speed.ts';
 import { probeWeights, writeProbeModel, type ProbeShape } from './probe-model.ts';
 import type { MachineSpeed, PlaceSpeed, TypeRate } from './speed-types.ts';
 
@@ -14,30 +13,38 @@ const PROMPT = 'abcdefghij'.repeat(9);
 /** Reading is not timed with it. */
 const SHORT_PROMPT = 'abcdefgh';
 const ANSWER_TOKENS = 9;
-/** Times that each answer is given; what costs next to nothing more often, as it is taken from all others. */
-const ANSWERS = 2;
-const EMPTY_ANSWERS = 8;
+/**
+ * Times that each answer is given, the fastest counts: on two cores what else runs makes one up to four times slower,
+ * and nothing makes it faster.
+ */
+const ANSWERS = 5;
 /** Next to nothing to compute: what is left is the cost of a token, and with more layers that of a layer. */
 const EMPTY: ProbeShape = { type: 'Q4_0', layers: 2, embeddingLength: 256, feedForwardLength: 512 };
 const EMPTY_LAYERED: ProbeShape = { ...EMPTY, layers: 26 };
-/** So many tokens deep attention is timed. */
-const DEEP_PROMPT = 'abcdefghij'.repeat(44);
-/** Where attention was too quick to be timed. */
-const LEAST_ATTENTION_MS = 0.05;
-/** Attention's rate as a share of that of reading weights, on processors: outside of it something else ran. */
-const ATTENTION_SHARE = { least: 0.03, most: 0.08 };
-/** More of a token than this is never its own cost on a processor: then another program took its time. */
-const MOST_OVERHEAD = 0.35;
+/**
+ * On a processor these costs cannot be timed in so short a time: two threads wait for each other, and the same answer
+ * takes 0.3 to 17 ms a token. Known from long runs, in ms; wrong by half they change a prediction of 1B by 5 %.
+ */
+const ON_PROCESSOR = {
+  /** Of the fastest answer of a probe. */
+  probe: { tokenMs: 0.3, layerMs: 0.04 },
+  /** Of any answer in the app: sampling, the way of its text to the screen, threads that wait. */
+  answer: { tokenMs: 1, layerMs: 0.08 },
+} as const;
+/**
+ * Numbers of keys and values that a token is compared with, as a share of the weights read in the same time: measured
+ * from 32 to 480 tokens deep on four shapes, 0.10 to 0.14.
+ */
+const ATTENTION_SHARE = 0.12;
 const WIDTH = { embeddingLength: 2048, feedForwardLength: 5632 };
-/** The usual quant: 100 MB of it, and 250 MB. What the second costs beyond the first is memory, not caches. */
-const USUAL: ProbeShape = { type: 'Q4_K', layers: 4, ...WIDTH };
-const USUAL_LARGE: ProbeShape = { type: 'Q4_K', layers: 10, ...WIDTH };
-/** Other types that most files are made of; those at the end are left out where the time ends. */
-const OTHERS: readonly ProbeShape[] = [
-  { type: 'Q6_K', layers: 3, ...WIDTH },
-  { type: 'Q8_0', layers: 2, ...WIDTH },
-  { type: 'Q4_0', layers: 3, ...WIDTH },
-  { type: 'F16', layers: 1, ...WIDTH },
+/** What most files are made of, the usual quant first; those at the end are left out where the time ends. */
+const PROBES: readonly ProbeShape[] = [
+  // 250 MB, beyond the caches of nearly every processor.
+  { type: 'Q4_K', layers: 10, ...WIDTH },
+  { type: 'Q6_K', layers: 4, ...WIDTH },
+  { type: 'Q8_0', layers: 3, ...WIDTH },
+  { type: 'Q4_0', layers: 5, ...WIDTH },
+  { type: 'F16', layers: 2, ...WIDTH },
 ];
 
 export interface MeasureOptions {
@@ -87,7 +94,7 @@ export async function measureMachine(
   }
 }
 
-const EMPTY_PLACE: PlaceSpeed = { rates: {}, tokenMs: 0, layerMs: 0, attendedPerSecond: 1, cachedBytes: 0 };
+const EMPTY_PLACE: PlaceSpeed = { rates: {}, tokenMs: 0, layerMs: 0, attendedPerSecond: null };
 
 interface BenchOptions {
   folder: string;
@@ -108,29 +115,29 @@ class Bench {
   /** The figures of one place; what was timed until the time ended. Null when that was no type at all. */
   async place(gpuLayers: number | null): Promise<PlaceSpeed | null> {
     const rates: Record<string, TypeRate> = {};
-    const overhead = { tokenMs: 0, layerMs: 0, attendedPerSecond: 1, cachedBytes: 0 };
+    const isProcessor = gpuLayers === 0;
+    let overhead: Overhead = ON_PROCESSOR.probe;
     try {
-      const few = await this.#time(EMPTY, gpuLayers, SHORT_PROMPT);
-      const many = await this.#time(EMPTY_LAYERED, gpuLayers, SHORT_PROMPT);
-      const deep = await this.#time(EMPTY_LAYERED, gpuLayers, DEEP_PROMPT);
-      overhead.layerMs = Math.max(0, (many.decodeMs - few.decodeMs) / (EMPTY_LAYERED.layers - EMPTY.layers));
-      overhead.tokenMs = Math.max(0, few.decodeMs - EMPTY.layers * overhead.layerMs);
-      overhead.attendedPerSecond =
-        (attended(EMPTY_LAYERED, DEEP_PROMPT.length - SHORT_PROMPT.length) * 1000) /
-        Math.max(LEAST_ATTENTION_MS, deep.decodeMs - many.decodeMs);
-      const usual = await this.#time(USUAL, gpuLayers);
-      if (gpuLayers === 0) limitOverhead(overhead, usual);
-      rates[USUAL.type] = rateFrom(USUAL, usual, overhead);
-      const large = await this.#time(USUAL_LARGE, gpuLayers, SHORT_PROMPT);
-      overhead.cachedBytes = cachedBytes([usual.decodeMs, large.decodeMs], overhead);
-      rates[USUAL.type] = rateFrom(USUAL, usual, overhead);
-      for (const shape of OTHERS)
+      if (!isProcessor) overhead = await this.#overhead(gpuLayers);
+      for (const shape of PROBES)
         rates[shape.type] = rateFrom(shape, await this.#time(shape, gpuLayers), overhead);
     } catch (error) {
       // The time ended in the middle of a probe.
       if (!this.#options.ending.aborted) throw error;
     }
-    return Object.keys(rates).length > 0 ? { rates, ...overhead } : null;
+    if (Object.keys(rates).length === 0) return null;
+    return {
+      rates,
+      ...(isProcessor ? ON_PROCESSOR.answer : overhead),
+      attendedPerSecond: attendedFrom(rates),
+    };
+  }
+
+  async #overhead(gpuLayers: number | null): Promise<Overhead> {
+    const few = await this.#time(EMPTY, gpuLayers, SHORT_PROMPT);
+    const many = await this.#time(EMPTY_LAYERED, gpuLayers, SHORT_PROMPT);
+    const layerMs = Math.max(0, (many.decodeMs - few.decodeMs) / (EMPTY_LAYERED.layers - EMPTY.layers));
+    return { layerMs, tokenMs: Math.max(0, few.decodeMs - EMPTY.layers * layerMs) };
   }
 
   async #time(shape: ProbeShape, gpuLayers: number | null, prompt = PROMPT): Promise<ProbeTimes> {
@@ -145,61 +152,34 @@ class Bench {
       threads: this.#options.threads,
       prompt,
       answerTokens: ANSWER_TOKENS,
-      answers: shape.embeddingLength === EMPTY.embeddingLength ? EMPTY_ANSWERS : ANSWERS,
+      answers: ANSWERS,
     });
     await rm(path, { force: true });
     return times;
   }
 }
 
-/** Numbers of keys and values that one token looks at. */
-function attended({ layers, embeddingLength }: ProbeShape, depth: number): number {
-  return 2 * embeddingLength * layers * depth;
-}
+type Overhead = Pick<PlaceSpeed, 'tokenMs' | 'layerMs'>;
 
-type Overhead = Pick<PlaceSpeed, 'tokenMs' | 'layerMs' | 'cachedBytes'>;
-
-/** Brings costs that were timed while something else ran to what they can be. */
-function limitOverhead(overhead: Omit<PlaceSpeed, 'rates'>, { decodeMs, read }: ProbeTimes): void {
-  const part = (decodeMs * MOST_OVERHEAD) / (overhead.tokenMs + USUAL.layers * overhead.layerMs);
-  overhead.tokenMs *= Math.min(1, part);
-  overhead.layerMs *= Math.min(1, part);
-  if (!read) return;
-  const readRate = (probeWeights(USUAL).readElements * read.tokens * 1000) / read.ms;
-  const { least, most } = ATTENTION_SHARE;
-  const bounded = Math.max(readRate * least, Math.min(readRate * most, overhead.attendedPerSecond));
-  overhead.attendedPerSecond = bounded;
-}
-
-/** Milliseconds of a token that its weights take: never less than half, as the rest was timed on another model. */
-function weightsMs(shape: ProbeShape, decodeMs: number, { tokenMs, layerMs }: Overhead): number {
-  return Math.max(decodeMs / 2, decodeMs - tokenMs - shape.layers * layerMs);
+/** Of the fastest type: comparing is not slower because the weights are packed another way. */
+function attendedFrom(rates: Readonly<Record<string, TypeRate>>): number | null {
+  const read = Object.values(rates).flatMap(({ readWeightsPerSecond }) => readWeightsPerSecond ?? []);
+  return read.length > 0 ? Math.max(...read) * ATTENTION_SHARE : null;
 }
 
 /**
- * Bytes that cost nothing, from the usual quant in two sizes: time grows with the bytes beyond them. Pure.
- * @param decodeMs of the smaller and of the larger
+ * The rates of a type from what its probe took beside the cost of its tokens and layers. Those are never taken for
+ * more than half of it, as they were timed on another model. Pure.
  */
-export function cachedBytes([small, large]: readonly [number, number], overhead: Overhead): number {
-  const smallBytes = probeWeights(USUAL).decodeBytes;
-  const smallMs = weightsMs(USUAL, small, overhead);
-  const msPerByte =
-    (weightsMs(USUAL_LARGE, large, overhead) - smallMs) /
-    (probeWeights(USUAL_LARGE).decodeBytes - smallBytes);
-  if (msPerByte <= 0) return 0;
-  return Math.max(0, Math.min(smallBytes / 2, smallBytes - smallMs / msPerByte));
-}
-
-/** Pure. */
 export function rateFrom(
   shape: ProbeShape,
   { decodeMs, read }: Pick<ProbeTimes, 'decodeMs' | 'read'>,
-  overhead: Overhead,
+  { tokenMs, layerMs }: Overhead,
 ): TypeRate {
   const { decodeBytes, readElements } = probeWeights(shape);
-  const fromMemory = readBytes(decodeBytes, overhead.cachedBytes);
+  const weightsMs = Math.max(decodeMs / 2, decodeMs - tokenMs - shape.layers * layerMs);
   return {
-    decodeBytesPerSecond: (fromMemory / weightsMs(shape, decodeMs, overhead)) * 1000,
+    decodeBytesPerSecond: (decodeBytes / weightsMs) * 1000,
     readWeightsPerSecond: read && read.ms > 0 ? ((readElements * read.tokens) / read.ms) * 1000 : null,
   };
 }

@@ -5,8 +5,10 @@ import type { MachineSpeed, PlaceSpeed, TypeRate } from './speed-types.ts';
 
 /** Tokens in the context that a speed is told for: a chat of a few turns. */
 export const USUAL_DEPTH = 512;
-/** Tokens that are read together share the keys and values: measured, three times the rate of one alone. */
-const READ_TOGETHER = 3;
+/** Tokens that are read together share the keys and values: measured, twice the rate of one alone. */
+const READ_TOGETHER = 2;
+/** Keys and values are half-precision numbers. */
+const CACHE_ELEMENT_BYTES = 2;
 
 /**
  * Where a type was not measured, the nearest in build that was, best first: its rate by bytes is that of the
@@ -42,14 +44,6 @@ export interface TokenTimes {
   isTypeMeasured: boolean;
 }
 
-/** However large the caches are, half of the time stays: then arithmetic is what takes it. */
-const MOST_CACHED_SHARE = 0.5;
-
-/** Bytes of `bytes` that are read from memory for each token. Pure. */
-export function readBytes(bytes: number, cachedBytes: number): number {
-  return bytes - Math.min(cachedBytes, bytes * MOST_CACHED_SHARE);
-}
-
 /** The rate of a type, and whether it is its own. Pure. */
 export function rateOf(place: PlaceSpeed, type: string | null): { rate: TypeRate; isOwn: boolean } | null {
   const own = type === null ? undefined : place.rates[type];
@@ -82,13 +76,12 @@ export function predictSpeed(
   const card = gpuLayers > 0 ? speed.card : null;
   const onCard = card ? Math.max(0, Math.min(gpuLayers - 1, shape.layerCount)) : 0;
   const cardShare = onCard / shape.layerCount;
-  const sum = { bytes: 0, decodeSeconds: 0, readSeconds: 0, canRead: true };
+  const sum = { decodeSeconds: 0, readSeconds: 0, canRead: true };
   let largest = { bytes: 0, isOwn: true };
   const add = (place: PlaceSpeed, group: WeightGroup, share: number, isRead: boolean): boolean => {
     if (share === 0) return true;
     const found = rateOf(place, group.type);
     if (!found) return false;
-    sum.bytes += group.bytes * share;
     sum.decodeSeconds += (group.bytes * share) / found.rate.decodeBytesPerSecond;
     if (found.rate.readWeightsPerSecond === null) sum.canRead = false;
     else if (isRead) sum.readSeconds += (group.elements * share) / found.rate.readWeightsPerSecond;
@@ -101,9 +94,12 @@ export function predictSpeed(
     if (!add(speed.cpu, group, share * (1 - onThisCard), isRead)) return null;
   }
   const place = card ?? speed.cpu;
-  if (sum.bytes > 0) sum.decodeSeconds *= readBytes(sum.bytes, place.cachedBytes) / sum.bytes;
-  sum.decodeSeconds += attendedNumbers(shape, depth) / place.attendedPerSecond;
-  sum.readSeconds += attendedNumbers(shape, depth / 2) / (place.attendedPerSecond * READ_TOGETHER);
+  const { numbers, bytes } = attended(shape, depth);
+  sum.decodeSeconds += bytes / memoryRate(place);
+  if (place.attendedPerSecond !== null) {
+    sum.decodeSeconds += numbers / place.attendedPerSecond;
+    sum.readSeconds += attended(shape, depth / 2).numbers / (place.attendedPerSecond * READ_TOGETHER);
+  }
   const layersMs = onCard * (card?.layerMs ?? 0) + (shape.layerCount - onCard) * speed.cpu.layerMs;
   return {
     decodeSeconds: sum.decodeSeconds + (place.tokenMs + layersMs) / 1000,
@@ -135,12 +131,22 @@ function activeGroups(shape: ModelShape): ActiveGroup[] {
   return active;
 }
 
-/** Numbers of keys and values that a token with `depth` tokens before it is compared with. */
-function attendedNumbers(shape: ModelShape, depth: number): number {
+/**
+ * What a token with `depth` tokens before it is compared with: numbers that are multiplied, once for each head of its
+ * query, and the bytes that hold them, which heads of a group share.
+ */
+function attended(shape: ModelShape, depth: number): { numbers: number; bytes: number } {
   let numbers = 0;
+  let bytes = 0;
   for (const { reach, elementsPerToken } of shape.layers) {
     const tokens = reach === 'window' ? Math.min(depth, shape.windowTokens ?? depth) : depth;
     if (elementsPerToken > 0) numbers += 2 * shape.attentionWidth * tokens;
+    bytes += elementsPerToken * CACHE_ELEMENT_BYTES * tokens;
   }
-  return numbers;
+  return { numbers, bytes };
+}
+
+/** Bytes a second that need no unpacking: those of the type that is read fastest. */
+function memoryRate(place: PlaceSpeed): number {
+  return Math.max(...Object.values(place.rates).map(({ decodeBytesPerSecond }) => decodeBytesPerSecond));
 }

@@ -76,7 +76,7 @@ export function createSpeedKeeper(options: SpeedKeeperOptions): SpeedKeeper {
       const figures = await measure(signal);
       signal.throwIfAborted();
       if (!figures) throw new Error('the time ended');
-      const speed: MachineSpeed = { version: 1, key: wanted, measuredAt: Date.now(), ...figures };
+      const speed: MachineSpeed = { version: 2, key: wanted, measuredAt: Date.now(), ...figures };
       await writeSpeed(file, speed);
       stored = Promise.resolve(speed);
       log('fit.measured', { backend: engine.state.backend, types: Object.keys(figures.cpu.rates).length });

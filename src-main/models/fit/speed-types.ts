@@ -16,16 +16,14 @@ const Place = v.object({
   tokenMs: v.pipe(v.number(), v.minValue(0)),
   /** Milliseconds that each layer adds to that. */
   layerMs: v.pipe(v.number(), v.minValue(0)),
-  /** Numbers of keys and values that a token is compared with, a second. */
-  attendedPerSecond: v.pipe(v.number(), v.gtValue(0)),
-  /** Weights that the caches hold from one token to the next: they cost nothing beside the others. */
-  cachedBytes: v.pipe(v.number(), v.minValue(0)),
+  /** Numbers of keys and values that a token is compared with, a second; null where reading was too quick to time. */
+  attendedPerSecond: v.nullable(v.pipe(v.number(), v.gtValue(0))),
 });
 export type PlaceSpeed = v.InferOutput<typeof Place>;
 
 /** What was measured of this computer, as it is stored. */
 export const MachineSpeed = v.object({
-  version: v.literal(1),
+  version: v.literal(2),
   /** What the figures belong to: others are measured again. */
   key: v.string(),
   measuredAt: v.pipe(v.number(), v.integer(), v.minValue(0)),

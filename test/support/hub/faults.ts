@@ -1,5 +1,8 @@
-/** Which answers a fault concerns: `api` (search, page, tree), `resolve` (the hub's file address), `cdn` (the bytes). */
-export type Where = 'api' | 'resolve' | 'cdn';
+/**
+ * Which answers a fault concerns: `api` (search, page, tree), `resolve` (the hub's file address), `cdn` (the bytes),
+ * `cas` (how a file lies in Xet storage).
+ */
+export type Where = 'api' | 'resolve' | 'cdn' | 'cas';
 
 /** What stays in force until it is changed. Times in ms, rates in bytes a second. */
 export interface Behaviour {

@@ -16,6 +16,7 @@ import {
 import { checkToken, Failure, mayRead, refusalOf } from './refusals.ts';
 import { Repository, type RepositoryOptions, type StoredFile } from './repository.ts';
 import { BodySender } from './send.ts';
+import { reconstructionOf, type Reconstruction } from './xet.ts';
 
 export type { Behaviour } from './faults.ts';
 export { Repository, type Content, type RepositoryOptions } from './repository.ts';
@@ -62,6 +63,10 @@ export interface Hub {
   close(): Promise<void>;
 }
 
+const CAS_TOKEN = 'token-of-the-storage';
+/** What a client accepts that can read Xet storage. */
+const XET_FILE_INFO = 'application/vnd.xet-fileinfo+json';
+
 /** Starts the server on a free port of this computer. */
 export async function startHub(over: Partial<Behaviour> = {}): Promise<Hub> {
   const hub = new HubServer(over);
@@ -81,6 +86,8 @@ class HubServer implements Hub {
   readonly #sender = new BodySender(this.#cuts, this.#flips);
   readonly #secret = randomBytes(32);
   readonly #server = createServer((request, response) => void this.#answer(request, response));
+  /** By the file's hash in that storage. */
+  readonly #reconstructions = new Map<string, Reconstruction>();
   /** Links signed for an earlier one are refused. */
   #linkEra = 0;
 
@@ -141,9 +148,20 @@ class HubServer implements Hub {
     this.requests.push(seen);
     response.on('close', () => (seen.status = response.statusCode));
     try {
-      if (where === 'api') {
+      if (where === 'cas') {
+        this.#refuseAsAsked(where, null);
+        this.#sendReconstruction(url, request, response);
+      } else if (where === 'api') {
         this.#refuseAsAsked(where, null);
         checkToken(tokenOf(request));
+        if (/\/xet-read-token\//u.test(url.pathname)) {
+          sendJson(response, {
+            accessToken: CAS_TOKEN,
+            casUrl: `${this.url}/cas`,
+            exp: Date.now() / 1000 + 900,
+          });
+          return;
+        }
         await answerApi({ url, request, response, repositories: this.#repositories, endpoint: this.url });
       } else if (where === 'cdn') await this.#sendObject(url, request, response);
       else await this.#resolve(url, request, response);
@@ -177,6 +195,20 @@ class HubServer implements Hub {
     if (!file) throw Failure.entryNotFound(commit);
     response.setHeader('x-repo-commit', commit);
     response.setHeader('accept-ranges', 'bytes');
+    const { xetBlockBytes } = repository.options;
+    const wantsXet = request.headers.accept?.includes(XET_FILE_INFO) === true;
+    if (verb === 'resolve' && file.pointer !== null && xetBlockBytes !== undefined && wantsXet) {
+      const found = await reconstructionOf(file, xetBlockBytes);
+      this.#reconstructions.set(found.hash, found);
+      const token = `<${this.url}/api/models/${repository.name}/xet-read-token/${commit}>; rel="xet-auth"`;
+      const terms = `<${this.url}/cas/v1/reconstructions/${found.hash}>; rel="xet-reconstruction-info"`;
+      response.setHeader('x-linked-size', String(file.sizeBytes));
+      response.setHeader('x-linked-etag', `"${file.sha256}"`);
+      response.setHeader('x-xet-hash', found.hash);
+      response.setHeader('link', `${token}, ${terms}`);
+      sendJson(response, { hash: found.hash }, XET_FILE_INFO);
+      return;
+    }
     if (verb === 'resolve' && file.pointer !== null) {
       // As the hub has it: what the file is stands here, where its bytes are in the redirect.
       response.writeHead(302, {
@@ -193,6 +225,14 @@ class HubServer implements Hub {
     response.setHeader('content-type', 'text/plain; charset=utf-8');
     const body = text === null ? file : { ...file, ...ofText(text) };
     await this.#sender.send(body, request, response, this.behaviour, this.traffic(repository.name, path));
+  }
+
+  #sendReconstruction(url: URL, request: IncomingMessage, response: ServerResponse): void {
+    const found = this.#reconstructions.get(url.pathname.split('/').at(-1) ?? '');
+    if (tokenOf(request) !== CAS_TOKEN) throw new Failure(401, {}, 'Unauthorized');
+    if (!found || !url.pathname.startsWith('/cas/v2/reconstructions/'))
+      throw new Failure(404, {}, 'Not Found');
+    sendJson(response, found);
   }
 
   #signedLink(repository: Repository, file: StoredFile): string {
@@ -233,7 +273,13 @@ class HubServer implements Hub {
   }
 }
 
+function sendJson(response: ServerResponse, value: unknown, type = 'application/json'): void {
+  response.setHeader('content-type', type);
+  response.end(JSON.stringify(value));
+}
+
 function whereOf(pathname: string): Where {
+  if (pathname.startsWith('/cas/')) return 'cas';
   if (pathname.startsWith('/api/')) return 'api';
   return pathname.startsWith('/cdn/') ? 'cdn' : 'resolve';
 }

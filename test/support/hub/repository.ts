@@ -33,6 +33,8 @@ export interface RepositoryOptions {
   gated?: false | 'auto' | 'manual';
   /** What the hub read from the first GGUF header. */
   gguf?: { total: number; architecture: string; context_length: number };
+  /** Large files lie in Xet storage, in blocks of about so many bytes. */
+  xetBlockBytes?: number;
 }
 
 /** A model repository with its history: the newest revision is `main`. */

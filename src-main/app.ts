@@ -127,6 +127,7 @@ export async function createApp(platform: Platform): Promise<App> {
     bus,
     recorder,
     forgetStates: (ids) => savedStates.forget(ids),
+    isOnBattery: platform.isOnBattery?.bind(platform),
   });
   const importer = createImporter({ store, bus, purge: () => conversations.history.start() });
   const showRequests = createShowRequests(bus);

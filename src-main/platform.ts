@@ -49,6 +49,8 @@ export interface Platform {
   readonly secrets: SecretStore;
   /** Absolute path of the plain Node binary that runs the sidecar. */
   readonly nodeBinary: string;
+  /** Whether the computer runs on its battery; absent where the host cannot tell. */
+  isOnBattery?(): boolean;
   /** Opens the host's dialog for GGUF files; paths are real and may be used from now on. */
   pickModelFiles?(): Promise<string[]>;
   /** Moves a file to the system's trash. Rejects when that fails; the file is where it was then. */

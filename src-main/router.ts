@@ -179,11 +179,14 @@ function treeRoutes({ tree, queue }: Conversations) {
   };
 }
 
-function contextRoutes({ context, presets }: Conversations) {
+function contextRoutes({ context, readAhead, presets }: Conversations) {
   return {
     context: {
       preview: os.context.preview.handler(({ input }) => context.preview(input)),
       sent: os.context.sent.handler(({ input }) => context.sent(input)),
+      readAhead: os.context.readAhead.handler(({ input, signal }) =>
+        readAhead.read(input, signal ?? new AbortController().signal),
+      ),
       answerNow: os.context.answerNow.handler(({ input }) => context.answerNow(input.messageId)),
       pin: os.context.pin.handler(({ input }) => context.pin(input.messageId, input.pinned)),
     },

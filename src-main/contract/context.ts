@@ -66,6 +66,11 @@ export const context = {
   preview: nextSend.output(ContextPreview),
   /** What such a send would hand to the model. */
   sent: nextSend.output(SentMessages),
+  /**
+   * Has the model in memory read what is certain of such a send, until the call is aborted or an answer is asked for.
+   * Nothing is read where the setting is off, another model would answer, or the computer runs on its battery.
+   */
+  readAhead: nextSend.output(v.object({ readTokens: Count })),
   /** Ends the thinking of an answer that runs, so that it answers; false when it does not think. */
   answerNow: base.input(v.object({ messageId: Id })).output(v.boolean()),
   /** A pinned message stays in the context, with the question or answer that belongs to it. */

@@ -374,6 +374,20 @@ export const EngineStatus = v.picklist([
 ]);
 export type EngineStatus = v.InferOutput<typeof EngineStatus>;
 
+const CacheType = v.picklist(['f16', 'q8_0']);
+
+export const EngineTuning = v.object({
+  threads: Count,
+  /** The number that was found best by measuring, now or at an earlier load; null: never measured. */
+  measuredThreads: v.nullable(Count),
+  /** As keys and values are kept: `f16` where the wanted type did not pass its check. */
+  cacheType: CacheType,
+  wantedCacheType: CacheType,
+  /** How far the wanted type moved the next-token probabilities, in nats; null: not checked, or not possible. */
+  cacheDivergence: v.nullable(v.number()),
+});
+export type EngineTuning = v.InferOutput<typeof EngineTuning>;
+
 export const EngineState = v.object({
   status: EngineStatus,
   /** `cpu`, `cuda`, `vulkan` or `metal`; null until the engine has started once. */
@@ -385,8 +399,12 @@ export const EngineState = v.object({
   loadProgress: v.nullable(v.pipe(v.number(), v.minValue(0), v.maxValue(1))),
   /** Predicted from the progress so far; null while unknown. */
   loadEtaMs: v.nullable(DurationMs),
+  /** What a first load finds out after the file was read; null: neither. */
+  loadStep: v.nullable(v.picklist(['threads', 'cache'])),
   contextSize: v.nullable(Count),
   gpuLayers: v.nullable(Count),
+  /** How the loaded model computes; null without one. */
+  tuning: v.nullable(EngineTuning),
   /** Chats that can be in memory at once; null without a model. */
   liveChats: v.nullable(Count),
   /**
@@ -534,6 +552,8 @@ export const Settings = v.object({
   noticeWhenAnswered: v.boolean(),
   /** The model gives each new chat a title after its first answer. */
   titlesByModel: v.boolean(),
+  /** What is certain of a message is read while it is being written; not on battery, where the host can tell. */
+  readAhead: v.boolean(),
   /** What a model has read of a chat is kept on the disk. */
   saveStates: v.boolean(),
   /** null: automatic, by the disk's free space. */

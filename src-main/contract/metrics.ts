@@ -36,9 +36,11 @@ export const SampleSetup = v.object({
   devices: v.array(v.string()),
   contextSize: Count,
   gpuLayers: v.nullable(Count),
-  /** null: chosen by the engine. */
+  /** Those that computed; null where the engine did not say. */
   threads: v.nullable(Count),
   flashAttention: v.picklist(['auto', 'off']),
+  /** As keys and values were kept: `f16`, `q8_0`; null where the engine did not say. */
+  cacheType: v.nullable(v.string()),
   sampling: v.nullable(v.omit(Sampling, ['seed'])),
   reasoning: v.nullable(ReasoningSettings),
   engineVersion: v.string(),
@@ -64,7 +66,12 @@ export const SampleFigures = v.object({
   /** Reading saved state from the disk. */
   restoreMs: Ms,
   readTokens: Count,
+  /** Of those: read before, and again because a sliding window had moved on. */
+  rereadTokens: Count,
   generatedTokens: Count,
+  /** Guessed ahead, and how many of them were right. */
+  guessedTokens: Count,
+  guessedRight: Count,
   /** Model load before it; 0 when it was in memory. */
   loadMs: Ms,
   /** From the start in the engine, the load left out, to the end of the prompt. */
@@ -146,7 +153,7 @@ export type DayMetrics = v.InferOutput<typeof DayMetrics>;
 const FirstTokenMetrics = v.object({
   kind: FirstTokenKind,
   waits: v.nullable(Spread),
-  /** Only those that hold something, shortest first; twelve to a factor of ten. */
+  /** Only those that hold something, shortest first; twenty to a factor of ten. */
   bins: v.array(v.object({ fromMs: v.number(), toMs: v.number(), count: Count })),
 });
 export type FirstTokenMetrics = v.InferOutput<typeof FirstTokenMetrics>;
@@ -169,6 +176,8 @@ export const Slowdown = v.object({
 export type Slowdown = v.InferOutput<typeof Slowdown>;
 
 export const MetricsSummary = v.object({
+  /** There is an answer at some time, whatever was asked. */
+  hasAny: v.boolean(),
   /** When the first and the last of them ended; null without any. */
   from: v.nullable(TimeMs),
   to: v.nullable(TimeMs),

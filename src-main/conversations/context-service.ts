@@ -72,6 +72,8 @@ export function createContextService({ store, engine, models, settings, bus, ans
   }
 
   return {
+    plan,
+
     async preview(next: NextSend): Promise<ContextPreview> {
       const { input, contextSize, planned } = await plan(next);
       const files = await fileTokens(engine.state.modelId, input, planned);

@@ -14,11 +14,16 @@ import { createContextService } from './context-service.ts';
 import { createHistory, type HistoryDeps } from './history.ts';
 import { createPresets } from './presets.ts';
 import { createMessageQueue } from './queue.ts';
+import { createReadAhead } from './read-ahead.ts';
 import { titleFrom } from './title.ts';
 import { createTitles } from './titles.ts';
 import { createTree } from './tree.ts';
 
-export type ConversationsDeps = AnswersDeps & Pick<HistoryDeps, 'store' | 'forgetStates'>;
+export type ConversationsDeps = AnswersDeps &
+  Pick<HistoryDeps, 'store' | 'forgetStates'> & {
+    /** Absent where the host cannot tell. */
+    isOnBattery?: (() => boolean) | undefined;
+  };
 
 interface SendInput {
   requestId: string;
@@ -48,6 +53,8 @@ export function createConversations(deps: ConversationsDeps) {
   const queue = createMessageQueue({ store, bus, answers });
   const history = createHistory({ ...deps, answers });
   const titles = createTitles({ store, engine, settings, bus, recorder });
+  const context = createContextService({ ...deps, answers });
+  const readAhead = createReadAhead({ ...deps, context });
   const changed = (conversationId: string) => bus.emit({ type: 'conversation.changed', conversationId });
 
   return {
@@ -57,7 +64,8 @@ export function createConversations(deps: ConversationsDeps) {
     tree,
     queue,
     history,
-    context: createContextService({ ...deps, answers }),
+    context,
+    readAhead,
     presets: createPresets(deps),
 
     async list(): Promise<ConversationSummary[]> {
@@ -190,6 +198,7 @@ export function createConversations(deps: ConversationsDeps) {
 
     /** Ends every running answer as interrupted and waits until that is written. */
     async close(): Promise<void> {
+      readAhead.close();
       await Promise.all([answers.close(), history.close(), titles.close()]);
     },
   };

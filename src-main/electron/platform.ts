@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { app, shell } from 'electron';
+import { app, powerMonitor, shell } from 'electron';
 import { shortPath } from '../models/short-path.ts';
 import type { Platform, SecretName } from '../platform.ts';
 import { createLogger } from '../server/logger.ts';
@@ -50,6 +50,7 @@ export function createDesktopPlatform(
       platform: process.platform,
       arch: process.arch,
     }),
+    isOnBattery: () => powerMonitor.onBatteryPower,
     pickModelFiles,
     pickModelFolder,
     saveText,

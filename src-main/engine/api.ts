@@ -21,6 +21,8 @@ export interface LoadRequest {
   speculation: 'auto' | 'off';
   /** How keys and values are kept. Other than `f16` only after a check with this model, at the load. */
   cacheType: 'f16' | 'q8_0';
+  /** What `EngineState.tuning` said of it at an earlier load on this machine; null: it is found out. */
+  measured: { threads: number | null; cacheDivergence: number | null };
   /**
    * Chats that stay in memory, each with a context of its own, and may be answered at once; fewer where the memory is
    * short. null: as many as a share of the memory holds, and one answer at a time where the processor computes it.

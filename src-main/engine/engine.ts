@@ -37,7 +37,7 @@ export function createEngine(options: EngineOptions): Engine {
 }
 
 /** What makes a model in memory the one that is asked for. */
-function keyOf({ keepLoadedMinutes: _minutes, ...settings }: LoadRequest): string {
+function keyOf({ keepLoadedMinutes: _minutes, measured: _measured, ...settings }: LoadRequest): string {
   return JSON.stringify(settings);
 }
 
@@ -177,13 +177,15 @@ class SupervisedEngine implements Engine {
       this.#inMemory = { key, stateKey: stateKeyOf(request, ready.stateParts, this.state), sidecar };
       this.#requests.set(request.modelId, request);
       this.#keepLoaded.minutes = request.keepLoadedMinutes;
-      const { contextSize, gpuLayers, reasoning, sequences } = ready;
+      const { contextSize, gpuLayers, reasoning, sequences, tuning } = ready;
       this.#queue.capacity = ready.answersAtOnce;
-      this.#store.dispatch({ type: 'loaded', contextSize, gpuLayers, reasoning, liveChats: sequences });
+      const loaded = { contextSize, gpuLayers, reasoning, tuning, liveChats: sequences };
+      this.#store.dispatch({ type: 'loaded', ...loaded });
       this.#log('engine.loaded', {
         contextSize,
         gpuLayers,
         sequences,
+        ...tuning,
         elapsedMs: Math.round(performance.now() - startedAt),
       });
     } catch (cause) {
@@ -217,6 +219,10 @@ class SupervisedEngine implements Engine {
     const events = await sidecar.client.load(input, { signal });
     for await (const event of events) {
       if (event.type === 'ready') return event;
+      if (event.type === 'step') {
+        this.#store.dispatch({ type: 'load_step', step: event.step });
+        continue;
+      }
       const { progress } = event;
       const etaMs = predictEtaMs(performance.now() - startedAt, progress);
       this.#store.dispatch({ type: 'load_progress', progress, etaMs });
@@ -365,7 +371,10 @@ class SupervisedEngine implements Engine {
       const restore = new RestoreWatch(request.savedStates);
       const options = { key: this.stateKey, restore, signal: both };
       try {
-        return await sidecar.whileAlive(() => followReadAhead(sidecar.client, input, options));
+        const result = await sidecar.whileAlive(() => followReadAhead(sidecar.client, input, options));
+        if (result && result.readTokens > 0)
+          this.#log('engine.read_ahead', { ...result, elapsedMs: Math.round(result.elapsedMs) });
+        return result;
       } catch (error) {
         restore.failed();
         throw error;

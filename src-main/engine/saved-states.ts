@@ -16,6 +16,8 @@ export function stateKeyOf(request: LoadRequest, parts: string, state: EngineSta
     modelId: _id,
     threads: _threads,
     sequences: _sequences,
+    speculation: _speculation,
+    measured: _measured,
     keepLoadedMinutes: _minutes,
     ...rest
   } = request;

@@ -16,11 +16,13 @@ export type EngineEvent =
   | { type: 'start_failed'; error: EngineErrorState }
   | { type: 'loading'; modelId: string }
   | { type: 'load_progress'; progress: number; etaMs: number | null }
+  | { type: 'load_step'; step: NonNullable<EngineState['loadStep']> }
   | {
       type: 'loaded';
       contextSize: number;
       gpuLayers: number;
       liveChats: number;
+      tuning: NonNullable<EngineState['tuning']>;
       reasoning: NonNullable<EngineState['reasoning']>;
     }
   /** `error` is null when the load was cancelled. */
@@ -42,8 +44,10 @@ export const INITIAL_STATE: EngineState = {
   modelId: null,
   loadProgress: null,
   loadEtaMs: null,
+  loadStep: null,
   contextSize: null,
   gpuLayers: null,
+  tuning: null,
   liveChats: null,
   reasoning: null,
   error: null,
@@ -58,8 +62,10 @@ export const INITIAL_STATE: EngineState = {
 const NOT_LOADED = {
   loadProgress: null,
   loadEtaMs: null,
+  loadStep: null,
   contextSize: null,
   gpuLayers: null,
+  tuning: null,
   liveChats: null,
   reasoning: null,
   runningGenerations: 0,
@@ -72,6 +78,7 @@ const ACCEPTED_IN: Record<EngineEvent['type'], readonly EngineState['status'][] 
   start_failed: ['starting'],
   loading: ['idle', 'ready'],
   load_progress: ['loading'],
+  load_step: ['loading'],
   loaded: ['loading'],
   load_failed: ['loading'],
   unloaded: ['idle', 'ready'],
@@ -117,9 +124,11 @@ export function reduce(state: EngineState, event: EngineEvent): EngineState {
         loadProgress: Math.max(state.loadProgress ?? 0, Math.min(1, event.progress)),
         loadEtaMs: event.etaMs,
       };
+    case 'load_step':
+      return { ...state, loadProgress: 1, loadEtaMs: null, loadStep: event.step };
     case 'loaded': {
-      const { contextSize, gpuLayers, liveChats, reasoning } = event;
-      const loaded = { contextSize, gpuLayers, liveChats, reasoning };
+      const { contextSize, gpuLayers, liveChats, reasoning, tuning } = event;
+      const loaded = { contextSize, gpuLayers, liveChats, reasoning, tuning };
       return { ...state, ...NOT_LOADED, ...loaded, status: 'ready', error: null };
     }
     case 'load_failed':

@@ -120,7 +120,10 @@ function figuresOf(
     reusedFrom: stats.reusedFrom,
     restoreMs: stats.restoreMs,
     readTokens: stats.readTokens,
+    rereadTokens: stats.rereadTokens,
     generatedTokens: stats.generatedTokens,
+    guessedTokens: stats.guessedTokens,
+    guessedRight: stats.guessedRight,
     loadMs,
     prefillMs: stats.prefillMs,
     firstTokenMs: ttftMs === null ? null : ttftMs + loadMs,
@@ -150,7 +153,8 @@ async function setupOf(
   const { name, quant, sizeBytes } = model;
   const sha256 = made?.model.sha256 ?? provenance?.files[0]?.sha256 ?? null;
   const identity = [sha256 ?? [name, quant, sizeBytes], adapters];
-  const { deviceNames, gpuLayers } = engine.state;
+  const { deviceNames, gpuLayers, tuning, modelId: loadedId } = engine.state;
+  const own = loadedId === modelId ? tuning : null;
   const general = settings.get();
   return {
     modelKey: createHash('sha256').update(JSON.stringify(identity)).digest('hex').slice(0, KEY_LENGTH),
@@ -163,8 +167,9 @@ async function setupOf(
     devices: stats.backend === 'cpu' ? [] : deviceNames,
     contextSize: stats.contextSize,
     gpuLayers: made?.gpuLayers ?? gpuLayers,
-    threads: made ? made.threads : (model.settings.threads ?? general.threads),
+    threads: own?.threads ?? made?.threads ?? model.settings.threads ?? general.threads,
     flashAttention: model.settings.flashAttention ?? general.flashAttention,
+    cacheType: own?.cacheType ?? null,
     sampling: made && withoutSeed(made.sampling),
     reasoning: made?.reasoning ?? null,
     engineVersion: stats.engineVersion,

@@ -17,8 +17,9 @@ export interface TimedAnswer {
 }
 
 /** What the user sets: only answers that agree in it can tell of anything else. */
-function comparable({ contextSize, gpuLayers, threads, flashAttention }: SampleSetup): string {
-  return JSON.stringify([contextSize, gpuLayers, threads, flashAttention]);
+function comparable(setup: SampleSetup): string {
+  const { contextSize, gpuLayers, threads, flashAttention, cacheType } = setup;
+  return JSON.stringify([contextSize, gpuLayers, threads, flashAttention, cacheType]);
 }
 
 /**

@@ -18,7 +18,7 @@ export const LEAST_TIMED_TOKENS = 16;
 /** A prompt that is read in less says nothing about reading. */
 export const LEAST_READ_TOKENS = 64;
 /** Steps of the distribution of waits to a factor of ten. */
-const BINS_PER_DECADE = 12;
+const BINS_PER_DECADE = 20;
 
 const KINDS: readonly FirstTokenKind[] = ['follow_up', 'warm', 'cold'];
 
@@ -73,7 +73,7 @@ export function summarise(
   rows: Iterable<SampleRow>,
   setups: ReadonlyMap<number, SampleSetup>,
   input: SummaryInput,
-): MetricsSummary {
+): Omit<MetricsSummary, 'hasAny'> {
   const { filter, now } = input;
   const from = filter.from ?? 0;
   const wanted = new Set([...setups].filter(([, setup]) => matches(setup, filter)).map(([id]) => id));
@@ -104,7 +104,9 @@ export function summarise(
     models: modelsOf(chosen, before, saved),
     days: daysOf(chosen, dayOf, saved),
     changes: changesOf(known, from, dayOf),
-    slowdowns: slowdownsOf(known.filter((sample) => sample.at >= now - SLOWDOWN_WINDOW_MS).flatMap(timedAnswer)),
+    slowdowns: slowdownsOf(
+      known.filter((sample) => sample.at >= now - SLOWDOWN_WINDOW_MS).flatMap(timedAnswer),
+    ),
     options: optionsOf(inTime),
   };
 }

@@ -29,6 +29,7 @@ import type { ModelSources } from './model-sources.ts';
 import { watchFolders } from './watch-folders.ts';
 import { readerOfFiles, type ModelHeader, type ReadHeader } from './model-header.ts';
 import { createModelLoader } from './model-loader.ts';
+import { createTunings } from './tunings.ts';
 import { detailsOf, expectModel, factsOf, loadRequest, newRow, withoutUndefined } from './model-rows.ts';
 
 /** The model library: what the list holds, where the files are, and loading them. */
@@ -250,6 +251,7 @@ export function createModels(options: ModelsOptions): Models {
   // What came while the app was closed.
   refresh();
 
+  const tunings = createTunings(store.models, engine, log);
   const loader = createModelLoader(engine, {
     async prepare(id, { retryAfterCrash }) {
       const row = await store.models.get({ id });
@@ -262,11 +264,13 @@ export function createModels(options: ModelsOptions): Models {
       if (header) await store.models.upsert({ ...row, ...factsOf(found, header) });
       const on = await adapters.forLoad(id);
       const fileState = [state, on.fileState].filter((part) => part !== '').join(' + ');
-      return loadRequest(row, { found, fileState, adapters: on.adapters }, settings);
+      return tunings.complete(loadRequest(row, { found, fileState, adapters: on.adapters }, settings));
     },
     markLoading: (id) => setOutcome(id, true, null),
-    markSettled: (id, outcome) =>
-      setOutcome(id, outcome === 'crashed', outcome === 'loaded' ? Date.now() : null),
+    async markSettled(id, outcome) {
+      if (outcome === 'loaded') await tunings.keep(id);
+      await setOutcome(id, outcome === 'crashed', outcome === 'loaded' ? Date.now() : null);
+    },
   });
 
   const setOutcome = async (id: string, crashed: boolean, usedAt: number | null) => {

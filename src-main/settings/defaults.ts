@@ -26,6 +26,7 @@ export const DEFAULT_SETTINGS: Settings = {
   closeToTray: false,
   noticeWhenAnswered: true,
   titlesByModel: true,
+  readAhead: true,
   saveStates: true,
   savedStatesMaxBytes: null,
 };

@@ -154,7 +154,10 @@ export class StateCache {
       ({ bavail, bsize }) => bavail * bsize,
       () => null,
     );
-    return { free, cap: capOf({ chosen: settings.get().savedStatesMaxBytes, free, held: this.#shelf.bytes }) };
+    return {
+      free,
+      cap: capOf({ chosen: settings.get().savedStatesMaxBytes, free, held: this.#shelf.bytes }),
+    };
   }
 
   async #shrink(): Promise<void> {
@@ -173,7 +176,9 @@ export class StateCache {
   async quit(): Promise<void> {
     clearTimeout(this.#idleTimer);
     const patience = new AbortController();
-    const all = this.#save(null, QUIT_MS).then(() => Promise.all([...this.#sealings].map(({ done }) => done)));
+    const all = this.#save(null, QUIT_MS).then(() =>
+      Promise.all([...this.#sealings].map(({ done }) => done)),
+    );
     await Promise.race([all, delay(QUIT_MS, undefined, { signal: patience.signal }).catch(() => {})]);
     patience.abort();
     this.#isClosed = true;
@@ -200,9 +205,11 @@ export class StateCache {
   /** Saves what is worth it, one chat after the other. Never rejects. */
   #save(except: string | null, limitMs: number): Promise<void> {
     const signal = AbortSignal.timeout(limitMs);
-    this.#saving = this.#saving.then(() => this.#saveHeld(except, signal)).catch((error: unknown) => {
-      this.#options.log('states.not_saved', { code: errorCodeOf(error) });
-    });
+    this.#saving = this.#saving
+      .then(() => this.#saveHeld(except, signal))
+      .catch((error: unknown) => {
+        this.#options.log('states.not_saved', { code: errorCodeOf(error) });
+      });
     return this.#saving;
   }
 
@@ -255,7 +262,8 @@ export class StateCache {
       if (sealing.isForgotten) return;
       await this.#shelf.add({ id, conversationId, key, tokens, readingMs: readingMs ?? 0 });
       if (sealing.isForgotten) await this.#shelf.delete(id);
-      else this.#options.log('states.saved', { tokens: tokens.length, bytes, elapsedMs: Math.round(elapsedMs) });
+      else
+        this.#options.log('states.saved', { tokens: tokens.length, bytes, elapsedMs: Math.round(elapsedMs) });
     } finally {
       await this.#shelf.drop(id);
     }

@@ -1,4 +1,5 @@
 import { open, stat, type FileHandle } from 'node:fs/promises';
+import { isDeepStrictEqual } from 'node:util';
 import { crc32 } from 'node:zlib';
 import * as v from 'valibot';
 
@@ -118,7 +119,7 @@ async function markOf(file: FileHandle): Promise<FileMark> {
   return { sizeBytes: Number(size), changed: `${ino}:${mtimeNs}:${ctimeNs}` };
 }
 
-/** @returns null when the file is not as it was, or gone */
+/** Whether the file is as it was looked at; false when it is gone. */
 export async function isAsIt(path: string, mark: FileMark): Promise<boolean> {
   const now = await stat(path, { bigint: true }).catch(() => null);
   if (now === null || Number(now.size) !== mark.sizeBytes) return false;
@@ -187,7 +188,7 @@ export function checkWhole(path: string, record: StateRecord): Promise<FileMark 
   return within(path, async (file) => {
     const mark = await markOf(file);
     const found = await recordIn(file, mark.sizeBytes);
-    if (found === null || JSON.stringify(found) !== JSON.stringify(record)) return null;
+    if (!isDeepStrictEqual(found, record)) return null;
     return (await checksum(file, record.dataBytes)) === record.dataCrc ? mark : null;
   });
 }

@@ -226,6 +226,12 @@ export type StoredSummary = Omit<ConversationSummary, 'answering'>;
  * What the store worker does, entity by entity. Every function is one synchronous transaction in the
  * worker; the facade is asynchronous. Missing rows: `not_found`. A full disk: `disk_full`, nothing changed.
  */
+/** What a model's first load on this machine found out; null: not looked for. */
+export interface StoredTuning {
+  threads: number | null;
+  cacheDivergence: number | null;
+}
+
 export interface StoreApi {
   conversations: {
     /** Newest first, trash left out. */
@@ -379,6 +385,9 @@ export interface StoreApi {
     setLoadOutcome(input: { id: string; crashed: boolean; usedAt: number | null }): void;
     updateSettings(input: { id: string; settings: Partial<ModelSettings> }): void;
     saveNotes(input: { id: string; notes: string }): void;
+    /** What was found out with this key; nulls when nothing was. */
+    tuning(input: { id: string; key: string }): StoredTuning;
+    saveTuning(input: { id: string; key: string } & StoredTuning): void;
   };
   adapters: {
     list(input: undefined): StoredAdapter[];

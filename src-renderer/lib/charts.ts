@@ -31,6 +31,9 @@ function niceStep(span: number, steps: number): number {
   return factor * power;
 }
 
+/** A single value stands in the middle of a range of half of it. */
+const spare = (value: number): number => Math.max(1, Math.abs(value)) / 4;
+
 /**
  * A range of round values that holds `from` to `to`, and 3 to 5 ticks in it (guide section 4).
  * @param options.whole no steps below 1: for what is counted
@@ -40,13 +43,16 @@ export function ticksOf(
   to: number,
   { steps = 4, whole = false } = {},
 ): { from: number; to: number; ticks: number[] } {
-  const span = to > from ? to - from : Math.max(1, Math.abs(to)) * 0.5;
+  if (to === from) return ticksOf(from - spare(from), to + spare(to), { steps, whole });
+  const span = to - from;
   const step = Math.max(niceStep(span, steps), whole ? 1 : 0);
   const first = Math.floor(from / step + 1e-9) * step;
-  const last = Math.max(first + step, Math.ceil((to > from ? to : from + span) / step - 1e-9) * step);
+  const last = Math.max(first + step, Math.ceil(to / step - 1e-9) * step);
   const count = Math.round((last - first) / step);
   // Multiplied, not added up: sums of 0.1 are not round.
-  const ticks = Array.from({ length: count + 1 }, (_, index) => Number((first + index * step).toPrecision(12)));
+  const ticks = Array.from({ length: count + 1 }, (_, index) =>
+    Number((first + index * step).toPrecision(12)),
+  );
   return { from: first, to: last, ticks };
 }
 

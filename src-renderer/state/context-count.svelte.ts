@@ -86,6 +86,8 @@ export class ContextCount {
       if (abort.signal.aborted) return;
       this.#leaf = leaf;
       this.preview = preview;
+      // The pause that is worth a count is worth more: the model reads what is certain, until the next key.
+      if (preview.counts) void this.#client.context.readAhead(input, { signal: abort.signal }).catch(() => {});
     } catch {
       // A count is a help, not a promise: without one the gauge is left out.
       if (!abort.signal.aborted) this.preview = null;

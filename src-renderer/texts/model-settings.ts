@@ -3,8 +3,21 @@ import { catalogue } from './catalogue.ts';
 /** What one model has of its own: how it is run, how it answers by default, notes, its files. */
 export const modelSettingsTexts = catalogue({
   threads: 'Processor threads',
-  threadsHint: 'Automatic takes the number of the engine settings.',
+  threadsHint:
+    'Automatic takes the number of the engine settings, or finds the best one when the model is first loaded.',
+  threadsNow: (count: string) => `Now ${count}.`,
+  threadsMeasured: (count: string) => `Now ${count}, measured on this computer.`,
   threadsNumber: 'Number of threads for this model',
+  guess: 'Guess ahead',
+  guessHint:
+    'Where an answer copies from the chat, several words are computed at once. Answers stay the same. It stops by itself where it does not pay.',
+  guessOptions: { auto: 'Automatic', off: 'Off' },
+  cache: 'Precision of the context',
+  cacheHint: 'With 8 bits the context takes about half the memory.',
+  cacheOptions: { f16: '16 bits', q8_0: '8 bits' },
+  cacheWarning: 'Answers may be slightly worse, and some models stop the engine: go back to 16 bits then.',
+  cachePassed: 'Checked with this model and in use.',
+  cacheRefused: 'It changes the answers of this model too much or cannot be had here: 16 bits are used.',
   flash: 'Flash attention',
   flashHint: 'Switch it off when a model answers nonsense or stops the engine.',
   flashOptions: { default: 'As in Settings', auto: 'Automatic', off: 'Off' },

@@ -146,6 +146,10 @@ export const modelsTexts = catalogue({
     loadingLine: (percent: string, left: string | null) =>
       left === null ? percent : `${percent}, ${left} left`,
     loadingUnknown: 'Starting to load',
+    loadSteps: {
+      threads: 'Finding the best number of threads, once for this model',
+      cache: 'Checking the smaller context with this model',
+    },
     runningAnswering: (line: string) => `${line} It is answering; unloading stops the answer.`,
     remove: 'Remove from the list',
     removeNote: 'The file stays where it is.',

@@ -149,6 +149,8 @@ export const settingsTexts = catalogue({
     processorValue: (name: string, cores: string) => `${name}, ${cores} cores`,
     context: 'Context in use',
     contextValue: (tokens: string) => `${tokens} tokens`,
+    threadsInUse: 'Threads in use',
+    threadsMeasured: (count: string) => `${count}, measured`,
     gpuLayers: 'Layers on the graphics card',
     version: 'Engine version',
     queue: 'Answers',
@@ -166,14 +168,21 @@ export const settingsTexts = catalogue({
     restart: 'Restart the engine',
     restartHint: 'A restart takes the model out of memory. A running answer is stopped and kept.',
     restartFailed: 'The engine did not start again.',
+    waiting: 'Waiting less',
+    readAhead: 'Read ahead while you type',
+    readAheadHint:
+      'The model reads a chat when you open it and a message while you write it, so that its answer begins sooner. Nothing of it is stored. Off while this computer runs on its battery.',
+    readAheadHintPlain:
+      'The model reads a chat when you open it and a message while you write it, so that its answer begins sooner. Nothing of it is stored.',
     setup: 'How models run',
     setupNote: 'used the next time a model is loaded',
     processorChoice: 'Where models run',
     processorChoiceHint: 'Automatic uses a graphics card when one works, else the processor.',
     processorOptions: { auto: 'Automatic', cpu: 'CPU only' },
     threads: 'Processor threads',
-    threadsHintPlain: 'Automatic uses one per physical core.',
-    threadsHint: (cores: string) => `Automatic uses one per physical core. This computer has ${cores}.`,
+    threadsHintPlain: 'Automatic finds the best number for each model when it is first loaded.',
+    threadsHint: (cores: string) =>
+      `Automatic finds the best number for each model when it is first loaded. This computer has ${cores} cores.`,
     threadsNumber: 'Number of threads',
     flash: 'Flash attention',
     flashHint:
@@ -295,7 +304,7 @@ export const settingsTexts = catalogue({
       title: 'Stored on this computer',
       where: (folder: string) => `In ${folder} unless a path is shown`,
       kinds: {
-        database: 'Chats, figures of answers, network ledger',
+        database: 'Chats and network ledger',
         backups: 'Backups of the database',
         settings: 'Settings',
         secrets: 'Hugging Face token',

@@ -9,6 +9,8 @@ import { textOf } from './guards.ts';
 export type LibraryCall =
   | { name: 'load'; modelPath: string; contextSize: number; threads: number }
   | { name: 'decode'; tokens: number }
+  /** A token against a batch of `size`, each after `depth` tokens. */
+  | { name: 'batch'; size: number; depth: number; repeats: number }
   | { name: 'state'; tokens: number; round: number; stateFile: string };
 
 export type LibraryReply = { result: Record<string, number> } | { error: string };

@@ -8,7 +8,7 @@ const run = promisify(execFile);
 export interface LlamaBenchTest {
   modelPath: string;
   threads: number;
-  /** Tokens read before and tokens generated, timed together: `-pg`. Zero read: `-n` alone. */
+  /** Tokens read before and tokens generated, timed together: `-pg`. With one of them zero: `-n` or `-p` alone. */
   read?: number;
   generate: number;
   /** Tokens already in the context: `-d`. */
@@ -21,8 +21,9 @@ export interface LlamaBenchTest {
  */
 export async function llamaBench(tools: LlamaCpp, test: LlamaBenchTest): Promise<number> {
   const { modelPath, threads, read = 0, generate, depth = 0 } = test;
-  const work =
-    read > 0 ? ['-p', '0', '-n', '0', '-pg', `${read},${generate}`] : ['-p', '0', '-n', `${generate}`];
+  const both = ['-p', '0', '-n', '0', '-pg', `${read},${generate}`];
+  const one = ['-p', String(read), '-n', String(generate)];
+  const work = read > 0 && generate > 0 ? both : one;
   const { stdout } = await run(tools.bench, [
     ...['--offline', '-m', modelPath, '-t', String(threads), '-ngl', '0', '-b', '512', '-ub', '512'],
     ...['-fa', 'auto', '-d', String(depth), '-r', '1', '-o', 'json', ...work],

@@ -71,7 +71,8 @@ describe('an answer that copies the question', () => {
       },
     });
     expect(result.stopReason).toBe('stopped');
-    expect(text.slice(0, WORDS.length)).toBe(WORDS.slice(0, text.length));
+    const spoken = WORDS.trimEnd();
+    expect(text.slice(0, spoken.length)).toBe(spoken.slice(0, text.length));
   });
 
   test('ends where the context ends', async () => {

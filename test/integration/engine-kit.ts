@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DEFAULT_SAMPLING, type EngineState, type Sampling } from '../../src-main/contract/index.ts';
 import type {
@@ -69,6 +69,8 @@ export function loadRequest(
     chatTemplate: null,
     speculation: 'auto',
     cacheType: 'f16',
+    // As after an earlier load: most tests are not to wait until it is found out.
+    measured: { threads: availableParallelism(), cacheDivergence: null },
     sequences: null,
     keepLoadedMinutes: null,
     ...settings,

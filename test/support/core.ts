@@ -47,8 +47,8 @@ export async function startCore(
   mkdirSync(dataDir, { recursive: true, mode: 0o700 });
   mkdirSync(modelsDir, { recursive: true });
   const logLines: string[] = [];
-  // A title would be asked for after every first answer; the tests of titles switch it on.
-  let stored: Record<string, unknown> = { titlesByModel: false };
+  // A title would be asked for, and the chat read on, after an answer; the tests of these switch them on.
+  let stored: Record<string, unknown> = { titlesByModel: false, readAhead: false };
   const platform: Platform = {
     host: 'browser',
     capabilities: {

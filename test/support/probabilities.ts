@@ -1,12 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { readFile, writeFile } from 'node:fs/promises';
-import {
-  getLlama,
-  TokenPredictor,
-  type Llama,
-  type LlamaContextSequence,
-  type Token,
-} from 'node-llama-cpp';
+import { getLlama, TokenPredictor, type Llama, type LlamaContextSequence, type Token } from 'node-llama-cpp';
 import { DEFAULT_SAMPLING, type GenerationStats } from '../../src-main/contract/index.ts';
 import type { LoadInput, Turn } from '../../src-main/engine/sidecar/contract.ts';
 import { generate } from '../../src-main/engine/sidecar/generate.ts';
@@ -81,10 +75,11 @@ export class ExactEngine {
         chatTemplate: null,
         speculation: 'auto',
         cacheType: 'f16',
+        measured: { threads: null, cacheDivergence: null },
         sequences: 3,
         ...settings,
       },
-      { log: new NativeLog(), signal: new AbortController().signal, onProgress: () => {} },
+      { log: new NativeLog(), signal: new AbortController().signal, onProgress: () => {}, onStep: () => {} },
     );
     return new ExactEngine(llama, loaded);
   }

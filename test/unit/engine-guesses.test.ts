@@ -48,8 +48,7 @@ describe('what followed the last time', () => {
         [1, 2, 3].every((back) => text[place - back] === text[end - back]),
       );
       if (places.length === 0) expect(guess).toEqual([]);
-      else
-        expect(places.map((place) => text.slice(place, Math.min(end, place + 3)))).toContainEqual(guess);
+      else expect(places.map((place) => text.slice(place, Math.min(end, place + 3)))).toContainEqual(guess);
       lookup.push(text.slice(end, end + 1));
     }
   });

@@ -10,7 +10,6 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { appError } from '../../src-main/contract/index.ts';
 import { COALESCE_MS, Coalescer, MAX_WAIT_INTERVALS } from '../../src-main/engine/sidecar/coalesce.ts';
 import { mapLoadFailure } from '../../src-main/engine/sidecar/load-errors.ts';
-import { chooseThreads } from '../../src-main/engine/sidecar/model.ts';
 import { CHUNK_TARGET_MS, FIRST_CHUNK_TOKENS, nextChunkSize } from '../../src-main/engine/sidecar/prefill.ts';
 import { buildHistory, movesSystemPrompt } from '../../src-main/engine/sidecar/prompt.ts';
 import { streamOf } from '../../src-main/engine/sidecar/stream.ts';
@@ -28,17 +27,6 @@ describe('nextChunkSize', () => {
     { name: 'a clock that stood still', last: { tokens: 32, elapsedMs: 0 }, expected: 128 },
   ])('$name: $expected tokens', ({ last, expected }) => {
     expect(nextChunkSize(last)).toBe(expected);
-  });
-});
-
-describe('chooseThreads', () => {
-  it.each([
-    { threads: null, sizeBytes: 500_000, cores: 8, expected: 1 },
-    { threads: null, sizeBytes: 4e9, cores: 8, expected: 8 },
-    { threads: null, sizeBytes: 4e9, cores: 0, expected: 1 },
-    { threads: 3, sizeBytes: 500_000, cores: 8, expected: 3 },
-  ])('$sizeBytes bytes on $cores cores, asked for $threads: $expected', ({ expected, ...input }) => {
-    expect(chooseThreads(input)).toBe(expected);
   });
 });
 

@@ -10,13 +10,28 @@ const started: EngineEvent = {
   engineVersion: 'v',
   notice: null,
 };
+const TUNING = {
+  threads: 2,
+  measuredThreads: 2,
+  cacheType: 'f16' as const,
+  wantedCacheType: 'q8_0' as const,
+  cacheDivergence: null,
+};
 const events: Record<EngineEvent['type'], EngineEvent> = {
   starting: { type: 'starting' },
   started,
   start_failed: { type: 'start_failed', error: { code: 'engine_binary_missing', data: {} } },
   loading: { type: 'loading', modelId: MODEL },
   load_progress: { type: 'load_progress', progress: 0.5, etaMs: 1000 },
-  loaded: { type: 'loaded', contextSize: 4096, gpuLayers: 0, liveChats: 2, reasoning: 'none' },
+  loaded: {
+    type: 'loaded',
+    contextSize: 4096,
+    gpuLayers: 0,
+    liveChats: 2,
+    tuning: TUNING,
+    reasoning: 'none',
+  },
+  load_step: { type: 'load_step', step: 'threads' },
   load_failed: { type: 'load_failed', error: { code: 'model_truncated', data: {} } },
   unloaded: { type: 'unloaded' },
   generation_started: { type: 'generation_started' },
@@ -60,6 +75,7 @@ const table: Record<EngineState['status'], Partial<Record<EngineEvent['type'], E
   },
   loading: {
     load_progress: 'loading',
+    load_step: 'loading',
     loaded: 'ready',
     load_failed: 'idle',
     memory: 'loading',
@@ -107,6 +123,7 @@ describe('the state machine', () => {
       modelId: MODEL,
       contextSize: 4096,
       gpuLayers: 0,
+      tuning: TUNING,
       reasoning: 'none',
       loadProgress: null,
     });
@@ -114,6 +131,7 @@ describe('the state machine', () => {
       expect(run(...paths.ready, last)).toMatchObject({
         contextSize: null,
         gpuLayers: null,
+        tuning: null,
         reasoning: null,
         runningGenerations: 0,
       });

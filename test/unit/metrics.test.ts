@@ -172,7 +172,14 @@ describe('a summary', () => {
   });
 
   it('of nothing is empty', () => {
-    expect(summary()).toMatchObject({ from: null, to: null, answers: 0, savedMs: null, models: [], days: [] });
+    expect(summary()).toMatchObject({
+      from: null,
+      to: null,
+      answers: 0,
+      savedMs: null,
+      models: [],
+      days: [],
+    });
     expect(summary().firstTokens.map(({ waits }) => waits)).toEqual([null, null, null]);
   });
 
@@ -262,7 +269,10 @@ describe('slower since', () => {
 
   it('names the change that explains it', () => {
     const engine = newSetup({ engineVersion: newer });
-    const [found] = slowdownsOf([...answers(newSetup(), 0, around(42)), ...answers(engine, 100, around(39.4))]);
+    const [found] = slowdownsOf([
+      ...answers(newSetup(), 0, around(42)),
+      ...answers(engine, 100, around(39.4)),
+    ]);
     expect(found).toMatchObject({ name: 'Mistral 7B', since: 'engine', value: newer, at: 100 });
     expect(found?.change).toBeCloseTo(39.6 / 42.2 - 1, 6);
     const card = newSetup({ backend: 'cuda', devices: ['RTX 4060'] });
@@ -274,7 +284,9 @@ describe('slower since', () => {
   it('is silent about noise, small changes, few answers, other settings and what became faster', () => {
     const engine = newSetup({ engineVersion: newer });
     const silent = (after: SampleSetup, speeds: readonly number[]) =>
-      expect(slowdownsOf([...answers(newSetup(), 0, around(42)), ...answers(after, 100, speeds)])).toEqual([]);
+      expect(slowdownsOf([...answers(newSetup(), 0, around(42)), ...answers(after, 100, speeds)])).toEqual(
+        [],
+      );
     silent(engine, around(42));
     silent(engine, around(41.2));
     silent(engine, around(30, 9));

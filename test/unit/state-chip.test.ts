@@ -43,6 +43,8 @@ const engine: EngineState = {
   deviceNames: [],
   modelId: null,
   loadProgress: null,
+  loadStep: null,
+  tuning: null,
   loadEtaMs: null,
   contextSize: null,
   gpuLayers: null,

@@ -111,6 +111,7 @@ describe('the schema', () => {
       'model_folders',
       'model_provenance',
       'model_provenance_files',
+      'model_tunings',
       'models',
       'presets',
       'queued_messages',

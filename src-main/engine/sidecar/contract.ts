@@ -65,6 +65,8 @@ export const LoadInput = v.object({
   chatTemplate: v.nullable(v.string()),
   speculation: v.picklist(['auto', 'off']),
   cacheType: v.picklist(['f16', 'q8_0']),
+  /** What was found out at an earlier load, null: not yet. Null as a whole: nothing is to be found out now. */
+  measured: v.nullable(v.object({ threads: v.nullable(Count), cacheDivergence: v.nullable(v.number()) })),
   /** Chats that stay in memory, and answers at once; null: automatic. */
   sequences: v.nullable(Count),
 });
@@ -72,6 +74,7 @@ export type LoadInput = v.InferOutput<typeof LoadInput>;
 
 export const LoadEvent = v.variant('type', [
   v.object({ type: v.literal('progress'), progress: v.number() }),
+  v.object({ type: v.literal('step'), step: v.nonNullable(EngineState.entries.loadStep) }),
   v.object({
     type: v.literal('ready'),
     contextSize: Count,
@@ -79,6 +82,7 @@ export const LoadEvent = v.variant('type', [
     reasoning: ReasoningSupport,
     /** Chats that stay in memory. */
     sequences: Count,
+    tuning: v.nonNullable(EngineState.entries.tuning),
     answersAtOnce: Count,
     /** What a saved state depends on besides the file and the settings that the load was asked for. */
     stateParts: v.string(),

@@ -25,6 +25,18 @@ const AUTOMATIC_SHARE = 0.5;
 /** An automatic context is not made smaller than this for the sake of other programs. */
 const MIN_AUTOMATIC_CONTEXT = 1024;
 
+/** Types of a context's keys and values. */
+export interface CacheTypes {
+  experimentalKvCacheKeyType: GgmlType;
+  experimentalKvCacheValueType: GgmlType;
+}
+
+/** The same in the words of an estimate. */
+const estimateOf = ({ experimentalKvCacheKeyType, experimentalKvCacheValueType }: CacheTypes) => ({
+  kvCacheKeyType: experimentalKvCacheKeyType,
+  kvCacheValueType: experimentalKvCacheValueType,
+});
+
 /** What a load may use at the most, in bytes: memory free or given back at once, swap, and VRAM. */
 async function usableBytes(llama: Llama): Promise<number> {
   const swap = await llama.getSwapState();
@@ -54,12 +66,13 @@ export async function refuseImpossibleLoad(llama: Llama, input: LoadInput): Prom
  * The largest of `wanted`, its half, its quarter and so on, in tokens, whose context takes no more than its
  * share of the free memory.
  */
-export async function fitContextSize(model: LlamaModel, wanted: number): Promise<number> {
+export async function fitContextSize(model: LlamaModel, wanted: number, cache: CacheTypes): Promise<number> {
   const shareBytes = process.availableMemory() * AUTOMATIC_SHARE;
   for (let size = wanted; size > MIN_AUTOMATIC_CONTEXT; size = Math.ceil(size / 2)) {
     const need = await model.fileInsights.estimateContextResourceRequirementsV2({
       contextSize: size,
       modelGpuLayers: model.gpuLayers,
+      ...estimateOf(cache),
     });
     if (need.cpuRam <= shareBytes) return size;
   }
@@ -75,6 +88,7 @@ export async function fitSequences(
   model: LlamaModel,
   contextSize: number,
   wanted: number | null,
+  cache: CacheTypes,
 ): Promise<number> {
   if (wanted !== null && wanted <= 1) return 1;
   const { llama } = model;
@@ -85,13 +99,14 @@ export async function fitSequences(
       contextSize,
       sequences,
       modelGpuLayers: model.gpuLayers,
+      ...estimateOf(cache),
     });
     return { ramBytes: cpuRam, vramBytes: gpuVram };
   };
   if (wanted === null) {
     const [one, two] = [await needOf(1), await needOf(2)];
-    const cache = { ramBytes: two.ramBytes - one.ramBytes, vramBytes: two.vramBytes - one.vramBytes };
-    return automaticLiveChats(cache, { ramBytes: availableBytes, vramBytes });
+    const each = { ramBytes: two.ramBytes - one.ramBytes, vramBytes: two.vramBytes - one.vramBytes };
+    return automaticLiveChats(each, { ramBytes: availableBytes, vramBytes });
   }
   for (let sequences = wanted; sequences > 1; sequences -= 1) {
     const need = await needOf(sequences);

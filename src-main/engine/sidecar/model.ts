@@ -6,7 +6,7 @@ import type {
   LlamaContextSequence,
   LlamaModel,
 } from 'node-llama-cpp';
-import { appError } from '../../contract/index.ts';
+import { appError, type EngineState } from '../../contract/index.ts';
 import { adapterDamaged, checkAdapters, isAdapterFailure } from './adapters.ts';
 import type { LoadInput } from './contract.ts';
 import { Guesses } from './guesses.ts';
@@ -17,11 +17,16 @@ import { ReadingSpeed, type ChunkSample } from './prefill.ts';
 import { movesSystemPrompt } from './prompt.ts';
 import { Sequences } from './sequences.ts';
 import { readTemplate, type ChatTemplate } from './template.ts';
+import {
+  CACHE_TYPES,
+  knownThreads,
+  MAX_CACHE_DIVERGENCE,
+  measureCacheDivergence,
+  measureThreads,
+} from './tune.ts';
 
 /** Without the user's word no more: larger contexts cost memory and are rarely filled. */
 const DEFAULT_CONTEXT_SIZE = 8192;
-/** Below this, handing a token from thread to thread takes longer than computing it. */
-const SINGLE_THREAD_BYTES = 50 * 1024 * 1024;
 /**
  * Ways back for models that cannot cut their cache (sliding window, recurrent). One may take 100 MB; the newest
  * are kept.
@@ -38,6 +43,7 @@ export interface LoadedModel {
   readonly template: ChatTemplate;
   /** The system prompt goes into the first user message, see `movesSystemPrompt`. */
   readonly isSystemMerged: boolean;
+  readonly tuning: Tuning;
   /** The last prefill chunk of this model: how fast it reads here. */
   lastChunk: ChunkSample | null;
   readonly readingSpeed: ReadingSpeed;
@@ -45,11 +51,46 @@ export interface LoadedModel {
   renew(sequence: LlamaContextSequence): Promise<LlamaContextSequence>;
 }
 
-/** Threads for a context. Pure. */
-export function chooseThreads(input: { threads: number | null; sizeBytes: number; cores: number }): number {
-  if (input.threads !== null) return input.threads;
-  return input.sizeBytes < SINGLE_THREAD_BYTES ? 1 : Math.max(1, input.cores);
+/** What was found out about a model on this machine, or was known of it before. */
+export type Tuning = NonNullable<EngineState['tuning']>;
+
+/** Steps of a load after the file was read, once a model and machine. */
+export type TuningStep = NonNullable<EngineState['loadStep']>;
+
+/**
+ * Finds out what of this model is not known on this machine yet, in a few seconds.
+ * @throws the signal's reason
+ */
+async function tune(
+  model: LlamaModel,
+  input: LoadInput,
+  { signal, onStep }: { signal: AbortSignal; onStep: (step: TuningStep) => void },
+): Promise<Tuning> {
+  const cores = model.llama.cpuMathCores;
+  const { measured, cacheType, sizeBytes } = input;
+  let measuredThreads = measured?.threads ?? null;
+  let threads = knownThreads({ threads: input.threads, measured: measuredThreads, sizeBytes, cores });
+  // A card that holds all layers computes by itself.
+  const isOnProcessor = model.gpuLayers < model.fileInsights.totalLayers;
+  if (threads === null && isOnProcessor && measured) {
+    onStep('threads');
+    measuredThreads = await measureThreads(model, { cores, signal });
+    threads = measuredThreads;
+  }
+  threads ??= Math.max(1, cores);
+  let cacheDivergence = measured?.cacheDivergence ?? null;
+  if (cacheType !== 'f16' && cacheDivergence === null && measured) {
+    onStep('cache');
+    const context = { threads, flashAttention: flashAttentionOf(input) };
+    cacheDivergence = await measureCacheDivergence(model, { cacheType, context, signal });
+  }
+  const isGood = cacheDivergence !== null && cacheDivergence <= MAX_CACHE_DIVERGENCE;
+  const used = isGood ? cacheType : 'f16';
+  return { threads, measuredThreads, cacheType: used, wantedCacheType: cacheType, cacheDivergence };
 }
+
+const flashAttentionOf = ({ flashAttention }: LoadInput): boolean | 'auto' =>
+  flashAttention === 'off' ? false : 'auto';
 
 /** A file may have changed since the header parser accepted it; the first bytes tell the common cases apart. */
 function checkFile(path: string): void {
@@ -72,9 +113,14 @@ function checkFile(path: string): void {
 export async function loadModel(
   llama: Llama,
   input: LoadInput,
-  options: { log: NativeLog; signal: AbortSignal; onProgress: (progress: number) => void },
+  options: {
+    log: NativeLog;
+    signal: AbortSignal;
+    onProgress: (progress: number) => void;
+    onStep: (step: TuningStep) => void;
+  },
 ): Promise<LoadedModel> {
-  const { log, signal, onProgress } = options;
+  const { log, signal, onProgress, onStep } = options;
   log.clear();
   let model: LlamaModel | null = null;
   let contextSize = input.contextSize ?? DEFAULT_CONTEXT_SIZE;
@@ -84,18 +130,21 @@ export async function loadModel(
     model = await llama.loadModel({
       modelPath: input.path,
       gpuLayers: input.gpuLayers ?? { fitContext: { contextSize: contextSize * (input.sequences ?? 1) } },
-      defaultContextFlashAttention: input.flashAttention === 'off' ? false : 'auto',
+      defaultContextFlashAttention: flashAttentionOf(input),
       loadSignal: signal,
       onLoadProgress: throttled(onProgress),
     });
     await checkAdapters(input.adapters, model.fileInfo);
+    const tuning = await tune(model, input, { signal, onStep });
+    const cache = CACHE_TYPES[tuning.cacheType];
     if (input.contextSize === null)
-      contextSize = await fitContextSize(model, Math.min(contextSize, model.trainContextSize));
+      contextSize = await fitContextSize(model, Math.min(contextSize, model.trainContextSize), cache);
     const context = await model.createContext({
       contextSize: input.contextSize === null ? { max: contextSize } : contextSize,
-      sequences: await fitSequences(model, contextSize, input.sequences),
-      threads: chooseThreads({ ...input, cores: llama.cpuMathCores }),
-      flashAttention: input.flashAttention === 'off' ? false : 'auto',
+      ...cache,
+      sequences: await fitSequences(model, contextSize, input.sequences, cache),
+      threads: tuning.threads,
+      flashAttention: flashAttentionOf(input),
       createSignal: signal,
       ...(input.adapters.length > 0 ? { lora: loraOf(input) } : {}),
       // A context the user asked for by size is not made smaller behind his back; an adapter that is refused would
@@ -105,7 +154,7 @@ export async function loadModel(
         : { failedCreationRemedy: false as const }),
     });
     signal.throwIfAborted();
-    return assemble(model, context, input);
+    return assemble(model, context, { input, tuning });
   } catch (error) {
     // The figures first: they need the model.
     const memory = model && !signal.aborted ? await contextNeed(llama, model, contextSize) : null;
@@ -126,7 +175,11 @@ function canTakeBack({ fileInsights: { isRecurrent, isHybrid, swaSize } }: Llama
 }
 
 /** @throws model_load_failed with `reason: chat_template` when the template cannot render a chat */
-function assemble(model: LlamaModel, context: LlamaContext, input: LoadInput): LoadedModel {
+function assemble(
+  model: LlamaModel,
+  context: LlamaContext,
+  { input, tuning }: { input: LoadInput; tuning: Tuning },
+): LoadedModel {
   // A sequence would drop its oldest tokens when it is full; nothing is ever cut silently here.
   const strategy = () => {
     throw appError('context_full', { contextSize: context.contextSize });
@@ -148,6 +201,7 @@ function assemble(model: LlamaModel, context: LlamaContext, input: LoadInput): L
       sequences,
       template,
       isSystemMerged,
+      tuning,
       lastChunk: null,
       readingSpeed: new ReadingSpeed(),
       async renew(sequence) {

@@ -81,6 +81,7 @@ class SidecarService {
       log: this.log,
       signal,
       onProgress: (progress) => emit({ type: 'progress', progress }),
+      onStep: (step) => emit({ type: 'step', step }),
     });
     this.#loaded = loaded;
     const sequences = loaded.context.totalSequences;
@@ -90,6 +91,7 @@ class SidecarService {
       gpuLayers: loaded.model.gpuLayers,
       reasoning: loaded.template.reasoning,
       sequences,
+      tuning: loaded.tuning,
       // On a processor two answers at once are each at half the speed.
       answersAtOnce: input.sequences === null && loaded.model.llama.gpu === false ? 1 : sequences,
       stateParts: stateParts(loaded),

@@ -1,6 +1,6 @@
 import * as v from 'valibot';
 import { Sampling, type ModelSettings } from '../../contract/index.ts';
-import type { StoreApi, StoredModel } from '../api.ts';
+import type { StoreApi, StoredModel, StoredTuning } from '../api.ts';
 import { all, assignments, change, insertInto, one, patched, run, selectList } from '../sql.ts';
 import type { Columns, Db, Queries } from '../sql.ts';
 
@@ -136,4 +136,24 @@ export const models: Queries<StoreApi['models']> = {
 
   saveNotes: (db, { id, notes }) =>
     change(db, 'UPDATE models SET notes = @notes WHERE id = @id', { id, notes }),
+
+  tuning(db, { id, key }) {
+    const [found] = all<StoredTuning>(
+      db,
+      `SELECT threads, cache_divergence AS cacheDivergence FROM model_tunings
+        WHERE model_id = @id AND key = @key`,
+      { id, key },
+    );
+    return found ?? { threads: null, cacheDivergence: null };
+  },
+
+  saveTuning: (db, { id, key, threads, cacheDivergence }) =>
+    run(
+      db,
+      `INSERT INTO model_tunings (model_id, key, threads, cache_divergence)
+        VALUES (@id, @key, @threads, @cacheDivergence)
+        ON CONFLICT (model_id) DO UPDATE SET
+          key = excluded.key, threads = excluded.threads, cache_divergence = excluded.cache_divergence`,
+      { id, key, threads, cacheDivergence },
+    ),
 };

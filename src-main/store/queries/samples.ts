@@ -2,7 +2,7 @@ import * as v from 'valibot';
 import { SampleSetup, type GenerationSample, type SampleFigures } from '../../contract/index.ts';
 import { matches, oldestOf, summarise, type SampleRow } from '../../metrics/summarise.ts';
 import type { StoreApi } from '../api.ts';
-import { all, each, insertInto, one, run, selectList } from '../sql.ts';
+import { all, each, first, insertInto, one, run, selectList } from '../sql.ts';
 import type { Columns, Db, Queries } from '../sql.ts';
 
 const columns: Columns<SampleFigures> = {
@@ -14,7 +14,10 @@ const columns: Columns<SampleFigures> = {
   reusedFrom: 'reused_from',
   restoreMs: 'restore_ms',
   readTokens: 'read_tokens',
+  rereadTokens: 'reread_tokens',
   generatedTokens: 'generated_tokens',
+  guessedTokens: 'guessed_tokens',
+  guessedRight: 'guessed_right',
   loadMs: 'load_ms',
   prefillMs: 'prefill_ms',
   firstTokenMs: 'first_token_ms',
@@ -46,6 +49,8 @@ const INSERT = insertInto('generation_samples', { setupId: 'setup_id', ...column
 export const OF_TIME = `SELECT ${selectList('s', summaryColumns)} FROM generation_samples s
   WHERE s.at >= @oldest AND s.purpose = 'answer' ORDER BY s.at, s.id`;
 
+const ANY = `SELECT 1 FROM generation_samples WHERE purpose = 'answer' LIMIT 1`;
+
 /** A page of the records in the order in which they were kept. */
 export const PAGE = `SELECT s.id AS id, s.setup_id AS setupId, ${selectList('s', columns)} FROM generation_samples s
   WHERE s.id > @afterId AND s.at >= @from
@@ -69,8 +74,12 @@ export const samples: Queries<StoreApi['samples']> = {
     run(db, INSERT, { setupId: setupId(db, setup), ...figures });
   },
 
-  summary: (db, input) =>
-    summarise(each<SampleRow>(db, OF_TIME, { oldest: oldestOf(input) }), setupsOf(db), input),
+  summary(db, input) {
+    const rows = each<SampleRow>(db, OF_TIME, { oldest: oldestOf(input) });
+    const summary = summarise(rows, setupsOf(db), input);
+    const hasAny = summary.answers > 0 || first(db, ANY) !== undefined;
+    return { ...summary, hasAny };
+  },
 
   page(db, { filter, afterId, limit }) {
     const setups = new Map([...setupsOf(db)].filter(([, setup]) => matches(setup, filter)));

@@ -2,7 +2,6 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DEFAULT_SAMPLING } from '../../../src-main/contract/index.ts';
-import type { AppClient, GenerationStats } from '../../../src-main/contract/index.ts';
 import { startCore, type TestCore } from '../../support/core.ts';
 import { libraryVersion } from '../library.ts';
 import { llamaBench } from '../llama-bench.ts';
@@ -11,6 +10,7 @@ import { benchModel } from '../models.ts';
 import { arm, ratios } from '../row.ts';
 import type { BenchRow, Figure, Round } from '../row.ts';
 import { summarise } from '../stats.ts';
+import { TimedChat, type TimedAnswer } from '../timed-chat.ts';
 
 /** Seven pairs or more, and each of the three orders equally often. */
 const ROUNDS = 9;
@@ -19,76 +19,13 @@ const THREADS = 2;
 const CONTEXT_SIZE = 1024;
 const QUESTION = 'Tell me about the people who first came down the river, and what they made of the place.';
 
-interface Answer {
-  /** From the contract call to the last chunk's arrival at the client. */
-  wholeMs: number;
-  firstChunkMs: number;
-  text: string;
-  stats: GenerationStats;
-}
-
-/** A client that times answers by the events it receives, as the interface would. */
-class TimedChat {
-  readonly #client: AppClient;
-  readonly #chunks = new Map<string, { firstAt: number; lastAt: number }>();
-  readonly #settled = new Map<string, () => void>();
-  readonly #alreadySettled = new Set<string>();
-
-  constructor(client: AppClient) {
-    this.#client = client;
-  }
-
-  async listen(signal: AbortSignal): Promise<void> {
-    const stream = await this.#client.system.events(undefined, { signal });
-    void (async () => {
-      for await (const event of stream) {
-        const now = performance.now();
-        if (event.type === 'message.chunk') {
-          const seen = this.#chunks.get(event.messageId);
-          if (seen) seen.lastAt = now;
-          else this.#chunks.set(event.messageId, { firstAt: now, lastAt: now });
-        } else if (event.type === 'generation.settled') {
-          this.#alreadySettled.add(event.messageId);
-          this.#settled.get(event.messageId)?.();
-        }
-      }
-    })().catch(() => undefined);
-  }
-
-  async settled(messageId: string): Promise<void> {
-    if (this.#alreadySettled.has(messageId)) return;
-    await new Promise<void>((resolve) => this.#settled.set(messageId, resolve));
-  }
-
-  /** Answers the question of `messageId` once more. @throws Error unless exactly TOKENS tokens came */
-  async answerAgain(conversationId: string, messageId: string): Promise<Answer> {
-    const start = performance.now();
-    const { assistantMessageId } = await this.#client.conversations.answerAgain({
-      requestId: crypto.randomUUID(),
-      messageId,
-    });
-    await this.settled(assistantMessageId);
-    const { messages } = await this.#client.conversations.get({ id: conversationId });
-    const message = messages.find(({ id }) => id === assistantMessageId);
-    const times = this.#chunks.get(assistantMessageId);
-    if (!message?.stats || !times) throw new Error(`no answer: ${message?.errorCode ?? 'nothing arrived'}`);
-    if (message.stats.generatedTokens !== TOKENS)
-      throw new Error(`${message.stats.generatedTokens} tokens instead of ${TOKENS}`);
-    return {
-      wholeMs: times.lastAt - start,
-      firstChunkMs: times.firstAt - start,
-      text: message.text,
-      stats: message.stats,
-    };
-  }
-}
-
 /** Tokens per second from the first token's arrival to the last one's: what llama-bench's `tg` times too. */
-const decodeRate = ({ wholeMs, firstChunkMs }: Answer) => ((TOKENS - 1) / (wholeMs - firstChunkMs)) * 1000;
+const decodeRate = ({ wholeMs, firstChunkMs }: TimedAnswer) =>
+  ((TOKENS - 1) / (wholeMs - firstChunkMs)) * 1000;
 
 interface Prepared {
   /** Answers the same question again, greedily or with the default sampler. */
-  sample(temperature: number): Promise<Answer>;
+  sample(temperature: number): Promise<TimedAnswer>;
 }
 
 /** Loads the only model of the folder and asks the question once, so that later answers find it in the cache. */
@@ -98,6 +35,8 @@ async function prepare(core: TestCore, signal: AbortSignal): Promise<Prepared> {
   await chat.listen(signal);
   await client.settings.update({ threads: THREADS, contextSize: CONTEXT_SIZE, backend: 'cpu' });
   const model = await core.addModel();
+  // A random model repeats itself: guesses would be right, and llama-bench makes none.
+  await client.models.updateSettings({ id: model.id, settings: { speculation: 'off' } });
   await client.models.load({ id: model.id, retryAfterCrash: false });
   const { conversationId, assistantMessageId } = await client.conversations.send({
     requestId: crypto.randomUUID(),
@@ -113,7 +52,14 @@ async function prepare(core: TestCore, signal: AbortSignal): Promise<Prepared> {
     async sample(temperature) {
       const sampling = { ...DEFAULT_SAMPLING, temperature, maxTokens: TOKENS, seed: 1 };
       await client.conversations.updateSettings({ id: conversationId, settings: { sampling } });
-      return chat.answerAgain(conversationId, assistantMessageId);
+      const answer = await chat.time(
+        () => conversationId,
+        () =>
+          client.conversations.answerAgain({ requestId: crypto.randomUUID(), messageId: assistantMessageId }),
+      );
+      const { generatedTokens } = answer.stats;
+      if (generatedTokens !== TOKENS) throw new Error(`${generatedTokens} tokens instead of ${TOKENS}`);
+      return answer;
     },
   };
 }
@@ -160,7 +106,7 @@ export const row: BenchRow = {
       };
       const reference = { modelPath, threads: THREADS, generate: TOKENS, depth };
       const measured = await rounds(ROUNDS, conditions, async (round) => {
-        const got: { bench?: number; greedy?: Answer; sampled?: Answer } = {};
+        const got: { bench?: number; greedy?: TimedAnswer; sampled?: TimedAnswer } = {};
         const arms = [
           async () => void (got.bench = await llamaBench(tools, reference)),
           async () => void (got.greedy = await sample(0)),

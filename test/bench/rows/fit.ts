@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { appendFile, mkdir, rename, stat } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DEFAULT_SAMPLING } from '../../../src-main/contract/index.ts';
 import { createEngine } from '../../../src-main/engine/engine.ts';
@@ -157,7 +157,8 @@ async function measure(path: string, contextSize: number): Promise<Measured> {
       sequences: 1,
       keepLoadedMinutes: null,
       speculation: 'off',
-      cacheType: null,
+      cacheType: 'f16',
+      measured: { threads: availableParallelism(), cacheDivergence: null },
     });
     const answers = [];
     for (let answer = 0; answer < ANSWERS; answer += 1)

@@ -187,8 +187,9 @@ async function tryInEngine(engine: Engine, path: string, bytes: Buffer): Promise
         chatTemplate: null,
         sequences: 1,
         keepLoadedMinutes: null,
-        speculation: null,
-        cacheType: null,
+        speculation: 'auto',
+        cacheType: 'f16',
+        measured: { threads: null, cacheDivergence: null },
       },
       signal,
     );

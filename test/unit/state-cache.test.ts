@@ -1,0 +1,363 @@
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+import { appError, type Settings } from '../../src-main/contract/index.ts';
+import type { Engine, GenerateRequest, GenerationResult, HeldChat } from '../../src-main/engine/api.ts';
+import { DEFAULT_SETTINGS } from '../../src-main/settings/defaults.ts';
+import { keepingEngine } from '../../src-main/state-cache/keeping-engine.ts';
+import { STATES_FOLDER, StateCache } from '../../src-main/state-cache/state-cache.ts';
+import { fullStats } from '../support/store/fixtures.ts';
+
+// The whole of state-cache on a real folder; the engine says what it is told to.
+
+const KEY = 'model and settings';
+const IDLE_MS = 10;
+let dataDir: string;
+let caches: StateCache[];
+/** What the engine holds. */
+let held: HeldChat[];
+let stateKey: string | null;
+let saves: string[];
+let chats: Map<string, { temporary: boolean }>;
+let settings: Settings;
+let changeSettings: (patch: Partial<Settings>) => void;
+let logs: string[];
+
+beforeEach(() => {
+  dataDir = mkdtempSync(join(tmpdir(), 'leeward-states-'));
+  caches = [];
+  held = [];
+  stateKey = KEY;
+  saves = [];
+  chats = new Map(['a', 'b', 'c'].map((id) => [id, { temporary: false }]));
+  settings = DEFAULT_SETTINGS;
+  logs = [];
+});
+afterEach(async () => {
+  for (const cache of caches) await cache.quit();
+  rmSync(dataDir, { recursive: true, force: true });
+});
+
+const tokensOf = (text: string): number[] => [...text].map((letter) => letter.charCodeAt(0));
+const files = () => readdirSync(join(dataDir, STATES_FOLDER)).filter((name) => name.endsWith('.state'));
+
+/** What each chat holds when it is saved: a letter a token. */
+const texts = new Map<string, string>();
+function hold(conversationId: string, text: string, readingMs: number | null = 9_000): void {
+  texts.set(conversationId, text);
+  held = held.filter((chat) => chat.conversationId !== conversationId);
+  held.push({ conversationId, tokens: text.length, readingMs });
+}
+
+function start(idleMs = 60_000) {
+  const asked: GenerateRequest[] = [];
+  const listeners = new Set<(now: Settings, before: Settings) => void>();
+  changeSettings = (patch) => {
+    const before = settings;
+    settings = { ...settings, ...patch };
+    for (const listener of listeners) listener(settings, before);
+  };
+  let answer = async (request: GenerateRequest): Promise<GenerationResult> => {
+    const text = texts.get(request.conversationId ?? '') ?? '';
+    return {
+      stopReason: 'end',
+      error: null,
+      stats: { ...fullStats, readTokens: text.length, generatedTokens: 0 },
+    };
+  };
+  const plain = {
+    get stateKey() {
+      return stateKey;
+    },
+    heldChats: async () => held,
+    async saveState({ conversationId, path }: { conversationId: string; path: string }) {
+      const chat = held.find((candidate) => candidate.conversationId === conversationId);
+      if (!chat || stateKey === null) return null;
+      saves.push(conversationId);
+      const text = texts.get(conversationId) ?? '';
+      await writeFile(path, `library's form of ${text}`);
+      const { readingMs } = chat;
+      return { key: stateKey, tokens: tokensOf(text), bytes: statSync(path).size, elapsedMs: 1, readingMs };
+    },
+    async generate(request: GenerateRequest) {
+      asked.push(request);
+      return answer(request);
+    },
+    load: async () => {},
+    unload: async () => {},
+    dispose: async () => {},
+  };
+  const cache = new StateCache({
+    engine: plain as unknown as Engine,
+    store: {
+      conversations: {
+        async head({ id }: { id: string }) {
+          const chat = chats.get(id);
+          if (!chat) throw appError('not_found');
+          return chat;
+        },
+      },
+    } as unknown as ConstructorParameters<typeof StateCache>[0]['store'],
+    settings: {
+      get: () => settings,
+      onChange(listener) {
+        listeners.add(listener);
+        return () => void listeners.delete(listener);
+      },
+    },
+    dataDir,
+    log: (event) => void logs.push(event),
+    idleMs,
+  });
+  caches.push(cache);
+  const engine = keepingEngine(plain as unknown as Engine, cache);
+  return {
+    cache,
+    engine,
+    asked,
+    answerWith: (next: typeof answer) => (answer = next),
+    say: (conversationId: string, priority: 'foreground' | 'background' = 'foreground') =>
+      engine.generate(
+        { conversationId, generationId: 'g', priority, systemPrompt: '', turns: [], sampling: null as never },
+        { signal: new AbortController().signal, onEvent: () => {} },
+      ),
+  };
+}
+
+it('saves a chat when another one is answered, and offers it when it is back', async () => {
+  const { say, cache, asked } = start();
+  hold('a', 'hello world');
+  await say('a');
+  expect(saves).toEqual([]);
+  await say('b');
+  await vi.waitFor(async () => expect(await cache.info()).toMatchObject({ count: 1 }));
+  expect(saves).toEqual(['a']);
+  await say('a');
+  const [candidate] = asked.at(-1)?.savedStates?.candidates ?? [];
+  expect(candidate).toMatchObject({ key: KEY, tokens: tokensOf('hello world') });
+  const path = await asked.at(-1)?.savedStates?.open(candidate?.id ?? '');
+  expect(readFileSync(path ?? '', 'utf8').startsWith("library's form of hello world")).toBe(true);
+  expect(asked[1]?.savedStates).toBeUndefined();
+});
+
+it('saves after a while of quiet, once', async () => {
+  const { say, cache } = start(IDLE_MS);
+  hold('a', 'hello world');
+  await say('a');
+  await vi.waitFor(async () => expect(await cache.info()).toMatchObject({ count: 1 }));
+  await cache.leave(null);
+  expect(saves).toEqual(['a']);
+});
+
+it('saves when the app ends, when the model changes, and before a title is asked for', async () => {
+  for (const leave of [
+    ({ engine }: ReturnType<typeof start>) => engine.dispose(),
+    ({ engine }: ReturnType<typeof start>) => engine.unload(),
+    ({ engine }: ReturnType<typeof start>) => engine.load({} as never),
+    ({ say }: ReturnType<typeof start>) => say('a', 'background'),
+  ]) {
+    saves = [];
+    const run = start();
+    hold('a', 'hello world');
+    await run.say('a');
+    await leave(run);
+    expect(saves).toEqual(['a']);
+  }
+});
+
+it('saves nothing that is read quickly, that is temporary, or while it is off', async () => {
+  const { say, cache } = start();
+  hold('a', 'quick', 1_000);
+  hold('b', 'unknown', null);
+  hold('c', 'in memory only');
+  chats.set('c', { temporary: true });
+  for (const id of ['a', 'b', 'c']) await say(id);
+  await cache.leave(null);
+  expect(saves).toEqual([]);
+  changeSettings({ saveStates: false });
+  hold('a', 'slow');
+  await say('a');
+  await cache.leave(null);
+  expect(saves).toEqual([]);
+});
+
+it('writes again only when much is new', async () => {
+  const { say, cache } = start();
+  hold('a', 'x'.repeat(1_000), 20_000);
+  await say('a');
+  await cache.leave(null);
+  hold('a', 'x'.repeat(1_050), 21_000);
+  texts.set('a', 'x'.repeat(50));
+  await say('a');
+  await cache.leave(null);
+  expect(saves).toEqual(['a']);
+  texts.set('a', 'x'.repeat(60));
+  await say('a');
+  await cache.leave(null);
+  expect(saves).toEqual(['a', 'a']);
+});
+
+it('keeps branches apart, the newest four, and one file for what only goes on', async () => {
+  const { say, cache } = start();
+  const save = async (text: string) => {
+    hold('a', text);
+    await say('a');
+    await cache.leave(null);
+    await vi.waitFor(() => expect(logs.filter((line) => line === 'states.saved')).toHaveLength(saves.length));
+  };
+  await save('one');
+  await save('one and more');
+  expect(files()).toHaveLength(1);
+  for (const text of ['one two', 'one three', 'one four', 'one five']) await save(text);
+  expect(files()).toHaveLength(4);
+});
+
+it('trusts nothing of another model or setting, and lets it go with the next state of the chat', async () => {
+  const { say, cache, asked } = start();
+  hold('a', 'hello world');
+  await say('a');
+  await cache.leave(null);
+  await vi.waitFor(() => expect(files()).toHaveLength(1));
+  stateKey = 'another model';
+  await say('a');
+  expect(asked.at(-1)?.savedStates).toBeUndefined();
+  const [before] = files();
+  await cache.leave(null);
+  await vi.waitFor(() => expect(files()).toHaveLength(1));
+  expect(files()).not.toEqual([before]);
+});
+
+it('is found again after a restart, without what was cut off or took the engine down', async () => {
+  const first = start();
+  for (const id of ['a', 'b', 'c']) {
+    hold(id, `chat ${id}`);
+    await first.say(id);
+  }
+  await first.engine.dispose();
+  const names = files();
+  expect(names).toHaveLength(3);
+  const folder = join(dataDir, STATES_FOLDER);
+  // One was being read, one was being written, and a chat has gone.
+  writeFileSync(join(folder, `${names[0]?.replace('.state', '')}.reading`), '');
+  writeFileSync(join(folder, 'cut-off.part'), 'half');
+  writeFileSync(join(folder, 'a stranger'), 'text');
+  const idOf = (name: string | undefined) =>
+    ['a', 'b', 'c'].find((id) => readFileSync(join(folder, name ?? ''), 'latin1').includes(`chat ${id}`)) ??
+    '';
+  const [, goneChat, keptChat] = [idOf(names[0]), idOf(names[1]), idOf(names[2])];
+  chats.delete(goneChat);
+  const { cache, say, asked } = start();
+  expect(await cache.info()).toMatchObject({ count: 1 });
+  expect(readdirSync(folder).toSorted()).toEqual([names[2], 'written.json'].toSorted());
+  await say(keptChat);
+  expect(asked.at(-1)?.savedStates?.candidates).toHaveLength(1);
+});
+
+it('is deleted with its chat, also while it is being written', async () => {
+  const { say, cache } = start();
+  hold('a', 'hello world');
+  hold('b', 'hello there');
+  await say('a');
+  await say('b');
+  await cache.leave(null);
+  await Promise.all([cache.forget(['a']), cache.forget(['b'])]);
+  expect(files()).toEqual([]);
+  // What is in memory still is not written later.
+  await cache.leave(null);
+  expect(saves).toEqual(['a', 'b']);
+});
+
+it('is deleted when it is switched off, or by hand', async () => {
+  const { say, cache } = start();
+  for (const remove of [() => cache.clear(), async () => changeSettings({ saveStates: false })]) {
+    hold('a', 'hello world');
+    await say('a');
+    await cache.leave(null);
+    await vi.waitFor(() => expect(files()).toHaveLength(1));
+    await remove();
+    await vi.waitFor(() => expect(files()).toEqual([]));
+  }
+  expect(await cache.info()).toMatchObject({ count: 0, bytes: 0 });
+});
+
+it('goes when the engine refused it, or died with it', async () => {
+  const { say, cache, answerWith, asked } = start();
+  const openFirst = async (request: GenerateRequest) => {
+    const [candidate] = request.savedStates?.candidates ?? [];
+    await request.savedStates?.open(candidate?.id ?? '');
+    return candidate?.id ?? '';
+  };
+  for (const ending of [
+    async (request: GenerateRequest): Promise<GenerationResult> => {
+      request.savedStates?.rejected(await openFirst(request));
+      return { stopReason: 'end', stats: null, error: null };
+    },
+    async (request: GenerateRequest): Promise<GenerationResult> => {
+      await openFirst(request);
+      return { stopReason: 'failed', stats: null, error: appError('engine_crashed') };
+    },
+  ]) {
+    hold('a', 'hello world');
+    answerWith(async () => ({ stopReason: 'end', error: null, stats: fullStats }));
+    await say('a');
+    await cache.leave(null);
+    await vi.waitFor(() => expect(files()).toHaveLength(1));
+    answerWith(ending);
+    await say('a');
+    expect(asked.at(-1)?.savedStates?.candidates).toHaveLength(1);
+    await vi.waitFor(() => expect(files()).toEqual([]));
+    expect(readdirSync(join(dataDir, STATES_FOLDER))).toEqual(['written.json']);
+  }
+});
+
+it('goes when it is damaged, and is not opened', async () => {
+  const { say, cache, asked } = start();
+  hold('a', 'hello world');
+  await say('a');
+  await cache.leave(null);
+  await vi.waitFor(() => expect(files()).toHaveLength(1));
+  const path = join(dataDir, STATES_FOLDER, files()[0] ?? '');
+  const bytes = readFileSync(path);
+  bytes.writeUInt8(bytes.readUInt8(3) ^ 4, 3);
+  writeFileSync(path, bytes);
+  await say('a');
+  const { candidates, open } = asked.at(-1)?.savedStates ?? {};
+  expect(await open?.(candidates?.[0]?.id ?? '')).toBeNull();
+  expect(files()).toEqual([]);
+});
+
+it('stays within its cap and counts what it wrote today, over a restart too', async () => {
+  const { say, cache } = start();
+  for (const [index, id] of ['a', 'b', 'c'].entries()) {
+    hold(id, `chat ${id}`, 5_000 + index);
+    await say(id);
+  }
+  await cache.leave(null);
+  await vi.waitFor(() => expect(files()).toHaveLength(3));
+  const { bytes, writtenTodayBytes } = await cache.info();
+  expect(writtenTodayBytes).toBeGreaterThan(0);
+  changeSettings({ savedStatesMaxBytes: bytes - 1 });
+  await vi.waitFor(() => expect(files()).toHaveLength(2));
+  expect(await cache.info()).toMatchObject({ count: 2, capBytes: bytes - 1, writtenTodayBytes });
+  const again = start();
+  expect(await again.cache.info()).toMatchObject({ count: 2, writtenTodayBytes });
+  // One that is larger than everything may be is not kept at all.
+  changeSettings({ savedStatesMaxBytes: 10 });
+  await vi.waitFor(() => expect(files()).toEqual([]));
+  hold('a', 'hello world');
+  await again.say('a');
+  await again.engine.dispose();
+  expect(files()).toEqual([]);
+});
+
+it('is nobody else’s to read', async () => {
+  const { say, engine } = start();
+  hold('a', 'hello world');
+  await say('a');
+  await engine.dispose();
+  const folder = join(dataDir, STATES_FOLDER);
+  expect(statSync(folder).mode & 0o777).toBe(0o700);
+  for (const name of readdirSync(folder)) expect(statSync(join(folder, name)).mode & 0o777, name).toBe(0o600);
+});

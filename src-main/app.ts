@@ -52,11 +52,17 @@ export interface App {
   close(): Promise<void>;
 }
 
+export interface Tuning {
+  /** A chat is kept on the disk when reading it again would take so long, in ms. */
+  savedStateWorthMs?: number | undefined;
+}
+
 /**
  * The composition root: makes every service of one data folder and wires them.
+ * @param tuning for tests and benchmarks; the defaults suit people
  * @throws store_newer, store_damaged: nothing was changed; store_failed. Nothing is left running
  */
-export async function createApp(platform: Platform): Promise<App> {
+export async function createApp(platform: Platform, tuning: Tuning = {}): Promise<App> {
   const runId = randomUUID();
   const log = platform.log.bind(platform);
   const bus = createEventBus(runId);
@@ -70,7 +76,14 @@ export async function createApp(platform: Platform): Promise<App> {
     });
   const plainEngine = createEngine({ sidecarPath: entries.sidecar, nodeBinary: platform.nodeBinary, log });
   const { dataDir } = platform.paths;
-  const savedStates = new StateCache({ engine: plainEngine, store, settings, dataDir, log });
+  const savedStates = new StateCache({
+    engine: plainEngine,
+    store,
+    settings,
+    dataDir,
+    log,
+    worthMs: tuning.savedStateWorthMs,
+  });
   const engine = keepingEngine(plainEngine, savedStates);
   engine.configure({ backend: settings.get().backend });
   const privacy = createPrivacy({ store, settings, bus, sessionId: runId, log });

@@ -47,10 +47,14 @@ import {
   HubSort,
   Provenance,
 } from './hub.ts';
+import { lab } from './lab.ts';
 import { metrics } from './metrics.ts';
 import { presets } from './presets.ts';
 import { savedStates } from './state-cache.ts';
 import { queue, tree } from './tree.ts';
+
+/** Longest text that can be saved at once, in UTF-16 units: what a request carries, with room for escapes. */
+export const MAX_SAVED_LENGTH = 10_000_000;
 
 /** Longer addresses are data, not places. */
 const MAX_ADDRESS_LENGTH = 2_048;
@@ -87,7 +91,12 @@ const system = {
    * @throws disk_full, invalid_input when the host has no dialog or the place cannot be written to
    */
   saveText: base
-    .input(v.object({ fileName: v.pipe(v.string(), v.minLength(1), v.maxLength(200)), text }))
+    .input(
+      v.object({
+        fileName: v.pipe(v.string(), v.minLength(1), v.maxLength(200)),
+        text: v.pipe(v.string(), v.maxLength(MAX_SAVED_LENGTH)),
+      }),
+    )
     .output(v.object({ saved: v.boolean() })),
 };
 
@@ -379,6 +388,7 @@ export const contract = {
   downloads,
   engine,
   metrics,
+  lab,
   privacy,
   savedStates,
   settings,

@@ -383,6 +383,8 @@ export const EngineTuning = v.object({
   /** As keys and values are kept: `f16` where the wanted type did not pass its check. */
   cacheType: CacheType,
   wantedCacheType: CacheType,
+  /** It has a sliding window, and keeps the whole context all the same: any branch is gone back to without reading. */
+  fullWindow: v.boolean(),
   /** How far the wanted type moved the next-token probabilities, in nats; null: not checked, or not possible. */
   cacheDivergence: v.nullable(v.number()),
 });

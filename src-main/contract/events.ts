@@ -1,9 +1,18 @@
 import * as v from 'valibot';
 import { Count, EngineState, Id, PrivacyState, Settings } from './entities.ts';
 import { Download } from './hub.ts';
+import { LabState } from './lab.ts';
 
 /** What native menus offer and the page carries out. */
-export const HostCommand = v.picklist(['newChat', 'openModel', 'chat', 'models', 'settings', 'shortcuts']);
+export const HostCommand = v.picklist([
+  'newChat',
+  'openModel',
+  'chat',
+  'models',
+  'performance',
+  'settings',
+  'shortcuts',
+]);
 export type HostCommand = v.InferOutput<typeof HostCommand>;
 
 /**
@@ -54,6 +63,8 @@ export const AppEvent = v.variant('type', [
   v.object({ type: v.literal('downloads.changed'), downloads: v.array(Download) }),
   /** This computer's speed is known, or a measured answer changed what is predicted. */
   v.object({ type: v.literal('fit.changed') }),
+  /** A benchmark goes on; `runs`: the list of runs changed. */
+  v.object({ type: v.literal('lab.changed'), state: LabState, runs: v.boolean() }),
   /** The system asked to open model files: `models.takeOpened` has them. */
   v.object({ type: v.literal('models.opened') }),
   /** The system asked to show a chat: `conversations.takeRequested` has it. */

@@ -7,6 +7,7 @@ export * from './entities.ts';
 export * from './errors.ts';
 export * from './events.ts';
 export * from './hub.ts';
+export * from './lab.ts';
 export * from './metrics.ts';
 export * from './presets.ts';
 export * from './history.ts';

@@ -46,6 +46,7 @@ export function menuTemplate(
   const view: MenuItemConstructorOptions[] = [
     item('chat', texts.chat, 'CmdOrCtrl+1'),
     item('models', texts.models, 'CmdOrCtrl+2'),
+    item('performance', texts.performance, 'CmdOrCtrl+3'),
     separator,
     { role: 'resetZoom' },
     { role: 'zoomIn' },

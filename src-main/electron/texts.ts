@@ -12,6 +12,7 @@ export const desktopTexts = {
     settings: 'Settings',
     chat: 'Chat',
     models: 'Models',
+    performance: 'Performance',
     shortcuts: 'Keyboard shortcuts',
     about: 'About Leeward',
   },

@@ -21,6 +21,8 @@ export interface LoadRequest {
   speculation: 'auto' | 'off';
   /** How keys and values are kept. Other than `f16` only after a check with this model, at the load. */
   cacheType: 'f16' | 'q8_0';
+  /** What layers with a sliding window keep: all where the memory carries it, or the window only. */
+  windowCache: 'auto' | 'window';
   /** What `EngineState.tuning` said of it at an earlier load on this machine; null: it is found out. */
   measured: { threads: number | null; cacheDivergence: number | null };
   /**
@@ -88,10 +90,10 @@ export interface GenerateRequest {
   savedStates?: SavedStates;
 }
 
-export interface ReadAheadRequest extends Pick<
+export type ReadAheadRequest = Pick<
   GenerateRequest,
   'modelId' | 'systemPrompt' | 'turns' | 'reasoning' | 'conversationId' | 'savedStates'
-> {}
+>;
 
 export interface ReadAheadResult {
   readTokens: number;

@@ -18,7 +18,7 @@ import { KeepLoaded } from './keep-loaded.ts';
 import { Lifecycle, type LifecycleOptions } from './lifecycle.ts';
 import { MemoryWatch } from './memory-watch.ts';
 import { WorkQueue, type Slot } from './queue.ts';
-import { followReadAhead } from './read-ahead.ts';
+import { readAheadIn } from './read-ahead.ts';
 import { CrashedByState, RestoreWatch, savedStateFor, stateKeyOf } from './saved-states.ts';
 import type { GenerateEvent, LoadEvent, PromptInput, Reasoning, SidecarClient } from './sidecar/contract.ts';
 import type { SidecarProcess } from './sidecar-process.ts';
@@ -368,17 +368,10 @@ class SupervisedEngine implements Engine {
       const { sidecar } = this.#lifecycle;
       if (!sidecar || !isReady()) return null;
       const input = { ...request, reasoning: request.reasoning ?? DEFAULT_REASONING };
-      const restore = new RestoreWatch(request.savedStates);
-      const options = { key: this.stateKey, restore, signal: both };
-      try {
-        const result = await sidecar.whileAlive(() => followReadAhead(sidecar.client, input, options));
-        if (result && result.readTokens > 0)
-          this.#log('engine.read_ahead', { ...result, elapsedMs: Math.round(result.elapsedMs) });
-        return result;
-      } catch (error) {
-        restore.failed();
-        throw error;
-      }
+      const result = await readAheadIn(sidecar, input, { key: this.stateKey, signal: both });
+      if (result && result.readTokens > 0)
+        this.#log('engine.read_ahead', { ...result, elapsedMs: Math.round(result.elapsedMs) });
+      return result;
     };
     try {
       return await this.#queue.run(task, {
@@ -389,7 +382,7 @@ class SupervisedEngine implements Engine {
       });
     } catch (error) {
       // It is a help, not a promise: what fails here is told when the answer is asked for.
-      this.#log('engine.read_ahead_failed', { code: errorCodeOf(error) });
+      if (!both.aborted) this.#log('engine.read_ahead_failed', { code: errorCodeOf(error) });
       return null;
     } finally {
       if (this.#inMemory && this.#queue.isIdle) this.#keepLoaded.idle(false);

@@ -86,6 +86,7 @@ async function timeProbe(sidecar: SidecarProcess, probe: Probe): Promise<ProbeTi
     // A probe's text repeats itself: guesses would be right, and tell another speed.
     speculation: 'off' as const,
     cacheType: 'f16' as const,
+    windowCache: 'window' as const,
     measured: null,
     sequences: 1,
   };

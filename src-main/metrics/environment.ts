@@ -4,7 +4,10 @@ import type { EnvironmentChange, MetricsSummary, SampleSetup } from '../contract
 const MAX_CHANGES = 12;
 
 /** What can change under the answers, and its value as it is shown. */
-export const ENVIRONMENT: readonly { kind: EnvironmentChange; of: (setup: SampleSetup) => string }[] = [
+export const ENVIRONMENT: readonly {
+  kind: EnvironmentChange;
+  of: (setup: Pick<SampleSetup, 'engineVersion' | 'backend' | 'devices' | 'appVersion'>) => string;
+}[] = [
   { kind: 'engine', of: ({ engineVersion }) => engineVersion },
   { kind: 'device', of: ({ backend, devices }) => [backend, ...devices].join(', ') },
   { kind: 'app', of: ({ appVersion }) => appVersion },

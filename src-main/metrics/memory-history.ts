@@ -78,6 +78,8 @@ export class MemoryHistory {
   readonly #now: () => number;
   #readings: MemoryReading[] = [];
   #reading: Promise<void> | null = null;
+  /** What does not change while a model is in memory: nothing of it is read again every five seconds. */
+  #model: { key: string; need: LoadedMemory | null; name: string | null } | null = null;
   readonly #stop: () => void;
 
   constructor(deps: MemoryHistoryDeps) {
@@ -118,17 +120,24 @@ export class MemoryHistory {
   }
 
   async #take(): Promise<void> {
-    const { engine, loaded, machine, nameOf } = this.#deps;
-    const { memory, modelId, contextSize } = engine.state;
-    const isLoaded = modelId !== null && contextSize !== null;
-    const [need, computer, modelName] = await Promise.all([
-      isLoaded ? loaded() : null,
-      machine(),
-      isLoaded ? nameOf(modelId) : null,
-    ]);
+    const { engine, machine } = this.#deps;
+    const { memory } = engine.state;
+    const [model, computer] = await Promise.all([this.#loadedModel(), machine()]);
     const at = this.#now();
-    const parts = partsOf(computer, memory, need, process.memoryUsage.rss());
+    const parts = partsOf(computer, memory, model?.need ?? null, process.memoryUsage.rss());
     const kept = this.#readings.filter((reading) => reading.at > at - HISTORY_MS);
-    this.#readings = [...kept, { at, modelName, ...parts }];
+    this.#readings = [...kept, { at, modelName: model?.name ?? null, ...parts }];
+  }
+
+  async #loadedModel(): Promise<{ need: LoadedMemory | null; name: string | null } | null> {
+    const { engine, loaded, nameOf } = this.#deps;
+    const { modelId, contextSize, gpuLayers, liveChats, tuning } = engine.state;
+    if (modelId === null || contextSize === null) return (this.#model = null);
+    const key = JSON.stringify([modelId, contextSize, gpuLayers, liveChats, tuning]);
+    if (this.#model?.key !== key) {
+      const [need, name] = await Promise.all([loaded(), nameOf(modelId)]);
+      this.#model = { key, need, name };
+    }
+    return this.#model;
   }
 }

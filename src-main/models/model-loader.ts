@@ -1,6 +1,21 @@
 import { appError, errorCodeOf } from '../contract/index.ts';
 import type { Engine, LoadRequest } from '../engine/api.ts';
 
+/** What a load has in place of the model's settings: a benchmark's. */
+export type LoadOverrides = Partial<
+  Pick<
+    LoadRequest,
+    | 'contextSize'
+    | 'gpuLayers'
+    | 'threads'
+    | 'flashAttention'
+    | 'cacheType'
+    | 'speculation'
+    | 'sequences'
+    | 'keepLoadedMinutes'
+  >
+>;
+
 /** What the loader needs from the library; in tests a few lines. */
 export interface LoaderLibrary {
   /**
@@ -8,7 +23,7 @@ export interface LoaderLibrary {
    * @throws not_found, model_file_missing, the header's errors; model_load_crashed when the last load took the
    * engine down and `retryAfterCrash` is not set
    */
-  prepare(id: string, options: { retryAfterCrash: boolean }): Promise<LoadRequest>;
+  prepare(id: string, options: { retryAfterCrash: boolean; overrides: LoadOverrides }): Promise<LoadRequest>;
   /**
    * Written before the load begins and taken back when it ends any other way than with a crash: an app that
    * died with its engine finds the mark at its next start.
@@ -22,6 +37,7 @@ export interface LoadOptions {
   retryAfterCrash?: boolean | undefined;
   /** Another load that is going on is cancelled; without this it is waited for. */
   supersede?: boolean | undefined;
+  overrides?: LoadOverrides | undefined;
 }
 
 export interface ModelLoader {
@@ -37,6 +53,8 @@ export interface ModelLoader {
 
 interface RunningLoad {
   readonly id: string;
+  /** Tells loads of one model with other settings apart. */
+  readonly key: string;
   readonly abort: AbortController;
   /** True when the engine had to load something. */
   readonly done: Promise<boolean>;
@@ -59,8 +77,12 @@ export function createModelLoader(
     return inUse && modelId === request.modelId && loadedKey === JSON.stringify(request);
   };
 
-  const run = async (id: string, retryAfterCrash: boolean, signal: AbortSignal): Promise<boolean> => {
-    const request = await library.prepare(id, { retryAfterCrash });
+  const run = async (
+    id: string,
+    { retryAfterCrash = false, overrides = {} }: LoadOptions,
+    signal: AbortSignal,
+  ): Promise<boolean> => {
+    const request = await library.prepare(id, { retryAfterCrash, overrides });
     if (isReady(request)) return false;
     if (signal.aborted) throw appError('aborted');
     loadedKey = null;
@@ -77,14 +99,14 @@ export function createModelLoader(
     return true;
   };
 
-  const start = (id: string, retryAfterCrash: boolean): RunningLoad => {
+  const start = (id: string, key: string, options: LoadOptions): RunningLoad => {
     const abort = new AbortController();
-    const done = run(id, retryAfterCrash, abort.signal).finally(() => {
+    const done = run(id, options, abort.signal).finally(() => {
       if (running === started) running = undefined;
     });
     // Its errors reach the callers; a load that all of them left must not end the process.
     done.catch(() => {});
-    const started: RunningLoad = { id, abort, done, waiting: 0 };
+    const started: RunningLoad = { id, key, abort, done, waiting: 0 };
     running = started;
     return started;
   };
@@ -106,15 +128,17 @@ export function createModelLoader(
 
   return {
     loadingId: () => running?.id ?? null,
-    async load(id, { signal, retryAfterCrash = false, supersede = false } = {}) {
+    async load(id, options = {}) {
+      const { signal, supersede = false } = options;
+      const key = JSON.stringify([id, options.overrides ?? {}]);
       const startedAt = performance.now();
       // One that was cancelled is of no use to anyone, and goes on until the engine has let go of it.
-      while (running && (running.id !== id || running.abort.signal.aborted)) {
+      while (running && (running.key !== key || running.abort.signal.aborted)) {
         if (supersede) running.abort.abort(appError('aborted'));
         await untilAborted(settled(running.done), signal);
       }
       if (isClosed || signal?.aborted) throw appError('aborted');
-      const loaded = await join(running ?? start(id, retryAfterCrash), signal);
+      const loaded = await join(running ?? start(id, key, options), signal);
       return { loadMs: loaded ? performance.now() - startedAt : 0 };
     },
     cancel,

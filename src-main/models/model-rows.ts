@@ -87,6 +87,7 @@ export function loadRequest(
     chatTemplate: row.settings.chatTemplate,
     speculation: row.settings.speculation ?? 'auto',
     cacheType: row.settings.cacheType ?? 'f16',
+    windowCache: 'auto',
     measured: { threads: null, cacheDivergence: null },
     sequences: null,
     keepLoadedMinutes: row.settings.keepLoadedMinutes,

@@ -28,7 +28,7 @@ import { createModelFiles, isInside, type FoundModel } from './model-files.ts';
 import type { ModelSources } from './model-sources.ts';
 import { watchFolders } from './watch-folders.ts';
 import { readerOfFiles, type ModelHeader, type ReadHeader } from './model-header.ts';
-import { createModelLoader } from './model-loader.ts';
+import { createModelLoader, type LoadOverrides } from './model-loader.ts';
 import { createTunings } from './tunings.ts';
 import { detailsOf, expectModel, factsOf, loadRequest, newRow, withoutUndefined } from './model-rows.ts';
 
@@ -100,6 +100,8 @@ export interface Models {
    * `loadMs`: how long this call waited, 0 when the model was ready.
    */
   ensureLoaded(id: string, signal?: AbortSignal): Promise<{ loadMs: number }>;
+  /** The same with other settings than the model's; its next answer loads it as it is set. */
+  ensureLoadedWith(id: string, overrides: LoadOverrides, signal: AbortSignal): Promise<{ loadMs: number }>;
   /** Loads the default model when the settings say so. A failure is in the engine's state. */
   loadAtStart(): Promise<void>;
   /** Cancels a load, refuses later ones and ends the header worker. Before the engine and the store end. */
@@ -253,7 +255,7 @@ export function createModels(options: ModelsOptions): Models {
 
   const tunings = createTunings(store.models, engine, log);
   const loader = createModelLoader(engine, {
-    async prepare(id, { retryAfterCrash }) {
+    async prepare(id, { retryAfterCrash, overrides }) {
       const row = await store.models.get({ id });
       expectModel(row);
       if (row.lastLoadCrashed && !retryAfterCrash) throw appError('model_load_crashed');
@@ -264,7 +266,8 @@ export function createModels(options: ModelsOptions): Models {
       if (header) await store.models.upsert({ ...row, ...factsOf(found, header) });
       const on = await adapters.forLoad(id);
       const fileState = [state, on.fileState].filter((part) => part !== '').join(' + ');
-      return tunings.complete(loadRequest(row, { found, fileState, adapters: on.adapters }, settings));
+      const request = loadRequest(row, { found, fileState, adapters: on.adapters }, settings);
+      return tunings.complete({ ...request, ...overrides });
     },
     markLoading: (id) => setOutcome(id, true, null),
     async markSettled(id, outcome) {
@@ -385,6 +388,7 @@ export function createModels(options: ModelsOptions): Models {
       changed();
     },
     ensureLoaded: (id, signal) => loader.load(id, { signal }),
+    ensureLoadedWith: (id, overrides, signal) => loader.load(id, { signal, overrides }),
     async loadAtStart() {
       const { loadModelAtStart, defaultModelId } = settings.get();
       if (!loadModelAtStart || defaultModelId === null) return;

@@ -222,10 +222,16 @@ export class StateCache {
       const unsaved = this.#unsaved.get(conversationId);
       if (!unsaved || conversationId === except || signal.aborted) continue;
       // What is not worth it now stays on the list: it grows with the next answer.
-      if (!isWorthSaving({ ...held, ...unsaved }, worthMs)) continue;
+      if (!isWorthSaving({ ...held, freshTokens: this.#freshOf(held, unsaved) }, worthMs)) continue;
       if ((await this.#chatOf(conversationId)) !== 'kept') this.#unsaved.delete(conversationId);
       else await this.#saveOne(held, signal);
     }
+  }
+
+  /** What this chat took over from another one in memory is in none of its own states. */
+  #freshOf({ conversationId, tokens }: HeldChat, { freshTokens }: { freshTokens: number }): number {
+    const key = this.#options.engine.stateKey;
+    return this.#shelf.of(conversationId).some(({ record }) => record.key === key) ? freshTokens : tokens;
   }
 
   async #saveOne({ conversationId, tokens }: HeldChat, signal: AbortSignal): Promise<void> {

@@ -175,12 +175,17 @@ export function readRecord(path: string): Promise<StateRecord | null> {
 /** The token ids of a state; null when they are not as they were written. */
 export function readTokens(path: string, record: StateRecord): Promise<Uint32Array | null> {
   return within(path, async (file) => {
-    const bytes = await readBytes(file, record.dataBytes, record.tokenCount * TOKEN_BYTES);
-    if (bytes === null || crc32(bytes) !== record.tokensCrc) return null;
-    return Uint32Array.from({ length: record.tokenCount }, (_, index) =>
-      bytes.readUInt32LE(index * TOKEN_BYTES),
+    const bytes = await tokenBytes(file, record);
+    return (
+      bytes &&
+      Uint32Array.from({ length: record.tokenCount }, (_, index) => bytes.readUInt32LE(index * TOKEN_BYTES))
     );
   });
+}
+
+async function tokenBytes(file: FileHandle, record: StateRecord): Promise<Buffer | null> {
+  const bytes = await readBytes(file, record.dataBytes, record.tokenCount * TOKEN_BYTES);
+  return bytes !== null && crc32(bytes) === record.tokensCrc ? bytes : null;
 }
 
 /** Reads a whole file and says as which it was found good; null when anything of it is not as it was written. */
@@ -188,7 +193,7 @@ export function checkWhole(path: string, record: StateRecord): Promise<FileMark 
   return within(path, async (file) => {
     const mark = await markOf(file);
     const found = await recordIn(file, mark.sizeBytes);
-    if (!isDeepStrictEqual(found, record)) return null;
+    if (!isDeepStrictEqual(found, record) || (await tokenBytes(file, record)) === null) return null;
     return (await checksum(file, record.dataBytes)) === record.dataCrc ? mark : null;
   });
 }

@@ -5,6 +5,7 @@ import type {
   ChatPlace,
   AdapterBase,
   Backup,
+  BenchRun,
   Conversation,
   ConversationSettings,
   ConversationSummary,
@@ -375,6 +376,20 @@ export interface StoreApi {
     /** Oldest first. */
     page(input: { filter: MetricsFilter; afterId: number; limit: number }): GenerationSample[];
     forget(input: undefined): void;
+  };
+  /** Benchmark runs. */
+  lab: {
+    /** Newest first. */
+    list(input: undefined): BenchRun[];
+    get(input: { id: string }): BenchRun;
+    /** False when a run of this id is there. */
+    add(input: BenchRun): boolean;
+    rename(input: { id: string; name: string }): void;
+    /** Marks it; `restore` takes that back. */
+    remove(input: { id: string }): void;
+    restore(input: { id: string }): void;
+    /** Deletes what is marked. */
+    purge(input: undefined): void;
   };
   models: {
     list(input: undefined): StoredModel[];

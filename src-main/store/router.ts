@@ -11,6 +11,7 @@ import { conversations } from './queries/conversations.ts';
 import { folders } from './queries/folders.ts';
 import { generations } from './queries/generations.ts';
 import { history } from './queries/history.ts';
+import { lab } from './queries/lab.ts';
 import { ledger } from './queries/ledger.ts';
 import { messages } from './queries/messages.ts';
 import { modelFolders } from './queries/model-folders.ts';
@@ -35,6 +36,7 @@ const queries: { [E in keyof StoreApi]: Queries<StoreApi[E]> } = {
   queue,
   generations,
   samples,
+  lab,
   models,
   adapters,
   modelFolders,

@@ -24,6 +24,10 @@ export interface ContextUse {
   readonly asks: boolean;
 }
 
+function inputOf({ id, draft, attachments, systemPrompt }: NextSend) {
+  return { id, draft, attachments: [...attachments], systemPrompt };
+}
+
 /** What the next send would put into the context, counted by the loaded model. */
 export class ContextCount {
   /** null while unknown, because nothing was counted yet. */
@@ -50,7 +54,16 @@ export class ContextCount {
   /** Counts after a pause; a newer request replaces an older one. */
   request(next: NextSend): void {
     this.cancel();
-    this.#timer = setTimeout(() => void this.#count(next), COUNT_DELAY_MS);
+    this.#timer = setTimeout(() => void this.#pause(next), COUNT_DELAY_MS);
+  }
+
+  /** The pause that is worth a count is worth more: the model reads what is certain, until the next key. */
+  async #pause(next: NextSend): Promise<void> {
+    await this.#count(next);
+    const abort = this.#running;
+    if (!abort || abort.signal.aborted || !this.preview?.counts) return;
+    // A help, not a promise, as the count is.
+    await this.#client.context.readAhead(inputOf(next), { signal: abort.signal }).catch(() => undefined);
   }
 
   /** The last count, if it is of this branch. */
@@ -77,17 +90,14 @@ export class ContextCount {
     this.#running = null;
   }
 
-  async #count({ id, leaf, attachments, ...rest }: NextSend): Promise<void> {
+  async #count(next: NextSend): Promise<void> {
     const abort = new AbortController();
     this.#running = abort;
     try {
-      const input = { id, attachments: [...attachments], ...rest };
-      const preview = await this.#client.context.preview(input, { signal: abort.signal });
+      const preview = await this.#client.context.preview(inputOf(next), { signal: abort.signal });
       if (abort.signal.aborted) return;
-      this.#leaf = leaf;
+      this.#leaf = next.leaf;
       this.preview = preview;
-      // The pause that is worth a count is worth more: the model reads what is certain, until the next key.
-      if (preview.counts) void this.#client.context.readAhead(input, { signal: abort.signal }).catch(() => {});
     } catch {
       // A count is a help, not a promise: without one the gauge is left out.
       if (!abort.signal.aborted) this.preview = null;

@@ -15,6 +15,7 @@ function run(app: AppState, command: HostCommand): void {
       break;
     case 'chat':
     case 'models':
+    case 'performance':
       app.navigation.goScreen(command);
       break;
     case 'settings':

@@ -207,7 +207,6 @@ export const performanceTexts = catalogue({
     threadsMeasured: (count: string) => `${count}, measured`,
     kvCache: 'KV cache',
     cacheTypes: { f16: 'F16', q8_0: 'Q8_0' },
-    memory: 'Memory',
     answers: 'Answers',
     answersNow: (running: string, waiting: string) => `${running} running, ${waiting} waiting`,
     unknown: 'not known',

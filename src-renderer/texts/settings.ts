@@ -171,9 +171,9 @@ export const settingsTexts = catalogue({
     waiting: 'Waiting less',
     readAhead: 'Read ahead while you type',
     readAheadHint:
-      'The model reads a chat when you open it and a message while you write it, so that its answer begins sooner. Nothing of it is stored. Off while this computer runs on its battery.',
+      'The model reads a chat when you open it and a message while you write it, so that its answer begins sooner. What it has read is kept like the rest of the chat’s saved state. Off while this computer runs on its battery.',
     readAheadHintPlain:
-      'The model reads a chat when you open it and a message while you write it, so that its answer begins sooner. Nothing of it is stored.',
+      'The model reads a chat when you open it and a message while you write it, so that its answer begins sooner. What it has read is kept like the rest of the chat’s saved state.',
     setup: 'How models run',
     setupNote: 'used the next time a model is loaded',
     processorChoice: 'Where models run',
@@ -306,6 +306,7 @@ export const settingsTexts = catalogue({
       kinds: {
         database: 'Chats and network ledger',
         backups: 'Backups of the database',
+        states: 'Saved state: what models have read of chats',
         settings: 'Settings',
         secrets: 'Hugging Face token',
         logs: 'Logs',
@@ -314,7 +315,7 @@ export const settingsTexts = catalogue({
       notEncrypted: 'Not encrypted',
       encrypted: 'Encrypted',
       promise:
-        'No account, no cloud copy, nothing is counted elsewhere. Figures of answers, such as speed and tokens, are kept here without text, also when their chat is deleted; Performance shows and deletes them.',
+        'No account, no cloud copy; no usage statistics leave this computer. Figures of answers, such as speed and tokens, are kept here without text, also when their chat is deleted; Performance shows and deletes them.',
       failed: 'The sizes could not be read.',
       loading: 'Adding up sizes',
     },

@@ -16,6 +16,7 @@ const ROWS: Record<string, () => Promise<{ row: BenchRow }>> = {
   'state-save-load': () => import('./rows/state-save-load.ts'),
   decode: () => import('./rows/decode.ts'),
   prefill: () => import('./rows/prefill.ts'),
+  turns: () => import('./rows/turns.ts'),
   session: () => import('./rows/session.ts'),
   speculation: () => import('./rows/speculation.ts'),
   fit: () => import('./rows/fit.ts'),

@@ -142,6 +142,9 @@ describe('engine', () => {
       flashAttention: 'off',
       threads: 1,
     });
+    await page.toggle('Read ahead while you type').click();
+    await eventually(() => client.settings.get()).toMatchObject({ readAhead: false });
+    await page.toggle('Read ahead while you type').click();
     await page.page.getByRole('spinbutton', { name: 'Number of threads' }).fill('9000');
     await page.text('Use 1 to 256').waitFor();
     expect((await client.settings.get()).threads).toBe(1);

@@ -69,6 +69,7 @@ export function loadRequest(
     chatTemplate: null,
     speculation: 'auto',
     cacheType: 'f16',
+    windowCache: 'window',
     // As after an earlier load: most tests are not to wait until it is found out.
     measured: { threads: availableParallelism(), cacheDivergence: null },
     sequences: null,

@@ -77,6 +77,46 @@ describe('several answers at once', () => {
     expect(together.map(({ text }) => text)).toEqual(alone);
   });
 
+  it('go on while the prompt of another is read: each gets its turn between two chunks', async () => {
+    const model = await writeRandomModel(join(kit.folder, 'random.gguf'), {
+      shape: { ...SHAPES.small, contextLength: 4096 },
+      type: 'F32',
+      vocabularySize: 1000,
+    });
+    await kit.engine.load(loadRequest(model, { contextSize: 4096, sequences: 2 }));
+    const order: string[] = [];
+    const stop = new AbortController();
+    const writing = ask(kit.engine, chat('what had been said'), {
+      sampling: { temperature: 0.8, seed: 3 },
+      signal: stop.signal,
+      onEvent: (event) => event.type === 'chunk' && order.push('writes'),
+    });
+    await expect.poll(() => order.length).toBeGreaterThan(0);
+    const reading = await ask(kit.engine, chat('the people of the water '.repeat(400)), {
+      sampling: { maxTokens: 2 },
+      onEvent: (event) => event.type === 'reading' && order.push('reads'),
+    });
+    order.push('answers');
+    stop.abort();
+    await writing;
+    expect(reading.result.error).toBeNull();
+    const whileRead = order.slice(order.indexOf('reads'), order.lastIndexOf('reads'));
+    expect(whileRead).toContain('writes');
+  });
+
+  it('are as many as asked for, and four by themselves where the memory is plenty', async () => {
+    const model = await writeScriptedModel(join(kit.folder, 'plain.gguf'), {
+      script: plainScript,
+      contextLength: 4_000_000,
+    });
+    await kit.engine.load(loadRequest(model));
+    expect(kit.engine.state.liveChats).toBe(4);
+    await kit.engine.load(loadRequest(model, { sequences: 3 }));
+    expect(kit.engine.state.liveChats).toBe(3);
+    await kit.engine.unload();
+    expect(kit.engine.state.liveChats).toBeNull();
+  });
+
   it('keep the chats of several conversations, so that a way back reads nothing', async () => {
     const model = await writeScriptedModel(join(kit.folder, 'plain.gguf'), { script: plainScript });
     await kit.engine.load(loadRequest(model, { sequences: 2 }));

@@ -54,6 +54,8 @@ describe.runIf(process.platform === 'linux')(
           contextSize: drawn.contextSize,
           gpuLayers: 0,
           flashAttention: true,
+          cacheType: 'f16',
+          fullWindow: false,
           liveChats: 1,
           chunkTokens: CHUNK_TOKENS,
           repacked,

@@ -1,6 +1,5 @@
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
-import type { GenerationSample } from '../../src-main/contract/index.ts';
 import { startCore, type TestCore } from '../support/core.ts';
 import { plainScript, writeScriptedModel } from '../support/gguf/scripted-model.ts';
 
@@ -103,11 +102,11 @@ describe('figures', () => {
     expect(await raw(started)).toEqual([]);
     await client.settings.update({ titlesByModel: true });
     await chat('How do I sort?');
-    let records: GenerationSample[] = [];
-    do {
-      records = await raw(started);
+    let records = await raw(started);
+    while (records.length < 2) {
       await new Promise((resolve) => setImmediate(resolve));
-    } while (records.length < 2);
+      records = await raw(started);
+    }
     expect(records.map(({ purpose }) => purpose)).toEqual(['answer', 'title']);
     expect((await summary(started)).answers).toBe(1);
   });

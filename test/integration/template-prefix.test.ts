@@ -52,7 +52,13 @@ afterAll(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-const TEXTS = ['One, and a few words more', 'An answer.\n\nOf two paragraphs', '7 is next', 'So it is.', 'Three'];
+const TEXTS = [
+  'One, and a few words more',
+  'An answer.\n\nOf two paragraphs',
+  '7 is next',
+  'So it is.',
+  'Three',
+];
 const upTo = (count: number): Turn[] =>
   TEXTS.slice(0, count).map((text, index) => ({ role: index % 2 === 0 ? 'user' : 'assistant', text }));
 

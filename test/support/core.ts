@@ -3,7 +3,7 @@ import { RPCLink } from '@orpc/client/message-port';
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createApp, type App } from '../../src-main/app.ts';
+import { createApp, type App, type Tuning } from '../../src-main/app.ts';
 import type { AppClient, AppEvent, Model } from '../../src-main/contract/index.ts';
 import { createMemoryChannelPair, guardChannel } from '../../src-main/contract/transport.ts';
 import type { Platform } from '../../src-main/platform.ts';
@@ -39,7 +39,7 @@ export function memoryClient(app: App): { client: AppClient; close: () => void }
 /** Starts the real core (store worker, sidecar) on folders of its own; `reuse` starts on an earlier one's. */
 export async function startCore(
   reuse?: { dataDir: string; modelsDir: string },
-  { otherApps = [] }: { otherApps?: Platform['paths']['otherApps'] } = {},
+  { otherApps = [], ...tuning }: { otherApps?: Platform['paths']['otherApps'] } & Tuning = {},
 ): Promise<TestCore> {
   const root = reuse ? null : mkdtempSync(join(tmpdir(), 'leeward-core-'));
   const dataDir = reuse?.dataDir ?? join(root ?? '', 'data');
@@ -68,7 +68,7 @@ export async function startCore(
     nodeBinary: process.execPath,
     log: (event, fields) => void logLines.push(`${event} ${JSON.stringify(fields ?? {})}`),
   };
-  const app = await createApp(platform);
+  const app = await createApp(platform, tuning);
   const { client, close: closeClient } = memoryClient(app);
   const stopEvents = new AbortController();
   const stream = await client.system.events(undefined, { signal: stopEvents.signal });

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { readFile, writeFile } from 'node:fs/promises';
-import { getLlama, TokenPredictor, type Llama, type LlamaContextSequence, type Token } from 'node-llama-cpp';
+import { getLlama, type Llama, type LlamaContextSequence, type Token } from 'node-llama-cpp';
 import { DEFAULT_SAMPLING, type GenerationStats } from '../../src-main/contract/index.ts';
-import type { LoadInput, Turn } from '../../src-main/engine/sidecar/contract.ts';
+import type { GenerateInput, LoadInput, Turn } from '../../src-main/engine/sidecar/contract.ts';
 import { generate } from '../../src-main/engine/sidecar/generate.ts';
 import { NativeLog } from '../../src-main/engine/sidecar/log.ts';
 import { loadModel, type LoadedModel } from '../../src-main/engine/sidecar/model.ts';
@@ -22,8 +22,6 @@ export const MAX_KL = 1e-4;
 
 /** Some hundred tokens keep the table of a step small; which they are does not matter. */
 const VOCABULARY = 512;
-/** Guessed at a time, where guesses are told. */
-const GUESS_TOKENS = 7;
 
 /** Grouped-query attention, and layers that see the last 64 tokens only. */
 export const EXACT_SHAPES = {
@@ -75,6 +73,7 @@ export class ExactEngine {
         chatTemplate: null,
         speculation: 'auto',
         cacheType: 'f16',
+        windowCache: 'window',
         measured: { threads: null, cacheDivergence: null },
         sequences: 3,
         ...settings,
@@ -87,7 +86,11 @@ export class ExactEngine {
   /** Answers on the way that every answer takes; the sequence that it was given keeps what it has read and said. */
   async answer(
     turns: Turn[],
-    options: { conversationId?: string; maxTokens?: number } = {},
+    options: {
+      conversationId?: string;
+      maxTokens?: number;
+      savedState?: GenerateInput['savedState'];
+    } = {},
   ): Promise<{ stats: GenerationStats; sequence: LlamaContextSequence; text: string }> {
     const conversationId = options.conversationId ?? randomUUID();
     let stats: GenerationStats | null = null;
@@ -101,6 +104,7 @@ export class ExactEngine {
         turns,
         reasoning: { mode: 'auto', budgetTokens: null },
         sampling: { ...DEFAULT_SAMPLING, temperature: 0, maxTokens: options.maxTokens ?? 12 },
+        ...(options.savedState ? { savedState: options.savedState } : {}),
       },
       {
         loaded: this.loaded,
@@ -126,15 +130,16 @@ export class ExactEngine {
   }
 
   /** An empty context of the same settings. */
-  async fresh(tokenPredictor?: TokenPredictor): Promise<LlamaContextSequence> {
-    const { context, model } = this.loaded;
+  async fresh(): Promise<LlamaContextSequence> {
+    const { context, model, tuning } = this.loaded;
     const plain = await model.createContext({
       contextSize: context.contextSize,
       threads: context.idealThreads,
       experimentalKvCacheKeyType: context.kvCacheKeyType,
       experimentalKvCacheValueType: context.kvCacheValueType,
+      swaFullCache: tuning.fullWindow,
     });
-    return plain.getSequence(tokenPredictor ? { tokenPredictor } : {});
+    return plain.getSequence();
   }
 
   async close(): Promise<void> {
@@ -177,33 +182,6 @@ export async function referenceSteps(sequence: LlamaContextSequence, context: re
   await sequence.clearHistory();
   await sequence.evaluateWithoutGeneratingNewTokens([...context]);
   return stepsFrom(sequence);
-}
-
-/** Guesses what it was told in advance, every fifth token wrong: guesses are taken back as often as they are kept. */
-export class ToldGuesses extends TokenPredictor {
-  readonly #start: number;
-  readonly #told: readonly Token[];
-  #at = 0;
-
-  /** @param start tokens of the context before the first that was told */
-  constructor(start: number, told: readonly Token[]) {
-    super();
-    this.#start = start;
-    this.#told = told;
-  }
-
-  override reset({ stateTokens }: Parameters<TokenPredictor['reset']>[0]): void {
-    this.#at = stateTokens.length - this.#start;
-  }
-
-  override pushTokens(tokens: Token[]): void {
-    this.#at += tokens.length;
-  }
-
-  override predictTokens(): Token[] {
-    const told = this.#told.slice(this.#at, this.#at + GUESS_TOKENS);
-    return told.map((token, index) => ((this.#at + index) % 5 === 4 ? (this.#told[0] ?? token) : token));
-  }
 }
 
 /** Kullback-Leibler divergence of one table from another, in nats. */

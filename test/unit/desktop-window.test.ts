@@ -80,7 +80,15 @@ describe('menuTemplate', () => {
         expect(item.role ?? item.label ?? item.type).toBeDefined();
         click(item);
       }
-      expect(ran.toSorted()).toEqual(['chat', 'models', 'newChat', 'openModel', 'settings', 'shortcuts']);
+      expect(ran.toSorted()).toEqual([
+        'chat',
+        'models',
+        'newChat',
+        'openModel',
+        'performance',
+        'settings',
+        'shortcuts',
+      ]);
       expect(items.filter(({ role }) => role === 'quit')).toHaveLength(1);
     },
   );

@@ -15,6 +15,7 @@ const TUNING = {
   measuredThreads: 2,
   cacheType: 'f16' as const,
   wantedCacheType: 'q8_0' as const,
+  fullWindow: false,
   cacheDivergence: null,
 };
 const events: Record<EngineEvent['type'], EngineEvent> = {

@@ -94,15 +94,21 @@ function shape(
 /** Mistral 7B's attention: 32 layers, 8 of 32 heads, 128 wide. */
 const MISTRAL = { headCounts: 32, kvHeadCounts: 8, feedForwardLength: 14_336 };
 
+const cells = (contextSize: number) => ({ contextSize, cacheType: 'f16' as const, fullWindow: false });
+
 describe('the cache of keys and values', () => {
   test('is 128 KiB a token for Mistral 7B, as engine.md has it', () => {
-    expect(kvCacheBytes(shape({}, MISTRAL), 8192)).toBe(8192 * 128 * KIB);
+    expect(kvCacheBytes(shape({}, MISTRAL), cells(8192))).toBe(8192 * 128 * KIB);
+  });
+  test('takes 34 bytes for 32 numbers of 8 bits', () => {
+    const plan = { contextSize: 8192, cacheType: 'q8_0' as const, fullWindow: false };
+    expect(kvCacheBytes(shape({}, MISTRAL), plan)).toBe((8192 * 128 * KIB * 17) / 32);
   });
   test('is four times that without grouped queries', () => {
-    expect(kvCacheBytes(shape({}, { headCounts: 32 }), 8192)).toBe(8192 * 512 * KIB);
+    expect(kvCacheBytes(shape({}, { headCounts: 32 }), cells(8192))).toBe(8192 * 512 * KIB);
   });
   test('is rounded up to 256 cells', () => {
-    expect(kvCacheBytes(shape({}, MISTRAL), 8100)).toBe(8192 * 128 * KIB);
+    expect(kvCacheBytes(shape({}, MISTRAL), cells(8100))).toBe(8192 * 128 * KIB);
   });
   test('keeps the window and a batch, in steps of 256, where gemma3 has windows', () => {
     const gemma = shape(
@@ -110,8 +116,9 @@ describe('the cache of keys and values', () => {
       { kvHeadCounts: 1, keyLength: 256, valueLength: 256, slidingWindow: 512 },
     );
     // 15 of 18 layers have the window: 512 + 513 tokens, rounded up.
-    expect(kvCacheBytes(gemma, 32_768)).toBe((15 * 1280 + 3 * 32_768) * KIB);
-    expect(kvCacheBytes(gemma, 1024)).toBe(18 * 1024 * KIB);
+    expect(kvCacheBytes(gemma, cells(32_768))).toBe((15 * 1280 + 3 * 32_768) * KIB);
+    expect(kvCacheBytes(gemma, cells(1024))).toBe(18 * 1024 * KIB);
+    expect(kvCacheBytes(gemma, { ...cells(32_768), fullWindow: true })).toBe(18 * 32_768 * KIB);
   });
   test.each([
     [
@@ -214,6 +221,8 @@ const PLAN = {
   contextSize: 4096,
   gpuLayers: 0,
   flashAttention: true,
+  cacheType: 'f16' as const,
+  fullWindow: false,
   liveChats: 1,
   chunkTokens: 64,
   repacked: new Set(['Q4_K']),
@@ -336,7 +345,13 @@ describe('a fit', () => {
     speed: SPEED,
     correction: null,
   };
-  const wish = { contextSize: null, gpuLayers: null, flashAttention: true, liveChats: 1 };
+  const wish = {
+    contextSize: null,
+    gpuLayers: null,
+    flashAttention: true,
+    liveChats: 1,
+    cacheType: 'f16' as const,
+  };
   const made = shape({}, MISTRAL, WEIGHTS);
 
   test('takes 8,192 tokens by itself where the memory carries them', () => {

@@ -1,16 +1,17 @@
 import Database from 'better-sqlite3';
 import fc from 'fast-check';
 import { beforeEach, describe, expect, it } from 'vitest';
-import type { SampleFigures, SampleSetup } from '../../src-main/contract/index.ts';
+import type { EngineState, SampleFigures, SampleSetup } from '../../src-main/contract/index.ts';
+import { INITIAL_STATE } from '../../src-main/engine/state.ts';
 import { compare } from '../../src-main/metrics/compare.ts';
 import { dayNames } from '../../src-main/metrics/days.ts';
 import { firstTokenKindOf } from '../../src-main/metrics/first-token.ts';
-import { partsOf } from '../../src-main/metrics/memory-history.ts';
+import { HISTORY_MS, MemoryHistory, partsOf } from '../../src-main/metrics/memory-history.ts';
 import { slowdownsOf } from '../../src-main/metrics/slowdowns.ts';
 import { percentile, spreadOf } from '../../src-main/metrics/spread.ts';
 import { migrate } from '../../src-main/store/migrate.ts';
 import { migrations } from '../../src-main/store/migrations/index.ts';
-import { samples } from '../../src-main/store/queries/samples.ts';
+import { OF_TIME, PAGE, samples } from '../../src-main/store/queries/samples.ts';
 import type { Db } from '../../src-main/store/sql.ts';
 import { newFigures, newSetup } from '../support/samples.ts';
 
@@ -169,6 +170,18 @@ describe('a summary', () => {
     expect(samples.page(db, { filter: { from: null }, afterId: 1, limit: 10 })).toHaveLength(1);
     samples.forget(db, undefined);
     expect(samples.page(db, { filter: { from: null }, afterId: 0, limit: 10 })).toEqual([]);
+  });
+
+  it('reads the time that was asked for from an index, and pages by their key', () => {
+    const plan = (sql: string) => {
+      const names = [...sql.matchAll(/@(\w+)/gu)].map(([, name]) => [name ?? '', null]);
+      return db
+        .prepare<[Record<string, null>], { detail: string }>(`EXPLAIN QUERY PLAN ${sql}`)
+        .all(Object.fromEntries(names))
+        .map(({ detail }) => detail);
+    };
+    expect(plan(OF_TIME)).toEqual(['SEARCH s USING INDEX generation_samples_by_time (at>?)']);
+    expect(plan(PAGE)[0]).toBe('SEARCH s USING INTEGER PRIMARY KEY (rowid>?)');
   });
 
   it('of nothing is empty', () => {
@@ -345,6 +358,55 @@ describe('memory', () => {
       appBytes: 0,
       otherBytes: 900,
     });
+  });
+
+  it('is kept for half an hour; a model is looked up once', async () => {
+    let now = 1_000_000;
+    let lookedUp = 0;
+    let listener: (state: EngineState) => void = () => {};
+    let state = {
+      ...INITIAL_STATE,
+      modelId: 'm',
+      contextSize: 512,
+      memory: { processBytes: 1, vramUsedBytes: null, vramTotalBytes: null },
+    };
+    const history = new MemoryHistory({
+      engine: {
+        get state() {
+          return state;
+        },
+        onState: (told) => {
+          listener = told;
+          return () => (listener = () => {});
+        },
+      },
+      loaded: async () => {
+        lookedUp += 1;
+        return null;
+      },
+      machine: async () => ({ ...machine, processor: '', cores: 1, diskFreeBytes: null }),
+      nameOf: async () => 'Main',
+      now: () => now,
+    });
+    const tell = async (processBytes: number) => {
+      state = { ...state, memory: { ...state.memory, processBytes } };
+      listener(state);
+      await new Promise((resolve) => setImmediate(resolve));
+    };
+    await tell(2);
+    // The same moment, and the same memory again.
+    await tell(3);
+    now += 5_000;
+    listener(state);
+    expect((await history.read()).readings.map(({ at }) => at)).toEqual([1_000_000, 1_005_000]);
+    now += HISTORY_MS;
+    await tell(4);
+    expect((await history.read()).readings.map(({ modelName }) => modelName)).toEqual(['Main', 'Main']);
+    expect(lookedUp).toBe(1);
+    history.close();
+    now += 5_000;
+    await tell(5);
+    expect((await history.read()).readings).toHaveLength(3);
   });
 
   it('never says more than was measured', () => {

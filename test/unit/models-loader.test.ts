@@ -43,6 +43,7 @@ function setUp() {
         chatTemplate: null,
         speculation: 'auto',
         cacheType: 'f16',
+        windowCache: 'window',
         measured: { threads: null, cacheDivergence: null },
         sequences: null,
         keepLoadedMinutes: null,

@@ -225,7 +225,8 @@ it('trusts nothing of another model or setting, and lets it go with the next sta
   expect(asked.at(-1)?.savedStates).toBeUndefined();
   const [before] = files();
   await cache.leave(null);
-  await vi.waitFor(() => expect(files()).toHaveLength(1));
+  await vi.waitFor(() => expect(logs.filter((line) => line === 'states.saved')).toHaveLength(2));
+  expect(files()).toHaveLength(1);
   expect(files()).not.toEqual([before]);
 });
 

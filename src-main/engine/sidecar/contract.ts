@@ -65,6 +65,7 @@ export const LoadInput = v.object({
   chatTemplate: v.nullable(v.string()),
   speculation: v.picklist(['auto', 'off']),
   cacheType: v.picklist(['f16', 'q8_0']),
+  windowCache: v.picklist(['auto', 'window']),
   /** What was found out at an earlier load, null: not yet. Null as a whole: nothing is to be found out now. */
   measured: v.nullable(v.object({ threads: v.nullable(Count), cacheDivergence: v.nullable(v.number()) })),
   /** Chats that stay in memory, and answers at once; null: automatic. */

@@ -1,6 +1,7 @@
 import type { LlamaContextSequence, TokenMeterState } from 'node-llama-cpp';
 import { isAppError, type GenerationStats, type Sampling, type StopReason } from '../../contract/index.ts';
 import type { GenerateEvent } from './contract.ts';
+import { countersOf, type GuessCounters } from './guesses.ts';
 
 /** Figures of one generation, filled as it goes; token figures come from the sequence's counters. */
 export interface Progress {
@@ -8,7 +9,7 @@ export interface Progress {
   readonly sequence: LlamaContextSequence;
   readonly meter: TokenMeterState;
   /** The sequence's counters of guesses at the start. */
-  readonly guesses: LlamaContextSequence['tokenPredictions'];
+  readonly guesses: GuessCounters;
   readonly seed: number;
   readonly promptTokens: number;
   reusedTokens: number;
@@ -29,16 +30,14 @@ export interface Progress {
  */
 export function usedSince({ sequence, meter, guesses }: Progress) {
   const { usedInputTokens, usedOutputTokens } = sequence.tokenMeter.diff(meter);
-  const { refuted, unused } = sequence.tokenPredictions;
-  const notSaid = refuted - guesses.refuted + (unused - guesses.unused);
+  const notSaid = countersOf(sequence).notSaid - guesses.notSaid;
   return { usedInputTokens, usedOutputTokens: usedOutputTokens - notSaid };
 }
 
 /** Guesses that were computed, and those that were said. */
 function guessFigures({ sequence, guesses }: Progress) {
-  const { used, validated, refuted } = sequence.tokenPredictions;
-  const guessedTokens = validated + refuted - guesses.validated - guesses.refuted;
-  return { guessedTokens, guessedRight: used - guesses.used };
+  const { guessed, right } = countersOf(sequence);
+  return { guessedTokens: guessed - guesses.guessed, guessedRight: right - guesses.right };
 }
 
 /** Where the reused tokens came from. */

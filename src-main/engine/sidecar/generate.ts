@@ -3,7 +3,7 @@ import { appError, isAppError, type Sampling, type StopReason } from '../../cont
 import { COALESCE_MS, COALESCE_ON_CPU_MS, Coalescer } from './coalesce.ts';
 import type { GenerateEvent, GenerateInput } from './contract.ts';
 import { failureOf, promptFigures, reuseFigures, statsOf, usedSince, type Progress } from './figures.ts';
-import { dropGuesses, guessesOf, mayGuess } from './guesses.ts';
+import { countersOf, guessesOf, mayGuess } from './guesses.ts';
 import type { LoadedModel } from './model.ts';
 import { commonPrefixLength } from './prefill.ts';
 import { renderPrompt, type Prompt } from './prompt.ts';
@@ -62,7 +62,7 @@ export async function generate(input: GenerateInput, context: GenerateContext): 
         startMs,
         sequence,
         meter: sequence.tokenMeter.getState(),
-        guesses: sequence.tokenPredictions,
+        guesses: countersOf(sequence),
         seed: sampling.seed ?? Math.floor(Math.random() * (MAX_SEED + 1)),
         promptTokens,
         reusedTokens: 0,
@@ -178,7 +178,7 @@ async function decode(run: Run): Promise<StopReason> {
     progress.lastTokenMs ??= performance.now();
     coalescer.flush();
     chat.dispose();
-    await dropGuesses(progress.sequence);
+    await guessesOf(progress.sequence)?.drop();
   }
 }
 

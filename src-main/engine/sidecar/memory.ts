@@ -1,6 +1,7 @@
 import { GgmlType, GgufInsights, readGgufFileInfo, type Llama, type LlamaModel } from 'node-llama-cpp';
 import { appError, type EngineState } from '../../contract/index.ts';
 import { automaticLiveChats } from '../live-chats.ts';
+import { affordsFullWindow } from '../window-cache.ts';
 import { adapterBytes } from './adapters.ts';
 import type { LoadInput } from './contract.ts';
 
@@ -25,16 +26,23 @@ const AUTOMATIC_SHARE = 0.5;
 /** An automatic context is not made smaller than this for the sake of other programs. */
 const MIN_AUTOMATIC_CONTEXT = 1024;
 
-/** Types of a context's keys and values. */
-export interface CacheTypes {
+/** How a context keeps its keys and values. */
+export interface CacheOptions {
   experimentalKvCacheKeyType: GgmlType;
   experimentalKvCacheValueType: GgmlType;
+  /** Layers with a sliding window keep the whole context. */
+  swaFullCache: boolean;
 }
 
 /** The same in the words of an estimate. */
-const estimateOf = ({ experimentalKvCacheKeyType, experimentalKvCacheValueType }: CacheTypes) => ({
+const estimateOf = ({
+  experimentalKvCacheKeyType,
+  experimentalKvCacheValueType,
+  swaFullCache,
+}: CacheOptions) => ({
   kvCacheKeyType: experimentalKvCacheKeyType,
   kvCacheValueType: experimentalKvCacheValueType,
+  swaFullCache,
 });
 
 /** What a load may use at the most, in bytes: memory free or given back at once, swap, and VRAM. */
@@ -66,7 +74,11 @@ export async function refuseImpossibleLoad(llama: Llama, input: LoadInput): Prom
  * The largest of `wanted`, its half, its quarter and so on, in tokens, whose context takes no more than its
  * share of the free memory.
  */
-export async function fitContextSize(model: LlamaModel, wanted: number, cache: CacheTypes): Promise<number> {
+export async function fitContextSize(
+  model: LlamaModel,
+  wanted: number,
+  cache: CacheOptions,
+): Promise<number> {
   const shareBytes = process.availableMemory() * AUTOMATIC_SHARE;
   for (let size = wanted; size > MIN_AUTOMATIC_CONTEXT; size = Math.ceil(size / 2)) {
     const need = await model.fileInsights.estimateContextResourceRequirementsV2({
@@ -88,7 +100,7 @@ export async function fitSequences(
   model: LlamaModel,
   contextSize: number,
   wanted: number | null,
-  cache: CacheTypes,
+  cache: CacheOptions,
 ): Promise<number> {
   if (wanted !== null && wanted <= 1) return 1;
   const { llama } = model;
@@ -113,6 +125,26 @@ export async function fitSequences(
     if (need.ramBytes <= availableBytes * AUTOMATIC_SHARE && need.vramBytes <= vramBytes) return sequences;
   }
   return 1;
+}
+
+/** Whether a model with a sliding window may keep the whole context; false for one without. */
+export async function fitsFullWindow(
+  model: LlamaModel,
+  contextSize: number,
+  cache: CacheOptions,
+): Promise<boolean> {
+  const { llama, fileInsights } = model;
+  if (fileInsights.swaSize === undefined) return false;
+  const vramBytes = llama.gpu === false ? 0 : (await llama.getVramState()).free;
+  const need = await fileInsights.estimateContextResourceRequirementsV2({
+    contextSize,
+    modelGpuLayers: model.gpuLayers,
+    ...estimateOf({ ...cache, swaFullCache: true }),
+  });
+  return affordsFullWindow(
+    { ramBytes: need.cpuRam, vramBytes: need.gpuVram },
+    { ramBytes: process.availableMemory(), vramBytes },
+  );
 }
 
 /** What a context of this size would need, for the text of an error; null when that cannot be told. */

@@ -12,7 +12,14 @@ import type { LoadInput } from './contract.ts';
 import { Guesses } from './guesses.ts';
 import { mapLoadFailure } from './load-errors.ts';
 import type { NativeLog } from './log.ts';
-import { contextNeed, fitContextSize, fitSequences, refuseImpossibleLoad } from './memory.ts';
+import {
+  contextNeed,
+  fitContextSize,
+  fitsFullWindow,
+  fitSequences,
+  refuseImpossibleLoad,
+  type CacheOptions,
+} from './memory.ts';
 import { ReadingSpeed, type ChunkSample } from './prefill.ts';
 import { movesSystemPrompt } from './prompt.ts';
 import { Sequences } from './sequences.ts';
@@ -65,7 +72,7 @@ async function tune(
   model: LlamaModel,
   input: LoadInput,
   { signal, onStep }: { signal: AbortSignal; onStep: (step: TuningStep) => void },
-): Promise<Tuning> {
+): Promise<Omit<Tuning, 'fullWindow'>> {
   const cores = model.llama.cpuMathCores;
   const { measured, cacheType, sizeBytes } = input;
   let measuredThreads = measured?.threads ?? null;
@@ -136,9 +143,10 @@ export async function loadModel(
     });
     await checkAdapters(input.adapters, model.fileInfo);
     const tuning = await tune(model, input, { signal, onStep });
-    const cache = CACHE_TYPES[tuning.cacheType];
+    const cache: CacheOptions = { ...CACHE_TYPES[tuning.cacheType], swaFullCache: false };
     if (input.contextSize === null)
       contextSize = await fitContextSize(model, Math.min(contextSize, model.trainContextSize), cache);
+    if (input.windowCache === 'auto') cache.swaFullCache = await fitsFullWindow(model, contextSize, cache);
     const context = await model.createContext({
       contextSize: input.contextSize === null ? { max: contextSize } : contextSize,
       ...cache,
@@ -154,7 +162,7 @@ export async function loadModel(
         : { failedCreationRemedy: false as const }),
     });
     signal.throwIfAborted();
-    return assemble(model, context, { input, tuning });
+    return assemble(model, context, input, { ...tuning, fullWindow: cache.swaFullCache });
   } catch (error) {
     // The figures first: they need the model.
     const memory = model && !signal.aborted ? await contextNeed(llama, model, contextSize) : null;
@@ -170,27 +178,23 @@ function loraOf({ adapters }: LoadInput): NonNullable<LlamaContextOptions['lora'
 }
 
 /** A wrong guess is taken back out of the cache; where that is not possible each would need a copy of it before. */
-function canTakeBack({ fileInsights: { isRecurrent, isHybrid, swaSize } }: LlamaModel): boolean {
-  return !isRecurrent && !isHybrid && swaSize === undefined;
+function canTakeBack({ fileInsights }: LlamaModel, isFullWindow: boolean): boolean {
+  const { isRecurrent, isHybrid, swaSize } = fileInsights;
+  return !isRecurrent && !isHybrid && (swaSize === undefined || isFullWindow);
 }
 
 /** @throws model_load_failed with `reason: chat_template` when the template cannot render a chat */
-function assemble(
-  model: LlamaModel,
-  context: LlamaContext,
-  { input, tuning }: { input: LoadInput; tuning: Tuning },
-): LoadedModel {
+function assemble(model: LlamaModel, context: LlamaContext, input: LoadInput, tuning: Tuning): LoadedModel {
   // A sequence would drop its oldest tokens when it is full; nothing is ever cut silently here.
   const strategy = () => {
     throw appError('context_full', { contextSize: context.contextSize });
   };
-  const canGuess = input.speculation === 'auto' && canTakeBack(model);
-  const create = () =>
-    context.getSequence({
-      contextShift: { strategy },
-      checkpoints: CHECKPOINTS,
-      ...(canGuess ? { tokenPredictor: new Guesses() } : {}),
-    });
+  const canGuess = input.speculation === 'auto' && canTakeBack(model, tuning.fullWindow);
+  const create = () => {
+    const sequence = context.getSequence({ contextShift: { strategy }, checkpoints: CHECKPOINTS });
+    if (canGuess) new Guesses(sequence);
+    return sequence;
+  };
   const sequences = new Sequences(Array.from({ length: context.totalSequences }, create));
   try {
     const template = readTemplate(model, input.chatTemplate);

@@ -146,8 +146,15 @@ function readingMs({ readingSpeed: { msPerToken } }: LoadedModel, tokens: number
  * What the library says of a context that a state depends on, besides what it was asked for. A state that was saved
  * with other parts is not read: the library checks the size of a state, not what the numbers in it mean.
  */
-export function stateParts({ model, context }: LoadedModel): string {
+export function stateParts({ model, context, tuning }: LoadedModel): string {
   const { contextSize, flashAttention, kvCacheKeyType, kvCacheValueType } = context;
   const { gpuLayers } = model;
-  return JSON.stringify({ contextSize, flashAttention, kvCacheKeyType, kvCacheValueType, gpuLayers });
+  return JSON.stringify({
+    contextSize,
+    flashAttention,
+    kvCacheKeyType,
+    kvCacheValueType,
+    gpuLayers,
+    fullWindow: tuning.fullWindow,
+  });
 }

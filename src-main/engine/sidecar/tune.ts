@@ -1,6 +1,6 @@
 import { GgmlType, type LlamaContextOptions, type LlamaModel, type Token } from 'node-llama-cpp';
 import type { LoadInput } from './contract.ts';
-import type { CacheTypes } from './memory.ts';
+import type { CacheOptions } from './memory.ts';
 
 /** Below this, handing a token from thread to thread takes longer than computing it. */
 const SINGLE_THREAD_BYTES = 50 * 1024 * 1024;
@@ -30,7 +30,7 @@ const CHECK_TEXT =
   'until it gets dark. ';
 
 /** The caches that are known to work: F16, and 8 bits for both keys and values. */
-export const CACHE_TYPES: Record<LoadInput['cacheType'], CacheTypes> = {
+export const CACHE_TYPES: Record<LoadInput['cacheType'], Omit<CacheOptions, 'swaFullCache'>> = {
   f16: { experimentalKvCacheKeyType: GgmlType.F16, experimentalKvCacheValueType: GgmlType.F16 },
   q8_0: { experimentalKvCacheKeyType: GgmlType.Q8_0, experimentalKvCacheValueType: GgmlType.Q8_0 },
 };

@@ -131,6 +131,7 @@ export function createFit(options: FitOptions): FitService {
         gpuLayers: gpuLayers ?? own.gpuLayers,
         liveChats: null,
         flashAttention: (own.flashAttention ?? general.flashAttention) !== 'off',
+        cacheType: own.cacheType ?? 'f16',
       };
       // Answers tell the speed of the layers that they were made with.
       const isOwnChoice = gpuLayers === null || gpuLayers === own.gpuLayers || engine.state.backend === 'cpu';
@@ -144,6 +145,7 @@ export function createFit(options: FitOptions): FitService {
         gpuLayers,
         liveChats: null,
         flashAttention: general.flashAttention !== 'off',
+        cacheType: 'f16',
       };
       const shape = shapeOf(modelShape(joinHeaders(parts), facts.sizeBytes));
       return predict(shape, { modelId: facts.modelId, wish, isOwnChoice: gpuLayers === null });

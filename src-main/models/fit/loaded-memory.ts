@@ -19,7 +19,7 @@ export async function loadedMemory(
   { engine, models }: { engine: Pick<Engine, 'state'>; models: Pick<Models, 'headerOf'> },
   repacked: ReadonlySet<string>,
 ): Promise<LoadedMemory | null> {
-  const { modelId, contextSize, gpuLayers, liveChats } = engine.state;
+  const { modelId, contextSize, gpuLayers, liveChats, tuning } = engine.state;
   if (modelId === null || contextSize === null) return null;
   try {
     const { header, sizeBytes } = await models.headerOf(modelId);
@@ -29,6 +29,8 @@ export async function loadedMemory(
       contextSize,
       gpuLayers: gpuLayers ?? 0,
       flashAttention: true,
+      cacheType: tuning?.cacheType ?? 'f16',
+      fullWindow: tuning?.fullWindow ?? false,
       liveChats: liveChats ?? 1,
       chunkTokens: 1,
       repacked,

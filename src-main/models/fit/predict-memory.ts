@@ -7,8 +7,9 @@ export const BATCH_TOKENS = 512;
 const WINDOW_CELLS_STEP = 256;
 /** And the library the context (`contextSizePad`). */
 const CONTEXT_STEP = 256;
-/** Keys and values are 16-bit floats. */
-const CACHE_ELEMENT_BYTES = 2;
+/** Bytes of an element of keys and values: 16-bit floats, or 32 of 8 bits with a 16-bit scale. */
+const CACHE_ELEMENT_BYTES = { f16: 2, q8_0: 34 / 32 };
+export type CacheType = keyof typeof CACHE_ELEMENT_BYTES;
 const FLOAT_BYTES = 4;
 /** The mask of attention is kept as 16-bit floats. */
 const MASK_BYTES = 2;
@@ -33,6 +34,9 @@ export interface LoadPlan {
   /** Layers on the graphics card, the output counted as one more: 0 to layers + 1. */
   gpuLayers: number;
   flashAttention: boolean;
+  cacheType: CacheType;
+  /** Layers with a sliding window keep the whole context. */
+  fullWindow: boolean;
   /** Chats in memory at once, each with a cache of its own. */
   liveChats: number;
   /** Tokens that are read at a time, at most {@link BATCH_TOKENS}: fewer where reading is slow. */
@@ -40,6 +44,9 @@ export interface LoadPlan {
   /** Types that are copied, see `repackedTypes`. */
   repacked: ReadonlySet<string>;
 }
+
+/** What the size of a cache depends on. */
+export type CachePlan = Pick<LoadPlan, 'contextSize' | 'cacheType' | 'fullWindow'>;
 
 /** Where the bytes would be, at full context. */
 export interface MemoryNeed {
@@ -60,26 +67,25 @@ export function paddedContext(contextSize: number, trainedContextSize: number | 
 }
 
 /** Bytes of keys and values of one layer. Pure. */
-function layerCacheBytes(shape: ModelShape, layer: number, contextSize: number): number {
+function layerCacheBytes(
+  shape: ModelShape,
+  layer: number,
+  { contextSize, cacheType, fullWindow }: CachePlan,
+): number {
   const cache = shape.layers[layer];
   if (!cache) return 0;
   const cells = Math.ceil(contextSize / CONTEXT_STEP) * CONTEXT_STEP;
   // One more than a batch: the library asks for it where there are windows.
   const windowCells =
     Math.ceil(((shape.windowTokens ?? 0) + BATCH_TOKENS + 1) / WINDOW_CELLS_STEP) * WINDOW_CELLS_STEP;
-  const kept = cache.reach === 'window' ? Math.min(cells, windowCells) : cells;
-  return kept * cache.elementsPerToken * CACHE_ELEMENT_BYTES + cache.stateBytes;
+  const kept = cache.reach === 'window' && !fullWindow ? Math.min(cells, windowCells) : cells;
+  return kept * cache.elementsPerToken * CACHE_ELEMENT_BYTES[cacheType] + cache.stateBytes;
 }
 
 /** Bytes of keys, values and states of a range of layers, `from` included. Pure. */
-export function kvCacheBytes(
-  shape: ModelShape,
-  contextSize: number,
-  from = 0,
-  to = shape.layerCount,
-): number {
+export function kvCacheBytes(shape: ModelShape, plan: CachePlan, from = 0, to = shape.layerCount): number {
   let bytes = 0;
-  for (let layer = from; layer < to; layer += 1) bytes += layerCacheBytes(shape, layer, contextSize);
+  for (let layer = from; layer < to; layer += 1) bytes += layerCacheBytes(shape, layer, plan);
   return bytes;
 }
 
@@ -88,7 +94,6 @@ export function kvCacheBytes(
  * largest tensors of one chunk. Pure.
  */
 export function predictMemory(shape: ModelShape, plan: LoadPlan): MemoryNeed {
-  const { contextSize } = plan;
   const onCard = Math.max(0, Math.min(plan.gpuLayers, shape.layerCount + 1));
   const cpuLayers = shape.layerCount - Math.min(shape.layerCount, Math.max(0, onCard - 1));
   const isOutputOnCard = onCard > 0;
@@ -97,10 +102,10 @@ export function predictMemory(shape: ModelShape, plan: LoadPlan): MemoryNeed {
   return {
     ram: {
       weightsBytes: weights.copiedBytes,
-      kvCacheBytes: plan.liveChats * kvCacheBytes(shape, contextSize, 0, cpuLayers),
+      kvCacheBytes: plan.liveChats * kvCacheBytes(shape, plan, 0, cpuLayers),
       buffersBytes:
         libraryBytes(shape) +
-        plan.liveChats * checkpointBytes(shape, contextSize) +
+        plan.liveChats * checkpointBytes(shape, plan) +
         (isAllOnCard ? 0 : computeBytes(shape, plan, plan.chunkTokens)),
     },
     mappedBytes: shape.sizeBytes,
@@ -110,7 +115,7 @@ export function predictMemory(shape: ModelShape, plan: LoadPlan): MemoryNeed {
         ? { weightsBytes: 0, kvCacheBytes: 0, buffersBytes: 0 }
         : {
             weightsBytes: weights.cardBytes,
-            kvCacheBytes: plan.liveChats * kvCacheBytes(shape, contextSize, cpuLayers),
+            kvCacheBytes: plan.liveChats * kvCacheBytes(shape, plan, cpuLayers),
             // A card's buffers are all reserved, used or not.
             buffersBytes:
               CARD_CONTEXT_BYTES +
@@ -132,12 +137,13 @@ const CHECKPOINTS = 2;
  * The ways back that a model needs which cannot cut its cache: copies of the windowed layers' part and of the
  * states.
  */
-function checkpointBytes(shape: ModelShape, contextSize: number): number {
+function checkpointBytes(shape: ModelShape, { contextSize, cacheType, fullWindow }: CachePlan): number {
   let bytes = 0;
   for (const { reach, elementsPerToken, stateBytes } of shape.layers) {
     bytes += stateBytes;
-    if (reach === 'window')
-      bytes += Math.min(contextSize, shape.windowTokens ?? 0) * elementsPerToken * CACHE_ELEMENT_BYTES;
+    if (reach === 'window' && !fullWindow)
+      bytes +=
+        Math.min(contextSize, shape.windowTokens ?? 0) * elementsPerToken * CACHE_ELEMENT_BYTES[cacheType];
   }
   return bytes * CHECKPOINTS;
 }

@@ -1,11 +1,13 @@
 import type { Fit } from '../../contract/index.ts';
 import { automaticLiveChats } from '../../engine/live-chats.ts';
+import { affordsFullWindow } from '../../engine/window-cache.ts';
 import type { ModelShape } from './model-shape.ts';
 import {
   BATCH_TOKENS,
   kvCacheBytes,
   paddedContext,
   predictMemory,
+  type CacheType,
   type LoadPlan,
   type MemoryNeed,
 } from './predict-memory.ts';
@@ -52,6 +54,7 @@ export interface FitWish {
   contextSize: number | null;
   gpuLayers: number | null;
   flashAttention: boolean;
+  cacheType: CacheType;
   /** Chats in memory at once. */
   liveChats: number | null;
 }
@@ -70,11 +73,17 @@ export function predictFit(
   measured: MeasuredSpeed | null = null,
 ): Fit {
   const contextForCard = wish.contextSize ?? DEFAULT_CONTEXT_SIZE;
-  const plan = (contextSize: number, gpuLayers: number, liveChats = wish.liveChats ?? 1): LoadPlan => ({
+  const plan = (
+    contextSize: number,
+    gpuLayers: number,
+    { liveChats = wish.liveChats ?? 1, fullWindow = false } = {},
+  ): LoadPlan => ({
     contextSize,
     gpuLayers,
     liveChats,
     flashAttention: wish.flashAttention,
+    cacheType: wish.cacheType,
+    fullWindow,
     chunkTokens: chunkTokens(shape, machine.speed, gpuLayers),
     repacked: machine.repacked,
   });
@@ -85,9 +94,11 @@ export function predictFit(
     wish.contextSize ?? chooseContext(shape, machine, plan(DEFAULT_CONTEXT_SIZE, gpuLayers)),
     shape.trainedContextSize,
   );
-  const one = predictMemory(shape, plan(contextSize, gpuLayers, 1));
-  const liveChats = wish.liveChats ?? chooseLiveChats(one, machine);
-  const need = predictMemory(shape, plan(contextSize, gpuLayers, liveChats));
+  const oneWith = (fullWindow: boolean) =>
+    predictMemory(shape, plan(contextSize, gpuLayers, { liveChats: 1, fullWindow }));
+  const fullWindow = shape.windowTokens !== null && keepsFullWindow(oneWith(true), machine);
+  const liveChats = wish.liveChats ?? chooseLiveChats(oneWith(fullWindow), machine);
+  const need = predictMemory(shape, plan(contextSize, gpuLayers, { liveChats, fullWindow }));
   const ram = { neededBytes: sum(need.ram), mappedBytes: need.mappedBytes, freeBytes: machine.ramFreeBytes };
   const vram = machine.vram && { neededBytes: sum(need.vram), freeBytes: machine.vram.freeBytes };
   const speeds = measured ? measuredSpeeds(measured) : predictedSpeeds(shape, machine, gpuLayers);
@@ -127,8 +138,19 @@ function chooseContext(shape: ModelShape, machine: FitMachine, plan: LoadPlan): 
   const share = Math.max(0, machine.ramFreeBytes - ram.weightsBytes) * AUTOMATIC_SHARE;
   const cpuLayers = shape.layerCount - Math.min(shape.layerCount, Math.max(0, plan.gpuLayers - 1));
   for (let size = wanted; size > MIN_AUTOMATIC_CONTEXT; size = Math.ceil(size / 2))
-    if (kvCacheBytes(shape, size, 0, cpuLayers) <= share) return size;
+    if (kvCacheBytes(shape, { ...plan, contextSize: size }, 0, cpuLayers) <= share) return size;
   return Math.min(wanted, MIN_AUTOMATIC_CONTEXT);
+}
+
+/** `fitsFullWindow` of the sidecar: after the weights. */
+function keepsFullWindow({ ram, vram }: MemoryNeed, machine: FitMachine): boolean {
+  return affordsFullWindow(
+    { ramBytes: ram.kvCacheBytes, vramBytes: vram.kvCacheBytes },
+    {
+      ramBytes: machine.ramFreeBytes - ram.weightsBytes,
+      vramBytes: (machine.vram?.freeBytes ?? 0) - vram.weightsBytes,
+    },
+  );
 }
 
 /** `fitSequences` of the sidecar: after the weights and one context. */

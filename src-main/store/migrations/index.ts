@@ -9,6 +9,7 @@ import { presets } from './0070-presets.ts';
 import { attachments } from './0080-attachments.ts';
 import { imports } from './0090-imports.ts';
 import { generationSamples } from './0200-generation-samples.ts';
+import { lab } from './0220-lab.ts';
 import { tuning } from './0230-tuning.ts';
 import { reuse } from './0240-reuse.ts';
 
@@ -24,6 +25,7 @@ export const migrations: readonly Migration[] = [
   attachments,
   imports,
   generationSamples,
+  lab,
   tuning,
   reuse,
 ];

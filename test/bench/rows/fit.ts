@@ -87,7 +87,7 @@ async function predict(path: string, contextSize: number, speed: MachineSpeed): 
       speed,
       correction: null,
     },
-    { contextSize, gpuLayers: 0, flashAttention: true, liveChats: 1 },
+    { contextSize, gpuLayers: 0, flashAttention: true, liveChats: 1, cacheType: 'f16' },
   );
   if (!fit.decode) throw new Error('no speed was predicted');
   const { low, high } = fit.decode;
@@ -158,6 +158,7 @@ async function measure(path: string, contextSize: number): Promise<Measured> {
       keepLoadedMinutes: null,
       speculation: 'off',
       cacheType: 'f16',
+      windowCache: 'auto',
       measured: { threads: availableParallelism(), cacheDivergence: null },
     });
     const answers = [];

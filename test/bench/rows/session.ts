@@ -106,7 +106,12 @@ async function openApp(folders: { dataDir: string; modelsDir: string }): Promise
   const chat = new TimedChat(core.client);
   const listening = new AbortController();
   await chat.listen(listening.signal);
-  await core.client.settings.update({ threads: THREADS, contextSize: CONTEXT_SIZE, backend: 'cpu' });
+  await core.client.settings.update({
+    threads: THREADS,
+    contextSize: CONTEXT_SIZE,
+    backend: 'cpu',
+    readAhead: true,
+  });
   const [known] = await core.client.models.list();
   const { id } = known ?? (await core.addModel());
   // The answers of a random model repeat themselves; guessing is measured by its own row.

@@ -189,6 +189,7 @@ async function tryInEngine(engine: Engine, path: string, bytes: Buffer): Promise
         keepLoadedMinutes: null,
         speculation: 'auto',
         cacheType: 'f16',
+        windowCache: 'window',
         measured: { threads: null, cacheDivergence: null },
       },
       signal,

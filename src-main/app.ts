@@ -2,10 +2,12 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import packageJson from '../package.json' with { type: 'json' };
 import { createBackups } from './backups/backups.ts';
-import { errorCodeOf, type Download, type HostCommand } from './contract/index.ts';
+import { backupRoutes, lookRoutes } from './backups/routes.ts';
+import { errorCodeOf, type Download, type HostCommand, type Salvaged } from './contract/index.ts';
 import { createConversations, type Conversations } from './conversations/conversations.ts';
 import { createExporter } from './conversations/transfer/export.ts';
 import { createImporter } from './conversations/transfer/import.ts';
+import { createTrainingPreview } from './conversations/transfer/training-preview.ts';
 import { createShowRequests } from './conversations/show-requests.ts';
 import { createDownloads } from './downloads/downloads.ts';
 import { createEngine } from './engine/engine.ts';
@@ -16,6 +18,7 @@ import { guardChannel, type RawChannel } from './contract/transport.ts';
 import { createFit } from './models/fit/fit.ts';
 import { createHeaderReader } from './models/gguf-header.ts';
 import { createModels, type Models } from './models/models.ts';
+import { createTemplateRenderer } from './models/template-renderer.ts';
 import { openModelSources } from './models/model-sources.ts';
 import type { Platform } from './platform.ts';
 import { createPrivacy } from './privacy/privacy.ts';
@@ -47,17 +50,27 @@ export interface App {
   close(): Promise<void>;
 }
 
+/** A run on the readable part of a damaged database. */
+export interface LookOnly {
+  readonly salvaged: Salvaged;
+  /** Back to the choice of a backup. */
+  endLook(): Promise<void>;
+}
+
 /**
  * The composition root: makes every service of one data folder and wires them.
+ * @param look nothing is written to the database then, and no model is loaded by itself
  * @throws store_newer, store_damaged: nothing was changed; store_failed. Nothing is left running
  */
-export async function createApp(platform: Platform): Promise<App> {
+export async function createApp(platform: Platform, look: LookOnly | null = null): Promise<App> {
   const runId = randomUUID();
   const log = platform.log.bind(platform);
   const bus = createEventBus(runId);
   const settings = createSettings({ file: platform.settingsFile, bus, log });
-  const store = await openStore({ workerPath: entries.storeWorker, dataDir: platform.paths.dataDir, log });
-  const sources = await tidy(store, runId)
+  const { dataDir } = platform.paths;
+  const isReadOnly = look !== null;
+  const store = await openStore({ workerPath: entries.storeWorker, dataDir, log, readOnly: isReadOnly });
+  const sources = await (isReadOnly ? Promise.resolve() : tidy(store, runId))
     .then(() => openModelSources(store, platform))
     .catch(async (error: unknown) => {
       await store.close();
@@ -112,6 +125,7 @@ export async function createApp(platform: Platform): Promise<App> {
     dataDir: platform.paths.dataDir,
     stopAnswers: conversations.stopAll,
     tidy: () => tidy(store, runId),
+    isReadOnly,
   });
   const handler = createHandler({
     platform,
@@ -120,12 +134,18 @@ export async function createApp(platform: Platform): Promise<App> {
     models,
     conversations,
     search,
-    backups,
+    backupRoutes: look === null ? backupRoutes(backups) : lookRoutes(backups, look.endLook),
+    salvaged: look?.salvaged ?? null,
     fit,
     hub,
     downloads,
     exporter: createExporter({ store }),
     importer,
+    previewTraining: createTrainingPreview({
+      store,
+      models,
+      render: createTemplateRenderer(entries.templateWorker),
+    }),
     showRequests,
     privacy,
     settings,
@@ -137,11 +157,11 @@ export async function createApp(platform: Platform): Promise<App> {
     settings.onChange((changed) => engine.configure({ backend: changed.backend })),
   ];
   // What was to be deleted is; a failure is tried again in some hours.
-  void conversations.history.start().catch(() => {});
+  if (!isReadOnly) void conversations.history.start().catch(() => {});
   // The engine starts beside the first paint; a failure is in its state, where the interface shows it.
   void engine
     .start()
-    .then(() => models.loadAtStart())
+    .then(() => (isReadOnly ? undefined : models.loadAtStart()))
     .catch(() => {});
 
   let closed: Promise<void> | undefined;

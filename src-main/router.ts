@@ -1,14 +1,14 @@
 import { basename } from 'node:path';
 import { implement } from '@orpc/server';
 import { RPCHandler } from '@orpc/server/message-port';
-import type { Backups } from './backups/backups.ts';
-import { backupRoutes } from './backups/routes.ts';
-import { appError, contract } from './contract/index.ts';
+import type { backupRoutes } from './backups/routes.ts';
+import { appError, contract, type Salvaged } from './contract/index.ts';
 import type { Conversations } from './conversations/conversations.ts';
 import { historyRoutes } from './conversations/history-routes.ts';
 import type { Exporter } from './conversations/transfer/export.ts';
 import type { Importer } from './conversations/transfer/import.ts';
 import { transferRoutes } from './conversations/transfer/routes.ts';
+import type { PreviewTraining } from './conversations/transfer/training-preview.ts';
 import type { ShowRequests } from './conversations/show-requests.ts';
 import type { Downloads } from './downloads/api.ts';
 import type { Engine } from './engine/api.ts';
@@ -33,9 +33,12 @@ export interface Services {
   models: Models;
   conversations: Conversations;
   search: Search;
-  backups: Backups;
+  backupRoutes: ReturnType<typeof backupRoutes>;
+  /** Set in a run that only reads. */
+  salvaged: Salvaged | null;
   exporter: Exporter;
   importer: Importer;
+  previewTraining: PreviewTraining;
   fit: FitService;
   hub: Hub;
   downloads: Downloads;
@@ -61,10 +64,13 @@ export function createRouter(services: Services) {
     ...treeRoutes(services.conversations),
     ...historyRoutes(services.conversations.history, services.search),
     ...contextRoutes(services.conversations),
-    backups: backupRoutes(services.backups),
-    transfer: transferRoutes(services.exporter, services.importer),
+    backups: services.backupRoutes,
+    transfer: transferRoutes(services.exporter, services.importer, services.previewTraining),
     attachments: {
       read: os.attachments.read.handler(({ input }) => services.conversations.readAttachment(input.id)),
+      countTokens: os.attachments.countTokens.handler(({ input }) =>
+        services.conversations.context.countPieces(input.texts),
+      ),
     },
     models: modelRoutes(services.models, services.downloads),
     adapters: adapterRoutes(services),
@@ -83,7 +89,7 @@ export function createRouter(services: Services) {
   });
 }
 
-function systemRoutes({ platform, bus, engine, conversations, appVersion }: Services) {
+function systemRoutes({ platform, bus, engine, conversations, appVersion, salvaged }: Services) {
   return {
     info: os.system.info.handler(() => ({
       appVersion,
@@ -97,6 +103,7 @@ function systemRoutes({ platform, bus, engine, conversations, appVersion }: Serv
       capabilities: platform.capabilities,
       dataFolder: platform.paths.dataDirLabel,
       diskFullSince: conversations.diskFullSince(),
+      salvaged,
     })),
     openExternal: os.system.openExternal.handler(async ({ input }) => {
       if (!platform.openExternal) throw appError('invalid_input');
@@ -149,6 +156,10 @@ function conversationRoutes({ conversations, showRequests }: Services) {
 function treeRoutes({ tree, queue }: Conversations) {
   return {
     tree: {
+      outline: os.tree.outline.handler(({ input }) => tree.outline(input.conversationId)),
+      edits: os.tree.edits.handler(({ input }) => tree.edits(input.conversationId)),
+      saveEdit: os.tree.saveEdit.handler(({ input }) => tree.saveEdit(input)),
+      messages: os.tree.messages.handler(({ input }) => tree.messages(input.conversationId, input.ids)),
       editQuestion: os.tree.editQuestion.handler(({ input }) => tree.editQuestion(input)),
       saveVersion: os.tree.saveVersion.handler(({ input }) => tree.saveVersion(input)),
       continueAnswer: os.tree.continueAnswer.handler(({ input }) => tree.continueAnswer(input)),

@@ -9,5 +9,6 @@ export * from './events.ts';
 export * from './hub.ts';
 export * from './presets.ts';
 export * from './history.ts';
-export { ReplayChange } from './tree.ts';
+export { MAX_MESSAGES_AT_ONCE, ReplayChange, TurnEdit } from './tree.ts';
+export * from './text-parts.ts';
 export * from './transfer.ts';

@@ -147,8 +147,8 @@ export function createConversations(deps: ConversationsDeps) {
 
     /** The text of a message's file. */
     async readAttachment(id: string) {
-      const { text, pageStarts } = await store.attachments.get({ id });
-      return { text, pageStarts };
+      const { text, pageStarts, parts } = await store.attachments.get({ id });
+      return { text, pageStarts, parts };
     },
 
     answerAgain: (requestId: string, messageId: string, leaveOut = false) =>

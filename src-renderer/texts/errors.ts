@@ -79,6 +79,7 @@ const titles = catalogue({
   disk_full: 'The disk is full',
   store_newer: 'Your chats were saved by a newer Leeward',
   store_damaged: 'The chat database does not pass its check',
+  store_read_only: 'The chats are open for reading only',
   store_failed: 'The change could not be saved',
   data_folder_in_use: 'Leeward is already running',
 } satisfies Record<ErrorCode, string>);
@@ -180,8 +181,11 @@ const texts = catalogue({
   import_unreadable: () => 'Nothing of it was kept.',
   disk_full: () =>
     'Saving stopped to protect your chats; nothing that was saved is lost. Free at least 200 MB, then try again.',
-  store_newer: () => 'Nothing was changed. Start the newer version of Leeward again to open them.',
+  store_newer: () =>
+    'Nothing was changed. Start the newer version of Leeward again, or use a backup from before.',
   store_damaged: () => 'It was not changed. Start Leeward with the newest backup in its data folder.',
+  store_read_only: () =>
+    'Nothing was changed, and what you typed is kept here. Choose a backup to go on with; before that you can export what you need.',
   store_failed: () => 'What you typed is kept here. Try again.',
   data_folder_in_use: () => 'Another Leeward uses the same data folder. Close it first, or use that one.',
 } satisfies Record<ErrorCode, (context: Context) => string>);
@@ -224,6 +228,7 @@ const steps: Record<ErrorCode, readonly NextStep[]> = {
   disk_full: ['try_again'],
   store_newer: [],
   store_damaged: [],
+  store_read_only: [],
   store_failed: ['try_again'],
   data_folder_in_use: ['try_again'],
 };

@@ -138,7 +138,7 @@ export const historyTexts = catalogue({
     title: (value: number, count: string) => `Delete ${chats(value, count)} for ever?`,
     text: 'Messages, search index and drafts are removed from this computer. This cannot be undone.',
     backups: (value: number, count: string, date: string) =>
-      `${counted(value, count, 'backup holds', 'backups hold')} them still, the newest from ${date}, until newer backups take their place.`,
+      `${counted(value, count, 'backup holds', 'backups hold')} them still, until ${date} at the latest; then Leeward takes them out of those too, or at its next start after that.`,
     eraseHint: 'Erase removes them there too.',
     noBackups: 'No backup holds them.',
     confirm: (value: number, count: string) => `Delete ${chats(value, count)}`,
@@ -189,6 +189,12 @@ export const historyTexts = catalogue({
     note: 'Nothing of this chat is saved. It is gone when you close it or Leeward ends.',
     keep: 'Keep this chat',
     keepLater: 'When the answer is complete',
+    ask: {
+      title: (value: number, count: string) => `Forget ${chats(value, count)}?`,
+      text: 'What is temporary was never saved: nothing of it is left then. This cannot be undone.',
+      keep: 'Keep open',
+      confirm: 'Forget',
+    },
   },
   header: { tags: 'Tags' },
   palette: {

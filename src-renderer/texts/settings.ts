@@ -284,6 +284,12 @@ export const settingsTexts = catalogue({
       save: 'Save token',
       saveNeeds: 'Type or paste a token first.',
       remove: 'Remove token',
+      ask: {
+        title: 'Remove the token?',
+        text: 'Leeward cannot show it to you first, and this cannot be undone. Models that ask for it cannot be fetched until you save one again.',
+        keep: 'Keep the token',
+        confirm: 'Remove it',
+      },
       invalid: 'A token is one word of letters, digits and signs, at most 512.',
       saveFailed: 'The token was not saved. The state from before is still in use.',
       removeFailed: 'The token could not be removed.',

@@ -284,6 +284,9 @@ describe('order among many chats', () => {
     await page.answered(1);
     await page.button('More for this chat').click();
     await page.menuItem('Close and forget').click();
+    const forget = page.dialog('Forget 1 chat?');
+    await forget.getByText('This cannot be undone.').waitFor();
+    await forget.getByRole('button', { name: 'Forget', exact: true }).click();
     await eventually(() => page.title.innerText()).toBe('New chat');
     expect((await client.conversations.list()).length).toBe(3);
   });

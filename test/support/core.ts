@@ -29,7 +29,7 @@ export interface TestCore {
 }
 
 /** A client of a running app in this process, through the same guard as every transport. */
-export function memoryClient(app: App): { client: AppClient; close: () => void } {
+export function memoryClient(app: Pick<App, 'serve'>): { client: AppClient; close: () => void } {
   const [near, far] = createMemoryChannelPair();
   app.serve(far);
   const client: AppClient = createORPCClient(new RPCLink({ port: guardChannel(near, { side: 'client' }) }));

@@ -101,6 +101,7 @@ describe('the schema', () => {
       'conversation_models',
       'conversation_tags',
       'conversations',
+      'deleted_chats',
       'folders',
       'generations',
       'hidden_model_files',
@@ -113,11 +114,13 @@ describe('the schema', () => {
       'model_provenance_files',
       'models',
       'presets',
+      'queued_files',
       'queued_messages',
       'search_documents',
       'search_pending_messages',
       'search_pending_titles',
       'tags',
+      'turn_edits',
     ]);
     expect(tables.every(({ strict }) => strict === 1)).toBe(true);
     const insert = (createdAt: unknown, title: unknown) =>
@@ -152,7 +155,7 @@ describe('the schema', () => {
     const digest = createHash('sha256')
       .update(JSON.stringify(schemaOf(db)))
       .digest('hex');
-    expect(digest.slice(0, 16)).toMatchInlineSnapshot(`"77b15993e436b07b"`);
+    expect(digest.slice(0, 16)).toMatchInlineSnapshot(`"ab042e1c946e188b"`);
   });
 });
 

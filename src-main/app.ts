@@ -13,6 +13,7 @@ import { createDownloads } from './downloads/downloads.ts';
 import { createEngine } from './engine/engine.ts';
 import { entries } from './entries.ts';
 import { createEventBus, type EventBus } from './events.ts';
+import { createRoomGuard } from './free-space.ts';
 import { createHub } from './hub/hub.ts';
 import { guardChannel, type RawChannel } from './contract/transport.ts';
 import { createFit } from './models/fit/fit.ts';
@@ -113,8 +114,9 @@ export async function createApp(platform: Platform, look: LookOnly | null = null
     isOffline: () => privacy.state().offline,
     hubToken,
   });
-  const conversations = createConversations({ store, engine, models, settings, bus });
-  const importer = createImporter({ store, bus, purge: () => conversations.history.start() });
+  const room = createRoomGuard(dataDir);
+  const conversations = createConversations({ store, engine, models, settings, bus, room });
+  const importer = createImporter({ store, bus, room, purge: () => conversations.history.start() });
   const showRequests = createShowRequests(bus);
   const search = openSearch({ workerPath: entries.searchWorker, dataDir: platform.paths.dataDir, log });
   const backups = createBackups({

@@ -6,6 +6,7 @@ import {
   type ConversationSummary,
   type NewAttachment,
 } from '../contract/index.ts';
+import { noGuard, type RoomGuard } from '../free-space.ts';
 import type { StartedIds, Store } from '../store/api.ts';
 import { Answers, type AnswersDeps } from './answers.ts';
 import { withFiles } from './attached.ts';
@@ -18,7 +19,7 @@ import { titleFrom } from './title.ts';
 import { createTitles } from './titles.ts';
 import { createTree } from './tree.ts';
 
-export type ConversationsDeps = AnswersDeps & { store: Store };
+export type ConversationsDeps = AnswersDeps & { store: Store; room?: RoomGuard };
 
 interface SendInput {
   requestId: string;
@@ -42,7 +43,7 @@ export type Conversations = ReturnType<typeof createConversations>;
 
 /** The list of conversations, sending, and what hangs on them: versions and branches, messages that wait. */
 export function createConversations(deps: ConversationsDeps) {
-  const { store, engine, settings, bus } = deps;
+  const { store, engine, settings, bus, room = noGuard } = deps;
   const answers = new Answers(deps);
   const tree = createTree({ ...deps, answers });
   const queue = createMessageQueue({ store, bus, answers });
@@ -108,6 +109,7 @@ export function createConversations(deps: ConversationsDeps) {
       const folder = existing || !input.folderId ? null : await history.folders.defaults(input.folderId);
       const asked = existing ? null : (input.modelId ?? folder?.modelId ?? null);
       const model = await answers.chosenModel(existing?.settings ?? null, asked);
+      if (input.temporary !== true) await room.forFiles(input.attachments ?? []);
       const conversationId = existing?.id ?? randomUUID();
       const userId = randomUUID();
       return answers.begin(

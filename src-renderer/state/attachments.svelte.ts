@@ -17,6 +17,8 @@ export class AttachedFiles {
   readonly #files = new SvelteMap<string, readonly NewAttachment[]>();
   /** Files that are being read, per chat. */
   readonly #reading = new SvelteMap<string, number>();
+  /** The newest that are being read, per chat: a short file does not overtake a long one. */
+  readonly #adding = new Map<string, Promise<void>>();
   /** Why files were not taken, per chat, the newest last. */
   readonly #problems = new SvelteMap<string, readonly { name: string; problem: FileProblem }[]>();
 
@@ -35,16 +37,19 @@ export class AttachedFiles {
     return this.#problems.get(chatId ?? NEW_CHAT) ?? [];
   }
 
-  /** Takes the text out of files, one after the other. */
+  /** Takes the text out of files, one after the other, behind those that were added before. */
   async add(chatId: string | null, files: readonly File[]): Promise<void> {
     const key = chatId ?? NEW_CHAT;
     this.#problems.delete(key);
     this.#reading.set(key, (this.#reading.get(key) ?? 0) + 1);
-    try {
+    const before = this.#adding.get(key);
+    const adding = (async () => {
+      await before;
       for (const file of files) await this.#take(key, file);
-    } finally {
-      this.#reading.set(key, (this.#reading.get(key) ?? 1) - 1);
-    }
+    })();
+    this.#adding.set(key, adding);
+    await adding;
+    this.#reading.set(key, (this.#reading.get(key) ?? 1) - 1);
   }
 
   /** Puts files back that could not go on. */

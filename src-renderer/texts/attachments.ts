@@ -28,7 +28,8 @@ export const attachmentTexts = catalogue({
   dialogText: (characters: string) => `The text that the model reads, ${characters} characters`,
   dialogParts: (characters: string) =>
     `Of this text, ${characters} characters, the model reads the marked parts.`,
-  reuse: 'Other parts with the next message',
+  reuse: (hasParts: boolean) =>
+    hasParts ? 'Other parts with the next message' : 'Parts with the next message',
   textRegion: 'Text of the file',
   page: (number: string) => `Page ${number}`,
   loading: 'Fetching the text',

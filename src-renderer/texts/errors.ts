@@ -1,5 +1,5 @@
 import type { ErrorCode } from '../../src-main/contract/index.ts';
-import { formatCount, formatMemory, formatWait } from '../lib/format.ts';
+import { formatCount, formatFileSize, formatMemory, formatWait } from '../lib/format.ts';
 import type { Failure, FailureDetails } from '../state/failure.ts';
 import { catalogue } from './catalogue.ts';
 
@@ -119,6 +119,14 @@ function contextText({ details, partial }: Context): string {
   return `${happened} Start a new chat, or give the model a larger context.`;
 }
 
+/** Before a large step the space is looked at; in the middle of one there are no figures. */
+function diskText({ details }: Context): string {
+  const [need, free] = [details['needBytes'], details['freeBytes']];
+  if (typeof need !== 'number' || typeof free !== 'number')
+    return 'Saving stopped to protect your chats; nothing that was saved is lost. Free at least 200 MB, then try again.';
+  return `This was not begun, so nothing is lost: it needs ${formatFileSize(need)} free on this disk, and ${formatFileSize(free)} is. Free some space, then try again.`;
+}
+
 function waitText({ details }: Context): string {
   const wait = details['retryAfterMs'];
   return typeof wait === 'number' && wait > 0
@@ -179,8 +187,7 @@ const texts = catalogue({
     'It waits for you before it starts again. The chat is saved. Try with flash attention off or on the processor only.',
   context_full: contextText,
   import_unreadable: () => 'Nothing of it was kept.',
-  disk_full: () =>
-    'Saving stopped to protect your chats; nothing that was saved is lost. Free at least 200 MB, then try again.',
+  disk_full: diskText,
   store_newer: () =>
     'Nothing was changed. Start the newer version of Leeward again, or use a backup from before.',
   store_damaged: () => 'It was not changed. Start Leeward with the newest backup in its data folder.',

@@ -231,8 +231,6 @@ describe('a start that fails', () => {
     const started = serve();
     const client = await clientOf((await started.ready).url);
     expect(started.stderr()).toContain('newer version');
-    for (const call of [client.system.info(), client.conversations.list()])
-      await expect(call).rejects.toThrow();
     await expect(client.system.info()).rejects.toMatchObject({
       code: 'store_newer',
       data: { details: { databaseVersion: 999 } },

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { appError, type ImportReport } from '../../contract/index.ts';
 import type { EventBus } from '../../events.ts';
+import { noGuard, type RoomGuard } from '../../free-space.ts';
 import type { Store } from '../../store/api.ts';
 import { ImportRun } from './import-run.ts';
 
@@ -14,6 +15,8 @@ export interface ImporterDeps {
   bus: EventBus;
   /** Deletes what is marked for it. */
   purge(): Promise<void>;
+  /** Looks whether the file will fit. */
+  room?: RoomGuard;
 }
 
 export type Importer = ReturnType<typeof createImporter>;
@@ -23,7 +26,7 @@ export type Importer = ReturnType<typeof createImporter>;
  * nothing; a chat that is not of its program's form is counted and left out, and of several files one that holds no
  * chats at all.
  */
-export function createImporter({ store, bus, purge }: ImporterDeps) {
+export function createImporter({ store, bus, purge, room = noGuard }: ImporterDeps) {
   const open = new Map<string, ImportRun>();
 
   const importWith = (id: string): ImportRun => {
@@ -51,7 +54,8 @@ export function createImporter({ store, bus, purge }: ImporterDeps) {
   }
 
   return {
-    async begin({ several = false } = {}): Promise<{ importId: string }> {
+    async begin({ several = false, sizeBytes = 0 } = {}): Promise<{ importId: string }> {
+      await room.forImport(sizeBytes);
       // A page that was loaded again has forgotten its import.
       const [oldest] = open.keys();
       if (oldest !== undefined && open.size >= MAX_OPEN) await abandon(oldest);

@@ -19,7 +19,7 @@ export function transferRoutes(exporter: Exporter, importer: Importer, previewTr
     readExport: os.transfer.readExport.handler(({ input }) => exporter.read(input.exportId)),
     endExport: os.transfer.endExport.handler(({ input }) => exporter.end(input.exportId)),
     beginImport: os.transfer.beginImport.handler(({ input }) =>
-      importer.begin({ several: input.several ?? false }),
+      importer.begin({ several: input.several ?? false, sizeBytes: input.sizeBytes }),
     ),
     nextImportFile: os.transfer.nextImportFile.handler(({ input }) =>
       importer.nextFile(input.importId, input.fileName),

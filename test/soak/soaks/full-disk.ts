@@ -217,14 +217,11 @@ class Fills {
     const app = await startApp(this.#folders('data'));
     this.#app = app;
     const { client, close } = await connectSocket(app.url);
-    try {
-      return await work(client);
-    } finally {
-      close();
-      const code = await app.stop();
-      this.#app = null;
-      if (code !== 0) throw new Error(`the app ended with ${code}: ${app.stderr()}`);
-    }
+    const result = await work(client).finally(close);
+    const code = await app.stop();
+    this.#app = null;
+    if (code !== 0) throw new Error(`the app ended with ${code}: ${app.stderr()}`);
+    return result;
   }
 
   /** One full disk and all its checks. @returns false when the work ended before the disk was full */

@@ -1,4 +1,4 @@
-import { readdirSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, relative, sep } from 'node:path';
 import { svelte } from '@sveltejs/vite-plugin-svelte';
 import { build, defineConfig, type Plugin } from 'vite';
@@ -63,13 +63,29 @@ function oneFontFormat(): Plugin {
   };
 }
 
+const PDF_MAPS = join(import.meta.dirname, 'node_modules', 'pdfjs-dist', 'cmaps');
+
+/** Tables by which PDFs in Chinese, Japanese and Korean name their letters: without them such a file has no text. */
+function pdfMaps(): Plugin {
+  return {
+    name: 'leeward-pdf-maps',
+    apply: 'build',
+    generateBundle() {
+      for (const name of readdirSync(PDF_MAPS)) {
+        const fileName = name === 'LICENSE' ? 'cmaps/LICENSE.txt' : `cmaps/${name}`;
+        this.emitFile({ type: 'asset', fileName, source: readFileSync(join(PDF_MAPS, name)) });
+      }
+    },
+  };
+}
+
 // Builds the renderer: static files that both hosts serve under the same content security policy.
 export default defineConfig({
   root: 'src-renderer',
   base: './',
   // The PDF reader's worker is a module.
   worker: { format: 'es' },
-  plugins: [oneFontFormat(), svelte({ configFile: false }), buildFrame(), listFiles()],
+  plugins: [oneFontFormat(), svelte({ configFile: false }), pdfMaps(), buildFrame(), listFiles()],
   build: {
     outDir: OUT,
     emptyOutDir: true,

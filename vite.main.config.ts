@@ -49,6 +49,7 @@ export default defineConfig({
         'search-worker': 'src-main/store/search-worker.ts',
         'hash-worker': 'src-main/downloads/hash-worker.ts',
         'gguf-worker': 'src-main/models/gguf-worker.ts',
+        'template-worker': 'src-main/models/template-worker.ts',
       },
       external,
       checks: { pluginTimings: false },

@@ -2,23 +2,28 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import packageJson from '../package.json' with { type: 'json' };
 import { createBackups } from './backups/backups.ts';
-import { errorCodeOf, type Download, type HostCommand } from './contract/index.ts';
+import { backupRoutes, lookRoutes } from './backups/routes.ts';
+import { errorCodeOf, type Download, type HostCommand, type Salvaged } from './contract/index.ts';
 import { createConversations, type Conversations } from './conversations/conversations.ts';
 import { createExporter } from './conversations/transfer/export.ts';
 import { createImporter } from './conversations/transfer/import.ts';
+import { createTrainingPreview } from './conversations/transfer/training-preview.ts';
 import { createShowRequests } from './conversations/show-requests.ts';
 import { createDownloads } from './downloads/downloads.ts';
 import { createEngine } from './engine/engine.ts';
 import { entries } from './entries.ts';
 import { createEventBus, type EventBus } from './events.ts';
+import { createRoomGuard } from './free-space.ts';
 import { createHub } from './hub/hub.ts';
 import { guardChannel, type RawChannel } from './contract/transport.ts';
 import { createFit } from './models/fit/fit.ts';
 import { createHeaderReader } from './models/gguf-header.ts';
+import { createLab } from './metrics/lab.ts';
 import { createRecorder } from './metrics/recorder.ts';
 import { MemoryHistory } from './metrics/memory-history.ts';
 import { readMachine } from './models/machine.ts';
 import { createModels, type Models } from './models/models.ts';
+import { createTemplateRenderer } from './models/template-renderer.ts';
 import { openModelSources } from './models/model-sources.ts';
 import type { Platform } from './platform.ts';
 import { createPrivacy } from './privacy/privacy.ts';
@@ -52,37 +57,49 @@ export interface App {
   close(): Promise<void>;
 }
 
-export interface Tuning {
-  /** A chat is kept on the disk when reading it again would take so long, in ms. */
+/** A run on the readable part of a damaged database. */
+export interface LookOnly {
+  readonly salvaged: Salvaged;
+  /** Back to the choice of a backup. */
+  endLook(): Promise<void>;
+}
+
+export interface AppOptions {
+  /** On what can still be read of a damaged database: nothing is written to it, and no model is loaded by itself. */
+  look?: LookOnly | undefined;
+  /** A chat is kept on the disk when reading it again would take so long, in ms: other than usual in tests and benchmarks. */
   savedStateWorthMs?: number | undefined;
 }
 
 /**
  * The composition root: makes every service of one data folder and wires them.
- * @param tuning for tests and benchmarks; the defaults suit people
  * @throws store_newer, store_damaged: nothing was changed; store_failed. Nothing is left running
  */
-export async function createApp(platform: Platform, tuning: Tuning = {}): Promise<App> {
+export async function createApp(
+  platform: Platform,
+  { look, savedStateWorthMs }: AppOptions = {},
+): Promise<App> {
   const runId = randomUUID();
   const log = platform.log.bind(platform);
   const bus = createEventBus(runId);
   const settings = createSettings({ file: platform.settingsFile, bus, log });
-  const store = await openStore({ workerPath: entries.storeWorker, dataDir: platform.paths.dataDir, log });
-  const sources = await tidy(store, runId)
+  const { dataDir } = platform.paths;
+  const isReadOnly = look !== undefined;
+  const store = await openStore({ workerPath: entries.storeWorker, dataDir, log, readOnly: isReadOnly });
+  const sources = await (isReadOnly ? Promise.resolve() : tidy(store, runId))
     .then(() => openModelSources(store, platform))
     .catch(async (error: unknown) => {
       await store.close();
       throw error;
     });
   const plainEngine = createEngine({ sidecarPath: entries.sidecar, nodeBinary: platform.nodeBinary, log });
-  const { dataDir } = platform.paths;
   const savedStates = new StateCache({
     engine: plainEngine,
     store,
     settings,
     dataDir,
     log,
-    worthMs: tuning.savedStateWorthMs,
+    worthMs: savedStateWorthMs,
   });
   const engine = keepingEngine(plainEngine, savedStates);
   engine.configure({ backend: settings.get().backend });
@@ -121,6 +138,7 @@ export async function createApp(platform: Platform, tuning: Tuning = {}): Promis
     isOffline: () => privacy.state().offline,
     hubToken,
   });
+  const room = createRoomGuard(dataDir);
   const recorder = createRecorder({ store, engine, settings, log });
   const memoryHistory = new MemoryHistory({
     engine,
@@ -139,10 +157,21 @@ export async function createApp(platform: Platform, tuning: Tuning = {}): Promis
     settings,
     bus,
     recorder,
+    room,
     forgetStates: (ids) => savedStates.forget(ids),
     isOnBattery: platform.isOnBattery?.bind(platform),
   });
-  const importer = createImporter({ store, bus, purge: () => conversations.history.start() });
+  const lab = createLab({
+    store,
+    engine,
+    models,
+    fit,
+    bus,
+    machine: () => readMachine(platform.paths.dataDir),
+    isOnBattery: platform.isOnBattery?.bind(platform),
+    log,
+  });
+  const importer = createImporter({ store, bus, room, purge: () => conversations.history.start() });
   const showRequests = createShowRequests(bus);
   const search = openSearch({ workerPath: entries.searchWorker, dataDir: platform.paths.dataDir, log });
   const backups = createBackups({
@@ -153,6 +182,7 @@ export async function createApp(platform: Platform, tuning: Tuning = {}): Promis
     dataDir: platform.paths.dataDir,
     stopAnswers: conversations.stopAll,
     tidy: () => tidy(store, runId),
+    isReadOnly,
   });
   const handler = createHandler({
     platform,
@@ -161,18 +191,25 @@ export async function createApp(platform: Platform, tuning: Tuning = {}): Promis
     models,
     conversations,
     search,
-    backups,
+    backupRoutes: look === undefined ? backupRoutes(backups) : lookRoutes(backups, look.endLook),
+    salvaged: look?.salvaged ?? null,
     fit,
     hub,
     downloads,
     exporter: createExporter({ store }),
     importer,
+    previewTraining: createTrainingPreview({
+      store,
+      models,
+      render: createTemplateRenderer(entries.templateWorker),
+    }),
     showRequests,
     privacy,
     settings,
     savedStates,
     store,
     memoryHistory,
+    lab,
     appVersion: packageJson.version,
   });
 
@@ -183,11 +220,11 @@ export async function createApp(platform: Platform, tuning: Tuning = {}): Promis
     settings.onChange((changed) => engine.configure({ backend: changed.backend })),
   ];
   // What was to be deleted is; a failure is tried again in some hours.
-  void conversations.history.start().catch(() => {});
+  if (!isReadOnly) void conversations.history.start().catch(() => {});
   // The engine starts beside the first paint; a failure is in its state, where the interface shows it.
   void engine
     .start()
-    .then(() => models.loadAtStart())
+    .then(() => (isReadOnly ? undefined : models.loadAtStart()))
     .catch(() => {});
 
   let closed: Promise<void> | undefined;
@@ -203,6 +240,7 @@ export async function createApp(platform: Platform, tuning: Tuning = {}): Promis
       (closed ??= (async () => {
         const ended = Promise.all([
           conversations.close(),
+          lab.close(),
           importer.close(),
           backups.close(),
           fit.close(),

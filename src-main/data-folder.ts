@@ -134,8 +134,13 @@ function createWhole(path: string, content: string): boolean {
 
 function replaceWhole(path: string, content: string): void {
   const draft = `${path}.${randomUUID()}`;
-  writeFileSync(draft, content, { mode: 0o600, flag: 'wx' });
-  renameSync(draft, path);
+  try {
+    writeFileSync(draft, content, { mode: 0o600, flag: 'wx' });
+    renameSync(draft, path);
+  } catch (error) {
+    rmSync(draft, { force: true });
+    throw error;
+  }
 }
 
 /**
@@ -221,9 +226,12 @@ const folderProblems: Record<string, string> = {
   EROFS: 'not_writable',
 };
 
+const isFull = (error: unknown): boolean =>
+  error instanceof Error && 'code' in error && (error.code === 'ENOSPC' || error.code === 'EDQUOT');
+
 function folderError(error: unknown): unknown {
   if (!(error instanceof Error) || !('code' in error) || typeof error.code !== 'string') return error;
-  if (error.code === 'ENOSPC') return appError('disk_full', undefined, { cause: error });
+  if (isFull(error)) return appError('disk_full', undefined, { cause: error });
   const reason = folderProblems[error.code];
   return reason === undefined && !('syscall' in error)
     ? error
@@ -265,7 +273,12 @@ export function acquireDataFolder(
     setAddress(address) {
       if (!isLockOf(lock, mine.nonce)) return;
       mine.address = address;
-      replaceWhole(lock, JSON.stringify(mine));
+      try {
+        replaceWhole(lock, JSON.stringify(mine));
+      } catch (error) {
+        // It only helps a second process to say where this one is: a full disk must not keep anyone from reading.
+        if (!isFull(error)) throw error;
+      }
     },
   };
 }

@@ -82,9 +82,9 @@ function openWindow(serve: StartedApp['serve'], log: Platform['log']): void {
   window = createWindow({ preload: PRELOAD, state: stateFile }, wire, quitting);
 }
 
-/** The app of a whole database; with a damaged one the window offers what to open instead. Closing it quits. */
-async function recovered({ app: core, isDamaged }: StartedApp): Promise<App> {
-  if (!isDamaged) return core;
+/** The app of a whole database; with one that cannot be opened the window offers what to open instead. Closing it quits. */
+async function recovered({ app: core, notOpened }: StartedApp): Promise<App> {
+  if (notOpened === null) return core;
   installMenu(() => show());
   show();
   return core;

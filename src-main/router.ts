@@ -1,14 +1,14 @@
 import { basename } from 'node:path';
 import { implement } from '@orpc/server';
 import { RPCHandler } from '@orpc/server/message-port';
-import type { Backups } from './backups/backups.ts';
-import { backupRoutes } from './backups/routes.ts';
-import { appError, contract } from './contract/index.ts';
+import type { backupRoutes } from './backups/routes.ts';
+import { appError, contract, type Salvaged } from './contract/index.ts';
 import type { Conversations } from './conversations/conversations.ts';
 import { historyRoutes } from './conversations/history-routes.ts';
 import type { Exporter } from './conversations/transfer/export.ts';
 import type { Importer } from './conversations/transfer/import.ts';
 import { transferRoutes } from './conversations/transfer/routes.ts';
+import type { PreviewTraining } from './conversations/transfer/training-preview.ts';
 import type { ShowRequests } from './conversations/show-requests.ts';
 import type { Downloads } from './downloads/api.ts';
 import type { Engine } from './engine/api.ts';
@@ -17,6 +17,8 @@ import type { Hub } from './hub/api.ts';
 import { relatedOf } from './hub/related.ts';
 import type { FitService } from './models/fit/fit.ts';
 import { readMachine } from './models/machine.ts';
+import type { Lab } from './metrics/lab.ts';
+import { labRoutes } from './metrics/lab-routes.ts';
 import type { MemoryHistory } from './metrics/memory-history.ts';
 import { metricsRoutes } from './metrics/routes.ts';
 import type { Models } from './models/models.ts';
@@ -38,9 +40,12 @@ export interface Services {
   models: Models;
   conversations: Conversations;
   search: Search;
-  backups: Backups;
+  backupRoutes: ReturnType<typeof backupRoutes>;
+  /** Set in a run that only reads. */
+  salvaged: Salvaged | null;
   exporter: Exporter;
   importer: Importer;
+  previewTraining: PreviewTraining;
   fit: FitService;
   hub: Hub;
   downloads: Downloads;
@@ -50,6 +55,7 @@ export interface Services {
   savedStates: StateCache;
   store: Pick<Store, 'samples'>;
   memoryHistory: MemoryHistory;
+  lab: Lab;
   appVersion: string;
 }
 
@@ -69,10 +75,13 @@ export function createRouter(services: Services) {
     ...treeRoutes(services.conversations),
     ...historyRoutes(services.conversations.history, services.search),
     ...contextRoutes(services.conversations),
-    backups: backupRoutes(services.backups),
-    transfer: transferRoutes(services.exporter, services.importer),
+    backups: services.backupRoutes,
+    transfer: transferRoutes(services.exporter, services.importer, services.previewTraining),
     attachments: {
       read: os.attachments.read.handler(({ input }) => services.conversations.readAttachment(input.id)),
+      countTokens: os.attachments.countTokens.handler(({ input }) =>
+        services.conversations.context.countPieces(input.texts),
+      ),
     },
     models: modelRoutes(services.models, services.downloads),
     adapters: adapterRoutes(services),
@@ -84,6 +93,7 @@ export function createRouter(services: Services) {
       restart: os.engine.restart.handler(() => services.engine.restart()),
     },
     metrics: metricsRoutes(services.store, services.memoryHistory),
+    lab: labRoutes(services.lab),
     privacy: privacyRoutes(services),
     savedStates: savedStateRoutes(services.savedStates),
     settings: {
@@ -93,7 +103,7 @@ export function createRouter(services: Services) {
   });
 }
 
-function systemRoutes({ platform, bus, engine, conversations, appVersion }: Services) {
+function systemRoutes({ platform, bus, engine, conversations, appVersion, salvaged }: Services) {
   return {
     info: os.system.info.handler(() => ({
       appVersion,
@@ -107,6 +117,7 @@ function systemRoutes({ platform, bus, engine, conversations, appVersion }: Serv
       capabilities: platform.capabilities,
       dataFolder: platform.paths.dataDirLabel,
       diskFullSince: conversations.diskFullSince(),
+      salvaged,
     })),
     openExternal: os.system.openExternal.handler(async ({ input }) => {
       if (!platform.openExternal) throw appError('invalid_input');
@@ -159,6 +170,10 @@ function conversationRoutes({ conversations, showRequests }: Services) {
 function treeRoutes({ tree, queue }: Conversations) {
   return {
     tree: {
+      outline: os.tree.outline.handler(({ input }) => tree.outline(input.conversationId)),
+      edits: os.tree.edits.handler(({ input }) => tree.edits(input.conversationId)),
+      saveEdit: os.tree.saveEdit.handler(({ input }) => tree.saveEdit(input)),
+      messages: os.tree.messages.handler(({ input }) => tree.messages(input.conversationId, input.ids)),
       editQuestion: os.tree.editQuestion.handler(({ input }) => tree.editQuestion(input)),
       saveVersion: os.tree.saveVersion.handler(({ input }) => tree.saveVersion(input)),
       continueAnswer: os.tree.continueAnswer.handler(({ input }) => tree.continueAnswer(input)),

@@ -22,7 +22,11 @@ const RENDERER_DIR = join(
 /** Sentences go to stderr, so that stdout holds one line of JSON and nothing else when that is asked for. */
 const tell = (sentence: string) => console.error(sentence);
 
-const DAMAGED = 'The chats do not pass their check. The page offers what can be opened instead.';
+const notOpenedSentences = {
+  store_damaged: 'The chats do not pass their check. The page offers what can be opened instead.',
+  store_newer:
+    'The chats were saved by a newer version of Leeward. Nothing was changed; the page offers what can be opened instead.',
+};
 
 const opened = createOpened();
 
@@ -34,7 +38,7 @@ async function start(options: ServeOptions): Promise<void> {
   const otherApps = await findOtherApps({ env: process.env, home: homedir() });
   const platform = createBrowserPlatform(options.dataDir, { modelFolders, otherApps }, tell);
   const app = await startApp(platform);
-  if (app.isDamaged) tell(DAMAGED);
+  if (app.notOpened !== null) tell(notOpenedSentences[app.notOpened]);
   opened.add(app.close);
   const token = createToken();
   const log = platform.log.bind(platform);

@@ -4,7 +4,14 @@ import { followImports } from './import-graph.ts';
 import { enginePackages, sqliteBinary, type PackageTarget } from './target.ts';
 
 /** Run inside the archive, where Electron checks integrity. */
-const APP_ENTRIES = ['main', 'store-worker', 'search-worker', 'hash-worker', 'gguf-worker'];
+const APP_ENTRIES = [
+  'main',
+  'store-worker',
+  'search-worker',
+  'hash-worker',
+  'gguf-worker',
+  'template-worker',
+];
 /** Run by plain Node, which reads no archive. */
 const SIDECAR = 'sidecar';
 

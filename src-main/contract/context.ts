@@ -1,7 +1,7 @@
 import * as v from 'valibot';
 import { NewAttachments } from './attachments.ts';
 import { base, nothing, text } from './base.ts';
-import { Count, Id } from './entities.ts';
+import { Attachment, Count, Id } from './entities.ts';
 
 /** Parts of a prompt, in the order in which the inspector shows them. */
 export const ContextPartKind = v.picklist([
@@ -30,7 +30,13 @@ export const ContextPreview = v.object({
       wholeTokens: Count,
       parts: v.array(v.object({ kind: ContextPartKind, messages: Count, tokens: Count })),
       /** The part of the files, one by one. */
-      attachments: v.array(v.object({ id: Id, name: v.string(), tokens: Count })),
+      attachments: v.array(
+        v.object({
+          ...v.pick(Attachment, ['id', 'pages', 'parts']).entries,
+          name: v.string(),
+          tokens: Count,
+        }),
+      ),
     }),
   ),
   /** Messages that do not fit, oldest first. */

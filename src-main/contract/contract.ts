@@ -4,7 +4,7 @@ import { base, nothing, text, words } from './base.ts';
 import { context } from './context.ts';
 import { attachments, NewAttachments } from './attachments.ts';
 import { adapters } from './adapters.ts';
-import { backups } from './backups.ts';
+import { backups, Salvaged } from './backups.ts';
 import { transfer } from './transfer.ts';
 import {
   AccessToken,
@@ -71,6 +71,8 @@ const system = {
       capabilities: Capabilities,
       dataFolder: v.string(),
       diskFullSince: v.nullable(TimeMs),
+      /** Set while someone looks at what can be read of a damaged database: nothing can be changed. */
+      salvaged: v.nullable(Salvaged),
     }),
   ),
   machine: base.output(Machine),

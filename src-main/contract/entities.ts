@@ -171,6 +171,14 @@ export type GenerationStats = v.InferOutput<typeof GenerationStats>;
 export const MessageStatus = v.picklist(['complete', 'streaming', 'stopped', 'interrupted', 'failed']);
 export type MessageStatus = v.InferOutput<typeof MessageStatus>;
 
+/** A stretch of a file's text, UTF-16 units; `end` is behind its last. */
+export const TextPart = v.object({ start: Count, end: Count });
+export type TextPart = v.InferOutput<typeof TextPart>;
+
+/** Where one stands. `first`, `last`: its pages, or its lines where the file has no pages; from 1. */
+export const PartPlace = v.object({ ...TextPart.entries, first: Count, last: Count });
+export type PartPlace = v.InferOutput<typeof PartPlace>;
+
 /** A file whose text goes with a message, without that text. */
 export const Attachment = v.object({
   id: Id,
@@ -182,6 +190,8 @@ export const Attachment = v.object({
   characters: Count,
   /** null: the file has none. */
   pages: v.nullable(Count),
+  /** What of it goes with the message; null: all of it. */
+  parts: v.nullable(v.array(PartPlace)),
 });
 export type Attachment = v.InferOutput<typeof Attachment>;
 
@@ -221,7 +231,12 @@ export const Message = v.object({
 export type Message = v.InferOutput<typeof Message>;
 
 /** A message that waits for the answer before it. */
-export const QueuedMessage = v.object({ id: Id, text: v.string(), createdAt: TimeMs });
+export const QueuedMessage = v.object({
+  id: Id,
+  text: v.string(),
+  attachments: v.array(Attachment),
+  createdAt: TimeMs,
+});
 export type QueuedMessage = v.InferOutput<typeof QueuedMessage>;
 
 export const Conversation = v.object({

@@ -62,6 +62,7 @@ const definitions = {
   disk_full: [507, 'The disk is full. Nothing that was saved is lost.', true],
   store_newer: [409, 'The chats were saved by a newer version. Nothing was changed.', false],
   store_damaged: [500, 'The chat database does not pass its check. It was not changed.', false],
+  store_read_only: [409, 'The chats are open for reading only. Nothing was changed.', false],
   store_failed: [500, 'The chat database refused the change.', true],
   data_folder_in_use: [409, 'Another process holds the data folder.', true],
 } as const satisfies Record<string, readonly [status: number, message: string, retryable: boolean]>;

@@ -1,4 +1,5 @@
 import * as v from 'valibot';
+import { RestoreStep } from './backups.ts';
 import { Count, EngineState, Id, PrivacyState, Settings } from './entities.ts';
 import { Download } from './hub.ts';
 import { LabState } from './lab.ts';
@@ -75,5 +76,7 @@ export const AppEvent = v.variant('type', [
   v.object({ type: v.literal('privacy.changed'), state: PrivacyState }),
   v.object({ type: v.literal('settings.changed'), settings: Settings }),
   v.object({ type: v.literal('store.changed'), diskFullSince: v.nullable(Count) }),
+  /** Some times a second while a backup is prepared; null: it has ended, or it is too late to abort. */
+  v.object({ type: v.literal('backups.restoring'), step: v.nullable(RestoreStep) }),
 ]);
 export type AppEvent = v.InferOutput<typeof AppEvent>;

@@ -12,6 +12,8 @@ export const MAX_FOLDER_DEPTH = 16;
 export const MAX_QUERY_LENGTH = 500;
 /** Days that a chat stays in the trash before it is deleted by itself. */
 export const TRASH_DAYS = 30;
+/** Days after which backups lose a chat that was deleted for ever, should it be in one still by then. */
+export const DELETED_DAYS_IN_BACKUPS = 30;
 /** Snippets that a chat brings with it in a list of results; a search inside the chat has them all. */
 export const HITS_PER_CHAT = 3;
 
@@ -165,7 +167,7 @@ export const history = {
   undo: base.input(v.object({ undo: Id })).output(nothing),
   /**
    * Deletes chats that are in the trash from the live files: messages, index, drafts. Cannot be undone. Backups
-   * keep them until they roll off. Ids that are not in the trash are left out. They leave the lists at once; the
+   * keep them until they roll off, {@link DELETED_DAYS_IN_BACKUPS} at most. Ids that are not in the trash are left out. They leave the lists at once; the
    * call ends when they are out of the files, which takes seconds among a million messages.
    */
   deleteForever: base.input(v.object({ ids: Ids })).output(v.object({ deleted: Count })),

@@ -12,5 +12,6 @@ export * from './metrics.ts';
 export * from './presets.ts';
 export * from './history.ts';
 export * from './state-cache.ts';
-export { ReplayChange } from './tree.ts';
+export { MAX_MESSAGES_AT_ONCE, ReplayChange, TurnEdit } from './tree.ts';
+export * from './text-parts.ts';
 export * from './transfer.ts';

@@ -1,6 +1,7 @@
 import * as v from 'valibot';
-import { base, nothing, words } from './base.ts';
-import { Count, Id, MAX_TITLE_LENGTH } from './entities.ts';
+import { NewAttachments } from './attachments.ts';
+import { base, nothing, text, words } from './base.ts';
+import { Count, Id, MAX_TITLE_LENGTH, Message } from './entities.ts';
 
 /** The same id makes a repeated call (double click, reconnect) answer with the first result. */
 const request = { requestId: Id, messageId: Id };
@@ -15,10 +16,42 @@ export const ReplayChange = v.picklist([
 ]);
 export type ReplayChange = v.InferOutput<typeof ReplayChange>;
 
+/** What is typed at a message and not sent: another version of it, or how an answer to it is to begin. */
+export const TurnEdit = v.object({
+  messageId: Id,
+  kind: v.picklist(['question', 'answer', 'beginning']),
+  text,
+});
+export type TurnEdit = v.InferOutput<typeof TurnEdit>;
+
 const Started = v.object({ assistantMessageId: Id });
+
+/** Messages that one call of `tree.messages` may name: their frame is read in a few milliseconds. */
+export const MAX_MESSAGES_AT_ONCE = 200;
 
 /** Versions and branches of a conversation. Nothing is overwritten: what is new is a new sibling. */
 export const tree = {
+  /**
+   * Which messages a chat has, oldest first, without what they hold: 2,000 are 100 KB. `stamps` goes with `ids`: a
+   * number that is another one once the message has changed; null while its answer is being written.
+   */
+  outline: base
+    .input(v.object({ conversationId: Id }))
+    .output(v.object({ ids: v.array(Id), stamps: v.array(v.nullable(Count)) })),
+  /** Some messages of a chat, oldest first; those that are gone are left out. */
+  messages: base
+    .input(
+      v.object({
+        conversationId: Id,
+        ids: v.pipe(v.array(Id), v.minLength(1), v.maxLength(MAX_MESSAGES_AT_ONCE)),
+      }),
+    )
+    .output(v.array(Message)),
+  edits: base.input(v.object({ conversationId: Id })).output(v.array(TurnEdit)),
+  /** Keeps what is typed at a message, as `saveDraft` does for the chat; null: nothing is. */
+  saveEdit: base
+    .input(v.object({ messageId: Id, edit: v.nullable(v.omit(TurnEdit, ['messageId'])) }))
+    .output(nothing),
   /**
    * A new version of a user message, as its sibling, and an answer to it.
    * @throws no_model, conflict while an answer of the chat is being written; nothing is saved then
@@ -78,7 +111,8 @@ export const tree = {
 
 /**
  * Messages that wait for the answer before them, in order; `Conversation.queue` has them. After a complete answer
- * on the branch that is shown the first is sent; after a stop or a failure they wait for `sendNext`.
+ * on the branch that is shown the first is sent; after a stop or a failure they wait for `sendNext`, but for one that
+ * came when the user had said stop already and that nothing waits before.
  */
 export const queue = {
   /**
@@ -91,13 +125,14 @@ export const queue = {
         conversationId: Id,
         id: Id,
         text: words,
+        attachments: v.optional(NewAttachments, []),
         place: v.nullable(Count),
         afterId: v.nullable(Id),
       }),
     )
     .output(nothing),
   update: base.input(v.object({ id: Id, text: words })).output(nothing),
-  /** Undone by `add` with the same text and place. @throws not_found when it was sent meanwhile */
+  /** Undone by `add` with the same text, files and place. @throws not_found when it was sent meanwhile */
   remove: base.input(v.object({ id: Id })).output(nothing),
   move: base.input(v.object({ id: Id, place: Count })).output(nothing),
   /**

@@ -56,8 +56,9 @@ export class Answers {
   readonly #running = new Set<Promise<void>>();
   readonly #closing = new AbortController();
   #diskFullSince: number | null = null;
-  /** Told of every answer that is complete and on disk. */
-  onComplete: (answer: { conversationId: string; messageId: string }) => void = () => {};
+  /** Told of every answer that has ended and is on disk. */
+  onEnd: (answer: { conversationId: string; messageId: string; status: AnswerEnd['status'] }) => void =
+    () => {};
 
   constructor(deps: AnswersDeps) {
     this.#deps = deps;
@@ -74,6 +75,16 @@ export class Answers {
 
   isStreaming(messageId: string): boolean {
     return this.#live.get(messageId)?.end === null;
+  }
+
+  /** It runs, or has ended and that is not on disk yet: `onEnd` is still to come. */
+  isLive(messageId: string): boolean {
+    return this.#live.has(messageId);
+  }
+
+  /** The user has said stop, and it has not ended yet. */
+  isStopping(messageId: string): boolean {
+    return this.isStreaming(messageId) && this.#live.get(messageId)?.abort.signal.aborted === true;
   }
 
   /** A stored message as clients see it: with what has arrived since the last write. */
@@ -183,7 +194,7 @@ export class Answers {
     this.#live.delete(messageId);
     this.#deps.bus.emit({ type: 'generation.settled', conversationId, messageId });
     this.#changed(conversationId);
-    if (end.status === 'complete') this.onComplete({ conversationId, messageId });
+    this.onEnd({ conversationId, messageId, status: end.status });
   }
 
   async #generate(answer: LiveAnswer, userMessageId: string, plan: AnswerPlan): Promise<AnswerEnd> {

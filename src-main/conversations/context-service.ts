@@ -37,7 +37,8 @@ export type ContextService = ReturnType<typeof createContextService>;
 
 /** What a model sees of a chat: told before it is sent. */
 export function createContextService({ store, engine, models, settings, bus, answers }: ContextDeps) {
-  const fileTokens = createFileCounter(partCounter(engine));
+  const count = partCounter(engine);
+  const fileTokens = createFileCounter(count);
 
   async function inputOf({ id, draft, attachments, systemPrompt }: NextSend): Promise<PromptInput> {
     const chat = id === null ? null : await store.conversations.head({ id });
@@ -67,7 +68,7 @@ export function createContextService({ store, engine, models, settings, bus, ans
     const input = await inputOf(next);
     const { contextSize } = engine.state;
     const planned =
-      contextSize === null ? wholePrompt(input) : await planPrompt(input, contextSize, partCounter(engine));
+      contextSize === null ? wholePrompt(input) : await planPrompt(input, contextSize, count);
     return { input, contextSize, planned };
   }
 
@@ -82,6 +83,18 @@ export function createContextService({ store, engine, models, settings, bus, ans
 
     async sent(next: NextSend): Promise<SentMessages> {
       return sentMessagesOf((await plan(next)).planned);
+    },
+
+    /** Tokens of each text, one by one; null when they cannot be counted. */
+    async countPieces(texts: readonly string[]): Promise<number[] | null> {
+      const counted: number[] = [];
+      for (const text of texts) {
+        const turns = [{ role: 'user' as const, text: text.trim() }];
+        const counts = await count({ systemPrompt: '', reasoning: DEFAULT_REASONING, turns });
+        if (counts === null) return null;
+        counted.push(counts.turns[0] ?? 0);
+      }
+      return counted;
     },
 
     answerNow: (messageId: string): Promise<boolean> => engine.answerNow(messageId),

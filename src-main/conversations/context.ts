@@ -2,6 +2,7 @@ import type {
   ContextPartKind,
   ContextPreview,
   Message,
+  PartPlace,
   ReasoningSettings,
   SentMessages,
 } from '../contract/index.ts';
@@ -167,6 +168,8 @@ function sentOf(parts: readonly PromptPart[], turns: readonly ChatTurn[], plan: 
 export interface FileTokens {
   readonly id: string;
   readonly name: string;
+  readonly pages: number | null;
+  readonly parts: PartPlace[] | null;
   readonly messageId: string | null;
   readonly tokens: number;
 }
@@ -211,16 +214,16 @@ function rowsOf(
     const row = rows.get(kind) ?? { messages: 0, tokens: 0 };
     rows.set(kind, { messages: row.messages + messages, tokens: row.tokens + tokens });
   };
-  const attachments: { id: string; name: string; tokens: number }[] = [];
+  const attachments: Omit<FileTokens, 'messageId'>[] = [];
   if (kept.system > 0) add('system', kept.system, 0);
   const sent = parts.filter((part) => part.role !== 'system' && (part.id === null || !gone.has(part.id)));
   for (const [index, part] of sent.entries()) {
     const kind = part.id === null ? 'draft' : part.pinned ? 'pinned' : 'messages';
     let own = kept.turns[index] ?? 0;
-    for (const { id, name, tokens } of files.filter(({ messageId }) => messageId === part.id)) {
+    for (const { messageId: _, tokens, ...file } of files.filter(({ messageId }) => messageId === part.id)) {
       // Counted alone, a file may come out a token longer: the sum stays the engine's own.
       const share = Math.min(own, tokens);
-      attachments.push({ id, name, tokens: share });
+      attachments.push({ ...file, tokens: share });
       add('attachments', share, 1);
       own -= share;
     }

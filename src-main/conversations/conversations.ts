@@ -6,6 +6,7 @@ import {
   type ConversationSummary,
   type NewAttachment,
 } from '../contract/index.ts';
+import { noGuard, type RoomGuard } from '../free-space.ts';
 import type { StartedIds } from '../store/api.ts';
 import { Answers, type AnswersDeps } from './answers.ts';
 import { withFiles } from './attached.ts';
@@ -21,6 +22,7 @@ import { createTree } from './tree.ts';
 
 export type ConversationsDeps = AnswersDeps &
   Pick<HistoryDeps, 'store' | 'forgetStates'> & {
+    room?: RoomGuard;
     /** Absent where the host cannot tell. */
     isOnBattery?: (() => boolean) | undefined;
   };
@@ -47,7 +49,7 @@ export type Conversations = ReturnType<typeof createConversations>;
 
 /** The list of conversations, sending, and what hangs on them: versions and branches, messages that wait. */
 export function createConversations(deps: ConversationsDeps) {
-  const { store, engine, settings, bus, recorder } = deps;
+  const { store, engine, settings, bus, recorder, room = noGuard } = deps;
   const answers = new Answers(deps);
   const tree = createTree({ ...deps, answers });
   const queue = createMessageQueue({ store, bus, answers });
@@ -116,6 +118,7 @@ export function createConversations(deps: ConversationsDeps) {
       const folder = existing || !input.folderId ? null : await history.folders.defaults(input.folderId);
       const asked = existing ? null : (input.modelId ?? folder?.modelId ?? null);
       const model = await answers.chosenModel(existing?.settings ?? null, asked);
+      if (input.temporary !== true) await room.forFiles(input.attachments ?? []);
       const conversationId = existing?.id ?? randomUUID();
       const userId = randomUUID();
       return answers.begin(
@@ -155,8 +158,8 @@ export function createConversations(deps: ConversationsDeps) {
 
     /** The text of a message's file. */
     async readAttachment(id: string) {
-      const { text, pageStarts } = await store.attachments.get({ id });
-      return { text, pageStarts };
+      const { text, pageStarts, parts } = await store.attachments.get({ id });
+      return { text, pageStarts, parts };
     },
 
     answerAgain: (requestId: string, messageId: string, leaveOut = false) =>

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import {
   appError,
+  DELETED_DAYS_IN_BACKUPS,
   errorCodeOf,
   TRASH_DAYS,
   type ChatChange,
@@ -78,7 +79,7 @@ export function createHistory({ store, bus, answers, forgetStates }: HistoryDeps
   const actions = new Map<string, Before>();
   let purging: Promise<void> = Promise.resolve();
   let isClosing = false;
-  const timer = setInterval(() => void emptyOldTrash().catch(() => {}), TRASH_INTERVAL_MS);
+  const timer = setInterval(() => void clearOut().catch(() => {}), TRASH_INTERVAL_MS);
   timer.unref();
 
   const summaryOf = (row: StoredSummary): ConversationSummary => ({
@@ -137,7 +138,8 @@ export function createHistory({ store, bus, answers, forgetStates }: HistoryDeps
   }
 
   async function deleteMarked(ids: readonly string[] | null, anywhere = false): Promise<string[]> {
-    const marked = await store.trash.mark({ ids, anywhere });
+    const eraseAt = anywhere ? null : Date.now() + DELETED_DAYS_IN_BACKUPS * DAY_MS;
+    const marked = await store.trash.mark({ ids, anywhere, eraseAt });
     for (const id of marked) answers.stopIn(id);
     // They are out of every list at once; out of the files when the call ends.
     if (marked.length > 0) tell({ ids: marked, tags: true, removed: marked });
@@ -151,12 +153,28 @@ export function createHistory({ store, bus, answers, forgetStates }: HistoryDeps
     if (ids.length > 0) await deleteMarked(ids);
   }
 
+  /** Backups that have not rolled off by the promised day lose what was deleted. */
+  async function clearBackups(): Promise<void> {
+    const ids = await store.trash.overdue({ at: Date.now() });
+    if (ids.length === 0) return;
+    await store.files.eraseFromBackups({ ids });
+    await store.trash.forget({ ids });
+  }
+
+  async function clearOut(): Promise<void> {
+    await emptyOldTrash();
+    await clearBackups();
+  }
+
   return {
-    /** Finishes deletions that a kill cut short, and deletes what has been in the trash for {@link TRASH_DAYS}. */
+    /**
+     * Finishes deletions that a kill cut short, deletes what has been in the trash for {@link TRASH_DAYS}, and takes out
+     * of the backups what was deleted {@link DELETED_DAYS_IN_BACKUPS} ago.
+     */
     async start(): Promise<void> {
       try {
         await purge();
-        await emptyOldTrash();
+        await clearOut();
       } catch (error) {
         // A full disk must not keep anyone from reading; the next round tries again.
         if (!['disk_full', 'store_failed'].includes(errorCodeOf(error))) throw error;

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { appError, type QueuedMessage } from '../contract/index.ts';
+import { appError, type NewAttachment, type QueuedMessage } from '../contract/index.ts';
 import type { EventBus } from '../events.ts';
 import type { StoreClient } from '../store/api.ts';
 import type { Answers } from './answers.ts';
@@ -14,6 +14,7 @@ interface AddInput {
   conversationId: string;
   id: string;
   text: string;
+  attachments?: readonly NewAttachment[];
   place: number | null;
   afterId: string | null;
 }
@@ -22,7 +23,7 @@ export type MessageQueue = ReturnType<typeof createMessageQueue>;
 
 /**
  * Messages that wait for the answer before them. A complete answer at the end of the branch that is shown sends the
- * first; after anything else they wait for the user.
+ * first; after anything else they wait for the user, but for one that came when the user had said stop already.
  */
 export function createMessageQueue({ store, bus, answers }: QueueDeps) {
   const changed = (conversationId: string) => bus.emit({ type: 'conversation.changed', conversationId });
@@ -53,28 +54,41 @@ export function createMessageQueue({ store, bus, answers }: QueueDeps) {
     );
   }
 
+  /** Answers after which the one that waits is sent even though the user stopped them. */
+  const goOnAfterStop = new Set<string>();
+
   /** Sends the first one if the branch that is shown ends with this answer, and it is complete. */
-  async function goOn(conversationId: string, answerId: string): Promise<void> {
+  async function goOn(conversationId: string, answerId: string, alsoStopped: boolean): Promise<void> {
     const [entry] = await store.queue.list({ conversationId });
     if (entry === undefined || answers.isAnswering(conversationId)) return;
     const { activeLeafId } = await store.conversations.head({ id: conversationId });
     if (activeLeafId !== answerId) return;
     const { status } = await store.messages.get({ id: answerId });
-    if (status === 'complete') await send(conversationId, entry);
+    if (status === 'complete' || (alsoStopped && status === 'stopped')) await send(conversationId, entry);
   }
 
   /** What cannot be sent stays where it is, and the chat shows that it waits. */
-  const tryToGoOn = (conversationId: string, answerId: string): Promise<void> =>
-    goOn(conversationId, answerId).catch(() => changed(conversationId));
+  const tryToGoOn = (conversationId: string, answerId: string, alsoStopped: boolean): Promise<void> =>
+    goOn(conversationId, answerId, alsoStopped).catch(() => changed(conversationId));
 
-  answers.onComplete = ({ conversationId, messageId }) => void tryToGoOn(conversationId, messageId);
+  answers.onEnd = ({ conversationId, messageId }) =>
+    void tryToGoOn(conversationId, messageId, goOnAfterStop.delete(messageId));
 
   return {
-    async add({ afterId, ...input }: AddInput): Promise<void> {
-      await store.queue.add({ ...input, at: Date.now() });
-      changed(input.conversationId);
-      // The answer may have ended while the message was on its way. It is stored: going on may fail by itself.
-      if (afterId !== null && !answers.isStreaming(afterId)) await tryToGoOn(input.conversationId, afterId);
+    async add({ afterId, attachments: files = [], ...input }: AddInput): Promise<void> {
+      const { conversationId, id } = input;
+      // Who sends after Stop wants it sent, whether or not the stop is through; what waited before it goes on waiting.
+      const isAfterStop = afterId !== null && (answers.isStopping(afterId) || !answers.isStreaming(afterId));
+      await store.queue.add({ ...input, files, at: Date.now() });
+      changed(conversationId);
+      if (afterId === null) return;
+      const [first] = await store.queue.list({ conversationId });
+      const goesOn = isAfterStop && first?.id === id;
+      if (answers.isLive(afterId)) {
+        if (goesOn) goOnAfterStop.add(afterId);
+      }
+      // It ended while the message was on its way. That is stored: going on may fail by itself.
+      else await tryToGoOn(conversationId, afterId, goesOn);
     },
 
     async update(input: { id: string; text: string }): Promise<void> {

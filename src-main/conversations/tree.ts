@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { appError } from '../contract/index.ts';
+import { appError, type Message } from '../contract/index.ts';
 import type { NewMessages, NewQuestion, StartedIds, StoredMessage } from '../store/api.ts';
 import type { AnswerPlan, Answers, AnswersDeps } from './answers.ts';
 import type { HistoryDeps } from './history.ts';
@@ -72,6 +72,16 @@ export function createTree({ answers, ...deps }: TreeDeps) {
   }
 
   return {
+    edits: (conversationId: string) => store.tree.edits({ conversationId }),
+    saveEdit: (input: Parameters<typeof store.tree.saveEdit>[0]) => store.tree.saveEdit(input),
+
+    outline: (conversationId: string) => store.messages.outline({ conversationId }),
+
+    async messages(conversationId: string, ids: readonly string[]): Promise<Message[]> {
+      const messages = await store.messages.some({ conversationId, ids });
+      return messages.map((message) => answers.withLive(message));
+    },
+
     answerAgain: ({ requestId, messageId, leaveOut }: Request & { leaveOut: boolean }): Promise<StartedIds> =>
       once(requestId, messageId, (message) => {
         // What the first answer was made without is agreed on.

@@ -92,16 +92,17 @@ export function showStartFailure(error: unknown, dataDir: string): void {
 
 /** What making or opening a folder fails with. */
 const FOLDER_CODES = new Set(['EACCES', 'EEXIST', 'ENOTDIR', 'EPERM', 'EROFS']);
+const FULL_CODES = new Set(['ENOSPC', 'EDQUOT']);
 
 function startFailureText(error: unknown, dataDir: string): string {
   if (error instanceof FolderError) return error.message;
   const code = isAppError(error) ? error.code : null;
+  const systemCode = error instanceof Error && 'code' in error ? String(error.code) : '';
+  if (code === 'disk_full' || FULL_CODES.has(systemCode)) return texts.failure.diskFull;
   if (code === 'data_folder_in_use') return texts.failure.inUse(dataDir);
   if (code === 'store_newer') return texts.failure.newer(dataDir);
   if (code === 'store_damaged') return texts.failure.damaged(dataDir);
-  const isFolder =
-    code === 'store_failed' ||
-    (error instanceof Error && 'code' in error && FOLDER_CODES.has(String(error.code)));
+  const isFolder = code === 'store_failed' || FOLDER_CODES.has(systemCode);
   return isFolder ? texts.failure.folder(dataDir) : texts.failure.other;
 }
 

@@ -38,6 +38,8 @@ export const desktopTexts = {
       `The chats in ${folder} were saved by a newer version of Leeward. Nothing was changed; start the newer version.`,
     damaged: (folder: string) =>
       `The chats in ${folder} do not pass their check. Nothing was changed; the folder backups holds earlier copies.`,
+    diskFull:
+      'The disk is full. Nothing that was saved is lost. Free at least 200 MB, then start Leeward again.',
     folder: (folder: string) => `The folder ${folder} cannot be used. Check that it can be written to.`,
     other: 'Something failed inside the app. Its log is in the data folder.',
   },

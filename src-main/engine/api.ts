@@ -142,7 +142,10 @@ export interface SavedState {
 /** A chat that is held in memory and not answering. */
 export interface HeldChat {
   conversationId: string;
+  /** Without those of a message that is not sent yet: they are never saved. */
   tokens: number;
+  /** Such a message was read ahead. Saving the chat gives that up. */
+  hasDraft: boolean;
   /** As in {@link SavedState}. */
   readingMs: number | null;
 }

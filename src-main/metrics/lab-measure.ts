@@ -12,7 +12,7 @@ import type { ChatTurn, Engine } from '../engine/api.ts';
 import type { LoadOverrides } from '../models/model-loader.ts';
 import type { Models } from '../models/models.ts';
 import { BenchPrompts, FOLLOW_UP } from './lab-prompts.ts';
-import type { LabWatch } from './lab-watch.ts';
+import { DISPLACED, Displaced, type LabWatch } from './lab-watch.ts';
 import { LEAST_TIMED_TOKENS } from './summarise.ts';
 
 /** The template's first words are the same in every prompt: a prompt that reuses no more is read anew. */
@@ -150,23 +150,16 @@ export class BenchMeasure {
   async #again<T>(work: (signal: AbortSignal) => Promise<T | null>): Promise<T | null> {
     for (let tries = 0; tries < MAX_TRIES;) {
       const { repeat, depth } = this.#at;
-      let isDisturbed = true;
-      const result = await this.#deps.watch.undisturbed(
-        async (signal) => {
-          const found = await work(signal).catch((error: unknown) => {
-            if (error !== DISPLACED || signal.aborted) throw error;
-            return DISPLACED;
-          });
-          isDisturbed = found === DISPLACED;
-          return found === DISPLACED ? null : found;
-        },
-        this.#signal,
-        () => this.#tell('waiting', depth, repeat),
+      const found = await this.#deps.watch.undisturbed(work, this.#signal, () =>
+        this.#tell('waiting', depth, repeat),
       );
-      if (result !== null && !isDisturbed) return result;
+      if (found !== DISPLACED) {
+        if (found !== null) return found;
+        tries += 1;
+        continue;
+      }
       this.disturbed += 1;
       if (this.disturbed > MAX_DISTURBED) throw appError('conflict');
-      if (!isDisturbed) tries += 1;
     }
     return null;
   }
@@ -209,7 +202,7 @@ export class BenchMeasure {
     );
   }
 
-  /** @throws {@link DISPLACED} when it gave way, or the model was loaded for it; the failure of the generation */
+  /** @throws Displaced when it gave way, or the model was loaded for it; the failure of the generation */
   async #generate(turns: ChatTurn[], maxTokens: number, signal: AbortSignal): Promise<Generated> {
     let text = '';
     const { stats, stopReason, error } = await this.#deps.engine.generate(
@@ -231,7 +224,7 @@ export class BenchMeasure {
     );
     signal.throwIfAborted();
     if (error && error.code !== 'conflict' && error.code !== 'aborted') throw error;
-    if (!stats || error || stopReason === 'stopped' || stats.loadMs > 0) throw DISPLACED;
+    if (!stats || error || stopReason === 'stopped' || stats.loadMs > 0) throw new Displaced();
     return { stats, text };
   }
 
@@ -241,8 +234,6 @@ export class BenchMeasure {
   }
 }
 
-/** Not an error for anyone: it is measured again. */
-const DISPLACED = appError('conflict', { reason: 'displaced' });
 /** A thought would be read again with the follow-up in other words. */
 const REASONING = { mode: 'off' as const, budgetTokens: null };
 

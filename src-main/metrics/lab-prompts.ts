@@ -1,9 +1,11 @@
 /** Plain words of one token or two in most vocabularies. */
-const WORDS = `wind harbour water stone river light paper window garden winter summer morning bridge letter table
+const WORDS =
+  `wind harbour water stone river light paper window garden winter summer morning bridge letter table
   music forest island silver market engine mountain village sailor anchor lantern copper valley meadow signal`
-  .trim()
-  .split(/\s+/u);
-const ASK = 'Write a very long story in which all of these words occur, in this order, and do not stop early: ';
+    .trim()
+    .split(/\s+/u);
+const ASK =
+  'Write a very long story in which all of these words occur, in this order, and do not stop early: ';
 /** What comes after a prompt and its answer: short, so that the wait is that of a follow-up. */
 export const FOLLOW_UP = 'Go on with the story.';
 /** A guess that only saves a count: English words of such a list take about so many tokens. */

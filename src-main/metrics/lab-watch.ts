@@ -2,6 +2,10 @@ import { appError, type EngineState } from '../contract/index.ts';
 import type { Engine } from '../engine/api.ts';
 import type { EventBus } from '../events.ts';
 
+/** What a measurement says that something else came between. Not an error for anyone: it is measured again. */
+export class Displaced extends Error {}
+export const DISPLACED = 'displaced';
+
 /** Knows when the engine works for a person, and what it took of memory. */
 export class LabWatch {
   /** Highest readings since the last `resetPeak`. */
@@ -29,14 +33,14 @@ export class LabWatch {
 
   /**
    * Runs one measurement while nobody waits for an answer; the first word of one aborts it.
-   * @returns null when it was disturbed, whatever it said
+   * @returns `displaced` when it was disturbed, whatever it said
    * @throws what it throws by itself; aborted
    */
   async undisturbed<T>(
     work: (signal: AbortSignal) => Promise<T>,
     signal: AbortSignal,
     onWait: () => void,
-  ): Promise<T | null> {
+  ): Promise<T | typeof DISPLACED> {
     if (this.#answers.size > 0) onWait();
     while (this.#answers.size > 0) await this.#changed(signal);
     signal.throwIfAborted();
@@ -44,10 +48,11 @@ export class LabWatch {
     this.#step = step;
     try {
       const result = await work(AbortSignal.any([signal, step.signal]));
-      return step.signal.aborted ? null : result;
+      return step.signal.aborted ? DISPLACED : result;
     } catch (error) {
-      if (signal.aborted || !step.signal.aborted) throw error;
-      return null;
+      const isDisturbed = error instanceof Displaced || step.signal.aborted;
+      if (signal.aborted || !isDisturbed) throw error;
+      return DISPLACED;
     } finally {
       this.#step = null;
     }

@@ -20,6 +20,9 @@ export interface GgufHeader {
   trainedContextSize: number | null;
   licence: string | null;
   chatTemplate: string | null;
+  /** How the tokens that begin and end a text are written; null when the file does not say. */
+  bosToken: string | null;
+  eosToken: string | null;
   layerCount: number | null;
   headCount: number | null;
   kvHeadCount: number | null;
@@ -95,6 +98,8 @@ export function summariseHeader(
     trainedContextSize: shapeNumber(metadata, architecture, 'context_length'),
     licence: licenceOf(metadata),
     chatTemplate: templateOf(metadata),
+    bosToken: tokenOf(metadata, 'tokenizer.ggml.bos_token_id'),
+    eosToken: tokenOf(metadata, 'tokenizer.ggml.eos_token_id'),
     layerCount: shapeNumber(metadata, architecture, 'block_count'),
     headCount: heads,
     kvHeadCount: shapeNumber(metadata, architecture, 'attention.head_count_kv') ?? heads,
@@ -171,6 +176,12 @@ function templateOf(metadata: Metadata): string | null {
   const template = metadata['tokenizer.chat_template'];
   if (typeof template !== 'string' || template.trim() === '') return null;
   return shorten(template, MAX_TEMPLATE_LENGTH);
+}
+
+function tokenOf(metadata: Metadata, idKey: string): string | null {
+  const tokens = metadata['tokenizer.ggml.tokens'];
+  const token = Array.isArray(tokens) ? tokens[numberAt(metadata, idKey) ?? -1] : null;
+  return typeof token === 'string' && token.length <= MAX_VALUE_LENGTH ? token : null;
 }
 
 function vocabularyOf(metadata: Metadata, architecture: string | null): number | null {

@@ -213,9 +213,21 @@ export function createModels(options: ModelsOptions): Models {
   const remove = async (id: string) => {
     await letGo(id);
     await keepProof(id);
-    await store.models.remove({ id });
+    const { conversationIds } = await store.models.remove({ id });
     changed();
     if (settings.get().defaultModelId === id) settings.update({ defaultModelId: null });
+    return conversationIds;
+  };
+
+  /** By path: what had chosen a model that was taken off the list in this run. Adding it again gives it back. */
+  const takenOff = new Map<string, { id: string; conversationIds: string[] }>();
+  const giveBack = async (path: string, to: string): Promise<void> => {
+    const taken = takenOff.get(path);
+    if (taken === undefined) return;
+    takenOff.delete(path);
+    const { id: from, conversationIds } = taken;
+    await store.models.giveBack({ from, to, conversationIds });
+    for (const conversationId of conversationIds) bus.emit({ type: 'conversation.changed', conversationId });
   };
 
   const folders = async (): Promise<ModelFolder[]> =>
@@ -232,7 +244,7 @@ export function createModels(options: ModelsOptions): Models {
       rows: () => store.models.list(undefined),
       hidden: () => store.modelFolders.hidden(undefined),
       add: addFound,
-      remove,
+      remove: async (id) => void (await remove(id)),
     },
     log,
   );
@@ -347,18 +359,20 @@ export function createModels(options: ModelsOptions): Models {
     async add(fileId) {
       const found = await files.resolve(fileId);
       await store.modelFolders.unhide({ path: found.path });
-      return addFound(found);
+      const model = await addFound(found);
+      await giveBack(found.path, model.id);
+      return model;
     },
     async addDownloaded(path) {
       await store.modelFolders.unhide({ path });
       return addFound(await files.parts(path));
     },
-    takeBack: remove,
+    takeBack: async (id) => void (await remove(id)),
     expectDownload: () => worker.getReady(),
     partPathsOf: async (id) => (await files.parts((await store.models.get({ id })).path)).partPaths,
     async remove(id) {
       const { path } = await store.models.get({ id });
-      await remove(id);
+      takenOff.set(path, { id, conversationIds: await remove(id) });
       await store.modelFolders.hide({ path });
     },
     async deleteFiles(id) {

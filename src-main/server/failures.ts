@@ -18,9 +18,13 @@ export function sentenceOf(error: unknown, options: Pick<ServeOptions, 'host' | 
   if (codeOf(error) === 'EADDRINUSE')
     return `Something else listens on ${where} already. Leave out --port to take a free one.`;
   if (codeOf(error) === 'EADDRNOTAVAIL') return `This computer has no address ${options.host}.`;
+  if (codeOf(error) === 'ENOSPC' || codeOf(error) === 'EDQUOT') return fullSentence(options.dataDir);
   if (codeOf(error) === 'EACCES') return `The system does not allow it: ${textOf(error)}`;
   return `Leeward could not start: ${textOf(error)}`;
 }
+
+const fullSentence = (dataDir: string) =>
+  `The disk is full, so Leeward could not start. Nothing that was saved in ${dataDir} is lost. Free at least 200 MB, then start it again.`;
 
 function appSentence({ code, data, message }: AppError, dataDir: string): string {
   const { pid, address, reason } = data.details ?? {};
@@ -29,6 +33,7 @@ function appSentence({ code, data, message }: AppError, dataDir: string): string
     const where = address ? ` It answers at ${address}; the whole address is in its terminal.` : '';
     return `${holder} holds the data folder ${dataDir}.${where}`;
   }
+  if (code === 'disk_full') return fullSentence(dataDir);
   if (code === 'store_newer') {
     return `The chats in ${dataDir} were saved by a newer version of Leeward. Nothing was changed; start the newer version.`;
   }

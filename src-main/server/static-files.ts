@@ -18,6 +18,7 @@ const TYPES: Readonly<Record<string, string>> = {
   '.woff2': 'font/woff2',
   '.json': 'application/json',
   '.txt': 'text/plain; charset=utf-8',
+  '.bcmap': 'application/octet-stream',
 };
 
 /** The content type of a file of the interface; undefined for a kind that is not served. */

@@ -198,22 +198,22 @@ export class StateCache {
     const before = this.#unsaved.get(conversationId)?.freshTokens ?? 0;
     if (freshTokens > 0) this.#unsaved.set(conversationId, { freshTokens: before + freshTokens });
     if (this.#answering > 0 || this.#isClosed) return;
-    this.#idleTimer = setTimeout(() => void this.#save(null, IDLE_MS), this.#options.idleMs ?? IDLE_MS);
+    this.#idleTimer = setTimeout(() => void this.#save(null, IDLE_MS, true), this.#options.idleMs ?? IDLE_MS);
     this.#idleTimer.unref();
   }
 
   /** Saves what is worth it, one chat after the other. Never rejects. */
-  #save(except: string | null, limitMs: number): Promise<void> {
+  #save(except: string | null, limitMs: number, isIdle = false): Promise<void> {
     const signal = AbortSignal.timeout(limitMs);
     this.#saving = this.#saving
-      .then(() => this.#saveHeld(except, signal))
+      .then(() => this.#saveHeld(except, signal, isIdle))
       .catch((error: unknown) => {
         this.#options.log('states.not_saved', { code: errorCodeOf(error) });
       });
     return this.#saving;
   }
 
-  async #saveHeld(except: string | null, signal: AbortSignal): Promise<void> {
+  async #saveHeld(except: string | null, signal: AbortSignal, isIdle: boolean): Promise<void> {
     const { engine, worthMs = WORTH_MS } = this.#options;
     if (!this.#isOn || this.#unsaved.size === 0 || engine.stateKey === null) return;
     await this.#opened;
@@ -221,6 +221,8 @@ export class StateCache {
       const { conversationId } = held;
       const unsaved = this.#unsaved.get(conversationId);
       if (!unsaved || conversationId === except || signal.aborted) continue;
+      // Someone is writing there: what was read of the message would be given up.
+      if (isIdle && held.hasDraft) continue;
       // What is not worth it now stays on the list: it grows with the next answer.
       if (!isWorthSaving({ ...held, freshTokens: this.#freshOf(held, unsaved) }, worthMs)) continue;
       if ((await this.#chatOf(conversationId)) !== 'kept') this.#unsaved.delete(conversationId);
@@ -231,7 +233,10 @@ export class StateCache {
   /** What this chat took over from another one in memory is in none of its own states. */
   #freshOf({ conversationId, tokens }: HeldChat, { freshTokens }: { freshTokens: number }): number {
     const key = this.#options.engine.stateKey;
-    return this.#shelf.of(conversationId).some(({ record }) => record.key === key) ? freshTokens : tokens;
+    const isSaved =
+      this.#shelf.of(conversationId).some(({ record }) => record.key === key) ||
+      [...this.#sealings].some((sealing) => sealing.conversationId === conversationId);
+    return isSaved ? freshTokens : tokens;
   }
 
   async #saveOne({ conversationId, tokens }: HeldChat, signal: AbortSignal): Promise<void> {

@@ -28,9 +28,11 @@ import type {
   Preset,
   PresetValues,
   QueuedMessage,
+  RestoreStep,
   SampleFigures,
   SampleSetup,
   Tag,
+  TurnEdit,
 } from '../contract/index.ts';
 import type { SummaryInput } from '../metrics/summarise.ts';
 
@@ -233,6 +235,18 @@ export interface StoredTuning {
   cacheDivergence: number | null;
 }
 
+/** Chats by what is known of them; null: whatever. */
+export interface ChatFilters {
+  /** With the folders inside it. */
+  folderId: string | null;
+  tagId: string | null;
+  /** Chats whose model it is, or in which it gave an answer. */
+  modelId: string | null;
+  /** When it was last changed, ms since 1970; `to` is not in the range. */
+  from: number | null;
+  to: number | null;
+}
+
 export interface StoreApi {
   conversations: {
     /** Newest first, trash left out. */
@@ -296,8 +310,15 @@ export interface StoreApi {
   };
   /** Deleting for good. */
   trash: {
-    /** Marks chats as being deleted; null: the whole trash. `anywhere`: outside the trash too. Returns which. */
-    mark(input: { ids: readonly string[] | null; anywhere: boolean }): string[];
+    /**
+     * Marks chats as being deleted; null: the whole trash. `anywhere`: outside the trash too. Returns which.
+     * `eraseAt`, ms since 1970: until then backups may hold them; null: none does.
+     */
+    mark(input: { ids: readonly string[] | null; anywhere: boolean; eraseAt?: number | null }): string[];
+    /** Deleted chats whose time in the backups is over; those that came back since are forgotten. */
+    overdue(input: { at: number }): string[];
+    /** Backups hold none of these any more. */
+    forget(input: { ids: readonly string[] }): void;
     /** Chats that came into the trash before a time. */
     expired(input: { before: number }): string[];
     /** Deletes what is marked for about `budgetMs`. `found`: there was something. */
@@ -315,6 +336,10 @@ export interface StoreApi {
     get(input: { id: string }): StoredMessage;
     /** From the root to `id`, in order. */
     path(input: { id: string }): StoredMessage[];
+    /** Of those that are not removed, oldest first; see the contract. @throws not_found also in the trash */
+    outline(input: { conversationId: string }): { ids: string[]; stamps: (number | null)[] };
+    /** Those of the ids that are in the conversation and not removed, oldest first. */
+    some(input: { conversationId: string; ids: readonly string[] }): StoredMessage[];
     /** Newest descendant leaf of `id` (itself when it has no children). */
     newestLeaf(input: { id: string }): string;
     /** Writes the text of a streaming message so far. */
@@ -331,6 +356,8 @@ export interface StoreApi {
     onPath(input: { id: string }): StoredFile[];
     /** Of the messages that are not removed, in order. */
     ofConversation(input: { id: string }): StoredFile[];
+    /** Of the messages that wait there, in order; `messageId` is theirs. */
+    ofQueue(input: { id: string }): StoredFile[];
   };
   presets: {
     /** By name. */
@@ -349,6 +376,9 @@ export interface StoreApi {
       messageId: string;
       conversationId: string;
     };
+    edits(input: { conversationId: string }): TurnEdit[];
+    /** null: nothing is typed there. Of a message that is gone nothing is kept. */
+    saveEdit(input: { messageId: string; edit: Omit<TurnEdit, 'messageId'> | null }): void;
     /** Marks a message and all below it, and shows the nearest branch that is left. */
     removeBranch(input: { messageId: string; at: number }): RemovedBranch;
     /** Undoes `removeBranch`; shows `shownLeafId` where it is there. */
@@ -360,7 +390,14 @@ export interface StoreApi {
   queue: {
     list(input: { conversationId: string }): QueuedMessage[];
     /** The same id twice, or one that was sent, changes nothing. */
-    add(input: { conversationId: string; id: string; text: string; place: number | null; at: number }): void;
+    add(input: {
+      conversationId: string;
+      id: string;
+      text: string;
+      files?: readonly NewAttachment[];
+      place: number | null;
+      at: number;
+    }): void;
     update(input: { id: string; text: string }): { conversationId: string };
     remove(input: { id: string }): { conversationId: string };
     move(input: { id: string; place: number }): { conversationId: string };
@@ -396,7 +433,10 @@ export interface StoreApi {
     get(input: { id: string }): StoredModel;
     /** Inserts, or refreshes the row of the same path and keeps its id, settings and dates. */
     upsert(input: StoredModel): StoredModel;
-    remove(input: { id: string }): void;
+    /** Chats that had chosen it have the default from now on; `giveBack` takes their ids. */
+    remove(input: { id: string }): { conversationIds: string[] };
+    /** The same file is back under another id: for chats that have chosen nothing since, and for folders. */
+    giveBack(input: { from: string; to: string; conversationIds: readonly string[] }): void;
     setLoadOutcome(input: { id: string; crashed: boolean; usedAt: number | null }): void;
     updateSettings(input: { id: string; settings: Partial<ModelSettings> }): void;
     saveNotes(input: { id: string; notes: string }): void;
@@ -458,8 +498,8 @@ export interface StoreApi {
   };
   /** Chats in and out, whole. */
   transfer: {
-    /** Of all chats and the archive, oldest first. */
-    ids(input: undefined): string[];
+    /** Of all chats and the archive, oldest first; of some, those that pass all filters. */
+    ids(input: ChatFilters | undefined): string[];
     begin(input: { id: string; at: number }): void;
     /** False when there is a chat of this id, in the trash too: nothing is changed then. @throws aborted after the end of the import */
     put(input: {
@@ -468,6 +508,8 @@ export interface StoreApi {
       messages: StoredMessage[];
       files: StoredFile[];
       queue: QueuedMessage[];
+      /** Of what waits. */
+      queueFiles: StoredFile[];
     }): boolean;
     /** Those that are not here yet. */
     putFolders(input: { folders: StoredFolder[] }): void;
@@ -505,10 +547,20 @@ export type StoreFiles = {
   /** Those that this version can open, newest first. */
   backups: (input: undefined) => Promise<Backup[]>;
   /**
-   * Puts a backup in the place of the database, which is kept as a backup first. Other calls wait.
-   * @throws conflict while a search reads; not_found, store_damaged, store_newer, disk_full: nothing was changed
+   * Puts a backup in the place of the database, which becomes a backup. It is copied and checked while other calls go
+   * on; only the exchange at the end makes them wait, for about as long as opening a database takes.
+   * @param how.prepared called before the exchange: ends what reads or writes. Maybe more than once
+   * @throws conflict while a search reads; aborted, not_found, store_damaged, store_newer, disk_full: nothing was
+   * changed
    */
-  restoreBackup: (input: { id: string }) => Promise<void>;
+  restoreBackup: (
+    input: { id: string },
+    how: {
+      onStep: (step: RestoreStep) => void;
+      signal?: AbortSignal | undefined;
+      prepared: () => Promise<void>;
+    },
+  ) => Promise<void>;
 };
 
 /** A running store. */

@@ -1,9 +1,9 @@
-import { readdirSync, statSync } from 'node:fs';
-import { join } from 'node:path';
+import { readdirSync } from 'node:fs';
+import { basename, join } from 'node:path';
 import Database from 'better-sqlite3';
-import { listBackups, removePartialBackups } from './backup.ts';
+import { backupFacts, listBackups, removePartialBackups } from './backup.ts';
 import { backupFolder, removeFile, syncToDisk } from './files.ts';
-import { isDamagedCopy } from './restore.ts';
+import { isPutAside } from './restore.ts';
 import { all } from './sql.ts';
 import type { Db } from './sql.ts';
 
@@ -17,10 +17,10 @@ function backupFiles(dataDir: string): string[] {
   return listBackups(dataDir).map((name) => join(folder, name));
 }
 
-/** Damaged databases that were kept when a backup took their place. */
-function damagedCopies(dataDir: string): string[] {
+/** Databases that could not be opened and were kept when a backup took their place. */
+function copiesAside(dataDir: string): string[] {
   return readdirSync(dataDir)
-    .filter(isDamagedCopy)
+    .filter(isPutAside)
     .map((name) => join(dataDir, name));
 }
 
@@ -44,11 +44,8 @@ export function backupsWith(
 ): { backups: number; newestAt: number | null } {
   const ids = JSON.stringify(chatIds);
   const holding = backupFiles(dataDir).filter((file) => (heldIn(file, ids)?.length ?? 0) > 0);
-  const newest = holding.at(-1);
-  return {
-    backups: holding.length,
-    newestAt: newest === undefined ? null : Math.round(statSync(newest).mtimeMs),
-  };
+  const newest = backupFacts(basename(holding.at(-1) ?? ''));
+  return { backups: holding.length, newestAt: newest?.createdAt ?? null };
 }
 
 const OF_CHATS = `SELECT 1 FROM messages WHERE conversation_id IN (${FOUND}) LIMIT ${MAX_EXACT + 1}`;
@@ -95,7 +92,7 @@ export function eraseFromBackups(
   const ids = JSON.stringify(chatIds);
   const done = { rewritten: 0, removed: 0 };
   removePartialBackups(dataDir);
-  for (const file of [...damagedCopies(dataDir), ...backupFiles(dataDir)]) {
+  for (const file of [...copiesAside(dataDir), ...backupFiles(dataDir)]) {
     const held = heldIn(file, ids);
     if (held?.length === 0) continue;
     try {

@@ -1,8 +1,15 @@
-import { mkdirSync, readdirSync, renameSync } from 'node:fs';
+import { readdirSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { appError, type BackupReason } from '../contract/index.ts';
-import { backupFolder, ensurePrivateFile, PRIVATE_FOLDER, removeFile, sizeOf, syncToDisk } from './files.ts';
+import {
+  backupFolder,
+  ensurePrivateFile,
+  makeBackupFolder,
+  removeFile,
+  sizeOf,
+  syncToDisk,
+} from './files.ts';
 import type { Db } from './sql.ts';
 
 /** Of each reason but daily: enough to go back over a bad release or two; each is as large as the chats. */
@@ -81,6 +88,17 @@ function verify(file: string): void {
 /** `20261123T200501123Z`: sorts by time and is a file name everywhere. */
 export const stampOf = (time: Date) => time.toISOString().replaceAll(/[-:.]/g, '');
 
+/** File name of a backup; {@link backupFacts} reads it. Pure. */
+export function nameOfBackup(version: number, at: Date, reason: BackupReason): string {
+  return `leeward-v${version}-${stampOf(at)}${reason === 'upgrade' ? '' : `-${reason}`}.db`;
+}
+
+/** Removes the backups that have had their time. */
+export function removeExpired(dataDir: string): void {
+  const folder = backupFolder(dataDir);
+  for (const old of expiredBackups(listBackups(dataDir))) removeFile(join(folder, old));
+}
+
 /** Removes what a kill in the middle of a backup left. */
 export function removePartialBackups(dataDir: string): void {
   const folder = backupFolder(dataDir);
@@ -103,11 +121,10 @@ export function backUp(
   reason: BackupReason = 'upgrade',
 ): string {
   const folder = backupFolder(dataDir);
-  mkdirSync(folder, { recursive: true, mode: PRIVATE_FOLDER });
+  makeBackupFolder(dataDir);
   removePartialBackups(dataDir);
 
-  const suffix = reason === 'upgrade' ? '' : `-${reason}`;
-  const name = `leeward-v${version}-${stampOf(now)}${suffix}.db`;
+  const name = nameOfBackup(version, now, reason);
   const partial = join(folder, name + PARTIAL);
   try {
     // VACUUM INTO takes an empty file, so the copy is private from its first byte; it does not sync by itself.
@@ -121,6 +138,6 @@ export function backUp(
   }
   renameSync(partial, join(folder, name));
   syncToDisk(folder, 'folder');
-  for (const old of expiredBackups(listBackups(dataDir))) removeFile(join(folder, old));
+  removeExpired(dataDir);
   return name;
 }

@@ -1,4 +1,4 @@
-import type { Backup } from '../contract/index.ts';
+import { appError, type Backup, type RestoreStep, type Salvaged } from '../contract/index.ts';
 import { connect, type Log } from './connection.ts';
 import type { WorkerClient } from './router.ts';
 
@@ -8,8 +8,22 @@ export interface Beside {
   backUp(reason: 'daily' | 'manual'): Promise<void>;
   /** Newest first. @param checked only those that pass a full check, which reads them whole */
   backups(checked: boolean): Promise<Backup[]>;
-  /** Puts a backup, or nothing, in the place of a damaged database that nobody has open. */
-  replaceDamaged(id: string | null): Promise<void>;
+  /** Copies and checks a backup, told by `onStep`, then calls `then`: no other job begins before that has ended. */
+  prepare(
+    id: string,
+    options: {
+      onStep: (step: RestoreStep) => void;
+      signal: AbortSignal | undefined;
+      then: () => Promise<void>;
+    },
+  ): Promise<void>;
+  /** Puts a backup, or nothing, in the place of a database that cannot be opened and that nobody has open. */
+  replaceUnopened(id: string | null, why: 'damaged' | 'newer'): Promise<void>;
+  /** Takes chats out of every backup; one that cannot be rewritten is removed. */
+  eraseFromBackups(ids: readonly string[]): Promise<{ rewritten: number; removed: number }>;
+  /** Copies what can be read of a damaged database into a folder of its own. */
+  salvage(): Promise<Salvaged>;
+  discardSalvaged(): Promise<void>;
   /** Resolves when no job runs; how a job ended is told to who asked for it. */
   idle(): Promise<void>;
 }
@@ -35,7 +49,19 @@ export function createBeside(options: { workerPath: string; dataDir: string; log
   return {
     backUp: (reason) => enqueue((client) => client.backUp({ dataDir, reason })),
     backups: (checked) => enqueue((client) => client.describe({ dataDir, checked })),
-    replaceDamaged: (id) => enqueue((client) => client.replaceDamaged({ dataDir, id })),
+    prepare: (id, { onStep, signal, then }) =>
+      enqueue(async (client) => {
+        for await (const step of await client.prepare({ dataDir, id })) {
+          if (signal?.aborted) throw appError('aborted');
+          onStep(step);
+        }
+        if (signal?.aborted) throw appError('aborted');
+        await then();
+      }),
+    replaceUnopened: (id, why) => enqueue((client) => client.replaceUnopened({ dataDir, id, why })),
+    eraseFromBackups: (ids) => enqueue((client) => client.eraseFromBackups({ dataDir, ids })),
+    salvage: () => enqueue((client) => client.salvage({ dataDir })),
+    discardSalvaged: () => enqueue((client) => client.discardSalvaged({ dataDir })),
     async idle() {
       await last;
     },

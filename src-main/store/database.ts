@@ -4,7 +4,8 @@ import { backUp } from './backup.ts';
 import { databaseFile, ensurePrivateFile, PRIVATE_FOLDER } from './files.ts';
 import { inspectDatabase } from './inspect.ts';
 import { latestVersion, migrate, type Migration } from './migrate.ts';
-import { discardCandidate } from './restore.ts';
+import { discardCandidate, dropSecondName } from './restore.ts';
+import { discardSalvaged } from './salvage-folder.ts';
 import type { Db } from './sql.ts';
 
 /** Nobody else writes; a virus scanner or a backup tool may hold the file for a moment. */
@@ -39,19 +40,23 @@ function configure(db: Db): void {
 
 /**
  * Opens the database of a data folder, making or migrating it. What cannot be opened stays as it is.
+ * @param looksAt `version` for a file whose pages were checked just before
  * @throws store_newer, store_damaged, disk_full (through `storeError` for SQLite's own errors)
  */
 export function openDatabase(
   dataDir: string,
   migrations: readonly Migration[],
+  looksAt: 'pages' | 'version' = 'pages',
 ): { db: Db; report: OpenReport } {
   const startedAt = performance.now();
   const latest = latestVersion(migrations);
   mkdirSync(dataDir, { recursive: true, mode: PRIVATE_FOLDER });
   const file = databaseFile(dataDir);
-  const { version, endedHard } = inspectDatabase(file, latest);
+  const { version, endedHard } = inspectDatabase(file, latest, looksAt);
   chmodSync(dataDir, PRIVATE_FOLDER);
   discardCandidate(dataDir);
+  discardSalvaged(dataDir);
+  dropSecondName(dataDir);
   ensurePrivateFile(file);
 
   const db = new Database(file, { timeout: BUSY_TIMEOUT_MS });
@@ -66,6 +71,13 @@ export function openDatabase(
     db.close();
     throw error;
   }
+}
+
+/** Opens a database that nobody writes: every change is refused with SQLITE_READONLY. */
+export function openReadOnly(dataDir: string): Db {
+  const db = new Database(databaseFile(dataDir), { readonly: true, fileMustExist: true });
+  db.pragma('trusted_schema = OFF');
+  return db;
 }
 
 /** Writes the WAL into the database and closes it; both side files are gone afterwards. */

@@ -27,6 +27,7 @@ function freeBytes(dir: string): number {
 
 function codeOf(reason: string | null, dataDir: string): ErrorCode {
   if (reason === null) return 'store_failed';
+  if (reason.startsWith('SQLITE_READONLY')) return 'store_read_only';
   if (['SQLITE_FULL', 'ENOSPC', 'EDQUOT'].includes(reason)) return 'disk_full';
   if (reason.startsWith('SQLITE_CORRUPT') || reason === 'SQLITE_NOTADB') return 'store_damaged';
   if (reason.startsWith('SQLITE_IOERR') && freeBytes(dataDir) < FULL_DISK_BYTES) return 'disk_full';

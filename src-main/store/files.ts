@@ -1,5 +1,16 @@
-import { chmodSync, closeSync, fsyncSync, openSync, readdirSync, rmSync, statSync } from 'node:fs';
+import {
+  chmodSync,
+  closeSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  rmSync,
+  statfsSync,
+  statSync,
+} from 'node:fs';
 import { join } from 'node:path';
+import { appError } from '../contract/index.ts';
 
 /** Only the user's own account reads what the app writes. */
 export const PRIVATE_FILE = 0o600;
@@ -19,9 +30,21 @@ export function sizeOf(path: string): number | null {
 /** Folder of the backups inside the data folder. */
 export const backupFolder = (dataDir: string) => join(dataDir, 'backups');
 
+/** Makes it unless it is there. */
+export function makeBackupFolder(dataDir: string): void {
+  mkdirSync(backupFolder(dataDir), { recursive: true, mode: PRIVATE_FOLDER });
+}
+
 /** Size of the database with its log; what a copy of it takes at most. */
 export const databaseBytes = (dataDir: string) =>
   (sizeOf(databaseFile(dataDir)) ?? 0) + (sizeOf(`${databaseFile(dataDir)}-wal`) ?? 0);
+
+/** @throws disk_full with `needBytes` and `freeBytes` when `bytes` and {@link SPARE_BYTES} are not free */
+export function demandSpace(dataDir: string, bytes: number): void {
+  const { bavail, bsize } = statfsSync(dataDir);
+  const [needBytes, freeBytes] = [bytes + SPARE_BYTES, bavail * bsize];
+  if (freeBytes < needBytes) throw appError('disk_full', { needBytes, freeBytes });
+}
 
 /** What all that lies in the folder of backups takes. */
 export function backupBytes(dataDir: string): number {

@@ -1,11 +1,12 @@
+import Database from 'better-sqlite3';
 import { appError } from '../contract/index.ts';
 import { BackgroundIndexer } from './background-indexer.ts';
-import { backUp } from './backup.ts';
-import { backupsWith, eraseFromBackups } from './backup-erase.ts';
-import { closeDatabase, openDatabase, type OpenReport } from './database.ts';
+import { backupsWith } from './backup-erase.ts';
+import { closeDatabase, openDatabase, openReadOnly, type OpenReport } from './database.ts';
 import { storeError } from './errors.ts';
+import { sizeOf } from './files.ts';
 import { latestVersion, type Migration } from './migrate.ts';
-import { discardCandidate, keepLedger, prepareCandidate, putInPlace } from './restore.ts';
+import { candidateFile, discardCandidate, exchange, keepRecords } from './restore.ts';
 import type { Db } from './sql.ts';
 import { TemporaryChats } from './temporary-chats.ts';
 
@@ -15,6 +16,17 @@ interface Open {
   migrations: readonly Migration[];
   temporary: TemporaryChats;
   indexer: BackgroundIndexer;
+  isReadOnly: boolean;
+}
+
+/** Writes the log into the database and goes on without one; false while another connection reads. */
+function isWithoutLog(db: Db): boolean {
+  try {
+    return db.pragma('journal_mode = DELETE', { simple: true }) === 'delete';
+  } catch (error) {
+    if (error instanceof Database.SqliteError && error.code.startsWith('SQLITE_BUSY')) return false;
+    throw error;
+  }
 }
 
 /**
@@ -39,12 +51,25 @@ export class Holder {
     }
   }
 
+  /** Opens a database that is only read: it is of this version, and every change fails with `store_read_only`. */
+  openReadOnly(dataDir: string, migrations: readonly Migration[]): void {
+    if (this.#open) throw appError('conflict');
+    try {
+      const db = openReadOnly(dataDir);
+      const temporary = new TemporaryChats(migrations);
+      const indexer = new BackgroundIndexer(db, this.#onIndexTrouble);
+      this.#open = { db, dataDir, migrations, indexer, temporary, isReadOnly: true };
+    } catch (error) {
+      throw storeError(error, dataDir);
+    }
+  }
+
   /** Runs `work` as one transaction on the database that `input` names a chat of. */
   run<O>(input: unknown, work: (db: Db) => O): O {
-    return this.#guarded(({ db: stored, temporary, indexer }) => {
+    return this.#guarded(({ db: stored, temporary, indexer, isReadOnly }) => {
       const db = temporary.databaseFor(input) ?? stored;
       const result = db.transaction(() => work(db))();
-      indexer.poke();
+      if (!isReadOnly) indexer.poke();
       return result;
     });
   }
@@ -71,55 +96,57 @@ export class Holder {
     return this.#guarded(({ dataDir }) => backupsWith(dataDir, ids));
   }
 
-  eraseFromBackups(ids: readonly string[]) {
-    return this.#guarded(({ dataDir }) => eraseFromBackups(dataDir, ids));
-  }
-
   /**
-   * Puts a backup in the place of the database, which is kept as a backup first. Temporary chats stay.
-   * @throws conflict while a search reads; not_found, store_damaged, store_newer, disk_full: nothing was changed
+   * Puts the prepared backup in the place of the database, which becomes a backup. Temporary chats stay. Takes no
+   * longer for a large database than for a small one.
+   * @throws conflict while a search reads, or when nothing is prepared; disk_full: nothing was changed
    */
-  restore(id: string): void {
+  exchange(): void {
     const { db, dataDir, migrations, temporary, indexer } = this.#guarded((open) => open);
     this.#guarded(() => {
-      const candidate = prepareCandidate(dataDir, id, migrations);
-      try {
-        backUp(db, dataDir, latestVersion(migrations), new Date(), 'restore');
-        keepLedger(candidate, dataDir);
-        if (!this.truncateLog()) throw appError('conflict');
-      } catch (error) {
-        discardCandidate(dataDir);
-        throw error;
-      }
+      if (sizeOf(candidateFile(dataDir)) === null) throw appError('conflict');
+      keepRecords(dataDir);
+      // One file, which can be a backup as it is.
+      if (!isWithoutLog(db)) throw appError('conflict');
       indexer.stop();
       this.#open = null;
       db.close();
       try {
-        putInPlace(dataDir, candidate);
+        exchange(dataDir, latestVersion(migrations));
       } finally {
         // Whatever failed, there is a whole database under its name.
-        this.#openWith(dataDir, migrations, temporary);
+        this.#openWith(dataDir, migrations, temporary, 'version');
       }
     });
   }
 
+  discardCandidate(): void {
+    this.#guarded(({ dataDir }) => discardCandidate(dataDir));
+  }
+
   close(): void {
     if (!this.#open) return;
-    const { db, dataDir, temporary, indexer } = this.#open;
+    const { db, dataDir, temporary, indexer, isReadOnly } = this.#open;
     this.#open = null;
     indexer.stop();
     temporary.close();
     try {
-      closeDatabase(db);
+      if (isReadOnly) db.close();
+      else closeDatabase(db);
     } catch (error) {
       throw storeError(error, dataDir);
     }
   }
 
-  #openWith(dataDir: string, migrations: readonly Migration[], temporary: TemporaryChats): OpenReport {
-    const { db, report } = openDatabase(dataDir, migrations);
+  #openWith(
+    dataDir: string,
+    migrations: readonly Migration[],
+    temporary: TemporaryChats,
+    looksAt: 'pages' | 'version' = 'pages',
+  ): OpenReport {
+    const { db, report } = openDatabase(dataDir, migrations, looksAt);
     const indexer = new BackgroundIndexer(db, this.#onIndexTrouble);
-    this.#open = { db, dataDir, migrations, indexer, temporary };
+    this.#open = { db, dataDir, migrations, indexer, temporary, isReadOnly: false };
     indexer.poke();
     return report;
   }

@@ -37,9 +37,14 @@ function checkPages(db: Db): void {
 /**
  * Looks at a database without changing a byte of it or of its WAL.
  * @param latest the newest schema version that this app knows
+ * @param looksAt `version` where the pages were checked just before
  * @throws store_newer, store_damaged; SQLite's error when the file is no database
  */
-export function inspectDatabase(file: string, latest: number): DatabaseState {
+export function inspectDatabase(
+  file: string,
+  latest: number,
+  looksAt: 'pages' | 'version' = 'pages',
+): DatabaseState {
   const sizeBytes = sizeOf(file);
   if (!sizeBytes) return { version: null, endedHard: false };
   const endedHard = (sizeOf(`${file}-wal`) ?? 0) > 0;
@@ -48,7 +53,8 @@ export function inspectDatabase(file: string, latest: number): DatabaseState {
   try {
     db = new Database(file, { readonly: true, fileMustExist: true });
     const version = checkVersion(db, latest);
-    if (endedHard || version < latest || sizeBytes <= ALWAYS_CHECKED_BYTES) checkPages(db);
+    const isDue = endedHard || version < latest || sizeBytes <= ALWAYS_CHECKED_BYTES;
+    if (looksAt === 'pages' && isDue) checkPages(db);
     return { version, endedHard };
   } catch (error) {
     // A hot rollback journal (killed while the file was being made) needs a writer to roll it back.

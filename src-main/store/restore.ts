@@ -1,15 +1,28 @@
-import { constants, copyFileSync, existsSync, linkSync, renameSync, statfsSync, statSync } from 'node:fs';
+import {
+  closeSync,
+  constants,
+  copyFileSync,
+  existsSync,
+  linkSync,
+  openSync,
+  readSync,
+  renameSync,
+  statSync,
+  writeSync,
+} from 'node:fs';
 import { join } from 'node:path';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import Database from 'better-sqlite3';
-import { appError, type Backup } from '../contract/index.ts';
-import { backupFacts, backUp, listBackups, stampOf } from './backup.ts';
+import { appError, type Backup, type RestoreStep } from '../contract/index.ts';
+import { backupFacts, backUp, listBackups, nameOfBackup, removeExpired, stampOf } from './backup.ts';
 import {
   backupFolder,
   databaseBytes,
   databaseFile,
+  demandSpace,
   ensurePrivateFile,
+  makeBackupFolder,
   removeFile,
-  SPARE_BYTES,
   syncToDisk,
 } from './files.ts';
 import { inspectDatabase } from './inspect.ts';
@@ -17,12 +30,15 @@ import { latestVersion, migrate, type Migration } from './migrate.ts';
 import { first, type Db } from './sql.ts';
 
 const SIDE_FILES = ['-wal', '-shm', '-journal'];
-const DAMAGED_NAME = /^leeward-damaged-\d{8}T\d{9}Z\.db$/;
+const ASIDE_NAME = /^leeward-(?:damaged|newer)-\d{8}T\d{9}Z\.db$/;
+/** Long enough to be fast, short enough that progress and a cancel come in between. */
+const COPY_BYTES = 4 * 1024 * 1024;
 
-const candidateFile = (dataDir: string) => `${databaseFile(dataDir)}.restoring`;
+/** A backup on its way to be the database, checked and of this version's schema when it is complete. */
+export const candidateFile = (dataDir: string) => `${databaseFile(dataDir)}.restoring`;
 
-/** A damaged database that was put aside. Pure. */
-export const isDamagedCopy = (name: string) => DAMAGED_NAME.test(name);
+/** A database that was put aside because it could not be opened. Pure. */
+export const isPutAside = (name: string) => ASIDE_NAME.test(name);
 
 function removeWithSideFiles(file: string): void {
   for (const path of [file, ...SIDE_FILES.map((suffix) => file + suffix)]) removeFile(path);
@@ -31,13 +47,6 @@ function removeWithSideFiles(file: string): void {
 /** Removes what a restore that was cut off has left; the database itself is whole at any moment. */
 export function discardCandidate(dataDir: string): void {
   removeWithSideFiles(candidateFile(dataDir));
-}
-
-/** @throws disk_full with `needBytes` and `freeBytes` when `bytes` and {@link SPARE_BYTES} are not free */
-function demandSpace(dataDir: string, bytes: number): void {
-  const { bavail, bsize } = statfsSync(dataDir);
-  const [needBytes, freeBytes] = [bytes + SPARE_BYTES, bavail * bsize];
-  if (freeBytes < needBytes) throw appError('disk_full', { needBytes, freeBytes });
 }
 
 /** Calls `work` with a backup, or any closed database, that nobody else writes. */
@@ -84,48 +93,82 @@ export function backUpBeside(dataDir: string, version: number, reason: 'daily' |
   reading(databaseFile(dataDir), (db) => backUp(db, dataDir, version, new Date(), reason));
 }
 
+/** Copies a file in pieces; in between others have their turn, and whoever waits can leave. */
+async function* copied(from: string, to: string): AsyncGenerator<RestoreStep> {
+  const total = statSync(from).size;
+  const piece = Buffer.allocUnsafe(COPY_BYTES);
+  const [source, target] = [openSync(from, 'r'), openSync(to, 'w')];
+  try {
+    for (let done = 0; done < total;) {
+      const read = readSync(source, piece, 0, COPY_BYTES, done);
+      if (read === 0) throw appError('store_failed', { reason: 'backup_changed' });
+      for (let written = 0; written < read;)
+        written += writeSync(target, piece, written, read - written, done + written);
+      done += read;
+      yield { step: 'copy', done, total };
+      await nextTurn();
+    }
+  } finally {
+    closeSync(source);
+    closeSync(target);
+  }
+}
+
 /**
- * Copies a backup beside the database, checks it and brings it to the schema of this version.
- * @returns the path of the copy
+ * Copies a backup beside the database, checks it and brings it to the schema of this version. Leaving it in between
+ * leaves nothing behind.
  * @throws not_found, store_damaged, store_newer, disk_full, store_failed: no copy stays
  */
-export function prepareCandidate(dataDir: string, id: string, migrations: readonly Migration[]): string {
+export async function* prepareCandidate(
+  dataDir: string,
+  id: string,
+  migrations: readonly Migration[],
+): AsyncGenerator<RestoreStep> {
   const name = listBackups(dataDir).find((listed) => listed === `${id}.db`);
   if (name === undefined) throw appError('not_found');
   const file = join(backupFolder(dataDir), name);
-  // The copy, and the backup of what is there now.
-  demandSpace(dataDir, statSync(file).size + databaseBytes(dataDir));
+  demandSpace(dataDir, statSync(file).size);
   const candidate = candidateFile(dataDir);
   discardCandidate(dataDir);
+  let isComplete = false;
   try {
     ensurePrivateFile(candidate);
-    copyFileSync(file, candidate, constants.COPYFILE_FICLONE);
-    const { version } = inspectDatabase(candidate, latestVersion(migrations));
+    yield* copied(file, candidate);
+    const { version } = inspectDatabase(candidate, latestVersion(migrations), 'version');
     if (version === null) throw appError('store_damaged', { reason: 'empty' });
+    yield { step: 'check', done: 0, total: 1 };
+    await nextTurn();
     const db = new Database(candidate);
     try {
       if (db.pragma('quick_check(1)', { simple: true }) !== 'ok') {
         throw appError('store_damaged', { reason: 'quick_check' });
       }
+      yield { step: 'update', done: 0, total: 1 };
+      await nextTurn();
       db.pragma('secure_delete = ON');
       migrate(db, migrations, version);
     } finally {
       db.close();
     }
     syncToDisk(candidate, 'file');
-    return candidate;
-  } catch (error) {
-    discardCandidate(dataDir);
-    throw error;
+    isComplete = true;
+  } finally {
+    if (!isComplete) discardCandidate(dataDir);
   }
 }
 
-/** Connections went to hosts after the backup was made: the record of them is not a chat and stays. */
-export function keepLedger(candidate: string, dataDir: string): void {
+/**
+ * What is no chat and stays when a backup takes the place of the present chats: the record of connections, and until
+ * when backups may hold chats that were deleted. Chats that come back with the backup are not among those.
+ */
+export function keepRecords(dataDir: string): void {
+  const candidate = candidateFile(dataDir);
   const db = new Database(candidate);
   try {
     db.prepare('ATTACH ? AS present').run(databaseFile(dataDir));
     db.exec('INSERT OR REPLACE INTO main.ledger SELECT * FROM present.ledger');
+    db.exec(`INSERT OR REPLACE INTO main.deleted_chats SELECT * FROM present.deleted_chats
+      WHERE id NOT IN (SELECT id FROM main.conversations)`);
     db.exec('DETACH present');
   } finally {
     db.close();
@@ -133,8 +176,32 @@ export function keepLedger(candidate: string, dataDir: string): void {
   syncToDisk(candidate, 'file');
 }
 
-/** Gives the prepared copy the place of a database that is closed and whose log is empty. */
-export function putInPlace(dataDir: string, candidate: string): void {
+/**
+ * Gives the prepared copy the place of a database that is closed and whose log is empty; that one becomes a backup.
+ * A second name takes no time, however large it is, and the database is whole under its own name at any moment.
+ */
+export function exchange(dataDir: string, version: number): void {
+  makeBackupFolder(dataDir);
+  const backup = nameOfBackup(version, new Date(), 'restore');
+  keepAs(databaseFile(dataDir), join(backupFolder(dataDir), backup));
+  syncToDisk(backupFolder(dataDir), 'folder');
+  putInPlace(dataDir);
+  removeExpired(dataDir);
+}
+
+/** Takes away the second name that an {@link exchange} which was cut off has given to the database. */
+export function dropSecondName(dataDir: string): void {
+  const live = statSync(databaseFile(dataDir), { throwIfNoEntry: false });
+  if (live === undefined || live.nlink < 2) return;
+  for (const name of listBackups(dataDir)) {
+    const backup = join(backupFolder(dataDir), name);
+    const { ino, dev } = statSync(backup);
+    if (ino === live.ino && dev === live.dev) removeFile(backup);
+  }
+}
+
+function putInPlace(dataDir: string): void {
+  const candidate = candidateFile(dataDir);
   const file = databaseFile(dataDir);
   for (const suffix of SIDE_FILES) removeFile(file + suffix);
   renameSync(candidate, file);
@@ -152,18 +219,25 @@ function keepAs(file: string, kept: string): void {
 }
 
 /**
- * Puts a backup in the place of a damaged database that nobody has open; null: there is none afterwards. The damaged
- * files stay beside it under a name of their own, and are all there whenever this is cut off.
+ * Puts a backup in the place of a database that cannot be opened; null: there is none afterwards. Its files stay
+ * beside it under a name of their own, and are all there whenever this is cut off.
+ * @param why part of that name
  * @throws as {@link prepareCandidate}
  */
-export function replaceDamaged(dataDir: string, id: string | null, migrations: readonly Migration[]): void {
+export async function replaceUnopened(
+  dataDir: string,
+  id: string | null,
+  why: 'damaged' | 'newer',
+  migrations: readonly Migration[],
+): Promise<void> {
   const file = databaseFile(dataDir);
-  const candidate = id === null ? null : prepareCandidate(dataDir, id, migrations);
-  const kept = join(dataDir, `leeward-damaged-${stampOf(new Date())}.db`);
+  // Nobody waits for its steps: there is no app yet.
+  if (id !== null) for await (const _step of prepareCandidate(dataDir, id, migrations));
+  const kept = join(dataDir, `leeward-${why}-${stampOf(new Date())}.db`);
   keepAs(file, kept);
   if (existsSync(`${file}-wal`)) keepAs(`${file}-wal`, `${kept}-wal`);
   syncToDisk(dataDir, 'folder');
-  if (candidate !== null) return putInPlace(dataDir, candidate);
+  if (id !== null) return putInPlace(dataDir);
   removeWithSideFiles(file);
   syncToDisk(dataDir, 'folder');
 }

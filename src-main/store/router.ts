@@ -1,8 +1,9 @@
 import { os, type } from '@orpc/server';
-import type { Backup } from '../contract/index.ts';
+import type { Backup, RestoreStep, Salvaged } from '../contract/index.ts';
 import type { StoreApi, StoreClient, StoreFiles } from './api.ts';
 import type { OpenReport } from './database.ts';
 import { storeError } from './errors.ts';
+import { eraseFromBackups } from './backup-erase.ts';
 import { Holder } from './holder.ts';
 import { latestVersion, type Migration } from './migrate.ts';
 import { adapters } from './queries/adapters.ts';
@@ -24,7 +25,9 @@ import { tags } from './queries/tags.ts';
 import { trash } from './queries/trash.ts';
 import { transfer } from './queries/transfer.ts';
 import { tree } from './queries/tree.ts';
-import { backUpBeside, describeBackups, replaceDamaged } from './restore.ts';
+import { backUpBeside, describeBackups, prepareCandidate, replaceUnopened } from './restore.ts';
+import { discardSalvaged } from './salvage-folder.ts';
+import { salvage } from './salvage.ts';
 import type { Db, Queries } from './sql.ts';
 import { tellLog } from './worker-log.ts';
 
@@ -54,6 +57,8 @@ const queries: { [E in keyof StoreApi]: Queries<StoreApi[E]> } = {
 type Lifecycle = {
   /** Must come first and succeed before anything else is called. */
   open: (input: { dataDir: string }) => Promise<OpenReport>;
+  /** The same for a database that is only read. */
+  openReadOnly: (input: { dataDir: string }) => Promise<void>;
   close: (input: undefined) => Promise<void>;
 };
 
@@ -61,13 +66,27 @@ type Lifecycle = {
 type Beside = {
   backUp: (input: { dataDir: string; reason: 'daily' | 'manual' }) => Promise<void>;
   describe: (input: { dataDir: string; checked: boolean }) => Promise<Backup[]>;
-  replaceDamaged: (input: { dataDir: string; id: string | null }) => Promise<void>;
+  /** Leaving the loop ends it, and nothing stays. */
+  prepare: (input: { dataDir: string; id: string }) => Promise<AsyncIterableIterator<RestoreStep>>;
+  replaceUnopened: (input: { dataDir: string; id: string | null; why: 'damaged' | 'newer' }) => Promise<void>;
+  eraseFromBackups: (input: {
+    dataDir: string;
+    ids: readonly string[];
+  }) => Promise<{ rewritten: number; removed: number }>;
+  salvage: (input: { dataDir: string }) => Promise<Salvaged>;
+  discardSalvaged: (input: { dataDir: string }) => Promise<void>;
+};
+
+/** What `openStore` makes one restore of. */
+type Exchange = {
+  exchange: (input: undefined) => Promise<void>;
+  discardCandidate: (input: undefined) => Promise<void>;
 };
 
 /** What the worker's router is called as. */
 export type WorkerClient = StoreClient & {
   lifecycle: Lifecycle;
-  files: Omit<StoreFiles, 'backUp' | 'backups'>;
+  files: Omit<StoreFiles, 'backUp' | 'backups' | 'restoreBackup' | 'eraseFromBackups'> & Exchange;
   beside: Beside;
 };
 
@@ -90,8 +109,8 @@ function fileRoutes(holder: Holder) {
     discard: ofChat.handler(({ input }) => holder.discard(input.id)),
     truncateLog: os.handler(() => holder.truncateLog()),
     backupsWith: ofChats.handler(({ input }) => holder.backupsWith(input.ids)),
-    eraseFromBackups: ofChats.handler(({ input }) => holder.eraseFromBackups(input.ids)),
-    restoreBackup: ofChat.handler(({ input }) => holder.restore(input.id)),
+    exchange: os.handler(() => holder.exchange()),
+    discardCandidate: os.handler(() => holder.discardCandidate()),
   };
 }
 
@@ -115,11 +134,31 @@ function besideRoutes(migrations: readonly Migration[]) {
       .handler(({ input: { dataDir, checked } }) =>
         guarded(dataDir, () => describeBackups(dataDir, latest, checked)),
       ),
-    replaceDamaged: os
-      .input(type<{ dataDir: string; id: string | null }>())
-      .handler(({ input: { dataDir, id } }) =>
-        guarded(dataDir, () => replaceDamaged(dataDir, id, migrations)),
+    prepare: os.input(type<{ dataDir: string; id: string }>()).handler(async function* ({
+      input: { dataDir, id },
+    }) {
+      try {
+        yield* prepareCandidate(dataDir, id, migrations);
+      } catch (error) {
+        throw storeError(error, dataDir);
+      }
+    }),
+    replaceUnopened: os
+      .input(type<{ dataDir: string; id: string | null; why: 'damaged' | 'newer' }>())
+      .handler(({ input: { dataDir, id, why } }) =>
+        replaceUnopened(dataDir, id, why, migrations).catch((error: unknown) => {
+          throw storeError(error, dataDir);
+        }),
       ),
+    eraseFromBackups: os
+      .input(type<{ dataDir: string; ids: readonly string[] }>())
+      .handler(({ input: { dataDir, ids } }) => guarded(dataDir, () => eraseFromBackups(dataDir, ids))),
+    salvage: os
+      .input(type<{ dataDir: string }>())
+      .handler(({ input: { dataDir } }) => guarded(dataDir, () => salvage(dataDir, migrations))),
+    discardSalvaged: os
+      .input(type<{ dataDir: string }>())
+      .handler(({ input: { dataDir } }) => guarded(dataDir, () => discardSalvaged(dataDir))),
   };
 }
 
@@ -151,6 +190,9 @@ export function createStoreRouter(migrations: readonly Migration[]) {
       open: os
         .input(type<{ dataDir: string }>())
         .handler(({ input }) => holder.open(input.dataDir, migrations)),
+      openReadOnly: os
+        .input(type<{ dataDir: string }>())
+        .handler(({ input }) => holder.openReadOnly(input.dataDir, migrations)),
       close: os.handler(() => holder.close()),
     },
   };

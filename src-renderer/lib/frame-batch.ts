@@ -2,6 +2,8 @@
 export const MIN_COMMIT_INTERVAL_MS = 1000 / 30;
 /** A hidden tab gets no animation frames; what arrives there is still committed now and then. */
 const HIDDEN_COMMIT_MS = 1000;
+/** A frame is asked for this long before a commit is due: one that is asked for and does nothing costs half of one. */
+const FRAME_AHEAD_MS = 12;
 
 export interface FrameBatch {
   /** Asks for a commit. Any number of calls before it lead to one. */
@@ -32,11 +34,13 @@ const windowClock: FrameClock = {
 export function createFrameBatch(commit: () => void, clock: FrameClock = windowClock): FrameBatch {
   let lastCommit = Number.NEGATIVE_INFINITY;
   let frame: number | undefined;
+  let pause: ReturnType<typeof setTimeout> | undefined;
   let fallback: ReturnType<typeof setTimeout> | undefined;
   let disposed = false;
 
   const clear = (): void => {
     if (frame !== undefined) clock.cancelFrame(frame);
+    clearTimeout(pause);
     clearTimeout(fallback);
     frame = undefined;
     fallback = undefined;
@@ -49,6 +53,11 @@ export function createFrameBatch(commit: () => void, clock: FrameClock = windowC
   const onFrame = (): void => {
     // One millisecond of tolerance: frames at 60 Hz come 33.3 ms apart only on average.
     if (clock.now() - lastCommit >= MIN_COMMIT_INTERVAL_MS - 1) run();
+    else askForFrame();
+  };
+  const askForFrame = (): void => {
+    const waitMs = lastCommit + MIN_COMMIT_INTERVAL_MS - FRAME_AHEAD_MS - clock.now();
+    if (waitMs > 0) pause = setTimeout(() => (frame = clock.requestFrame(onFrame)), waitMs);
     else frame = clock.requestFrame(onFrame);
   };
 
@@ -56,7 +65,7 @@ export function createFrameBatch(commit: () => void, clock: FrameClock = windowC
     schedule() {
       if (disposed || fallback !== undefined) return;
       fallback = setTimeout(run, HIDDEN_COMMIT_MS);
-      frame = clock.requestFrame(onFrame);
+      askForFrame();
     },
     flush() {
       if (fallback !== undefined) run();

@@ -2,6 +2,7 @@ import { createContext } from 'svelte';
 import type { AppClient, AppEvent } from '../../src-main/contract/index.ts';
 import { detectShortcutHost, type ShortcutHost } from '../lib/shortcuts.ts';
 import { AttachedFiles } from './attachments.svelte.ts';
+import { BackupsStore } from './backups.svelte.ts';
 import { ChatSearch } from './chat-search.svelte.ts';
 import { Commands } from './commands.ts';
 import type { ConnectionStore } from './connection.svelte.ts';
@@ -57,6 +58,7 @@ export class AppState {
   readonly settings: SettingsStore;
   readonly drafts: Drafts;
   readonly attached = new AttachedFiles();
+  readonly backups = new BackupsStore();
   readonly presets: PresetsStore;
   /** Of the chat on screen. */
   readonly context: ContextCount;
@@ -132,6 +134,7 @@ export class AppState {
     if (event.type === 'gap') void this.#refreshInfo();
     this.conversations.handle(event);
     this.history.handle(event);
+    this.backups.handle(event);
     this.presets.handle(event);
     this.liveSpeed.handle(event);
     this.models.handle(event);

@@ -1,10 +1,10 @@
 import type { AppClient, ChatPlace, ConversationSummary } from '../../src-main/contract/index.ts';
+import { whenIdle } from '../lib/idle.ts';
 import { failureOf, type Failure } from './failure.ts';
 import { createRefresher } from './refresher.ts';
 
-/** Rows of the first page: more than any window shows. */
-const FIRST_PAGE = 500;
-const LATER_PAGES = 2_000;
+/** Rows of a page, more than any window shows: a frame of 190 KB, which keeps neither the page nor the core long. */
+const PAGE = 500;
 
 function placeOf(chat: ConversationSummary): ChatPlace | null {
   if (chat.temporary) return null;
@@ -63,18 +63,23 @@ export class ChatList {
   async #fetchPages(): Promise<void> {
     const byId = new Map<string, ConversationSummary>();
     let cursor: string | null = null;
+    let shown = 0;
     do {
-      const limit: number = byId.size === 0 ? FIRST_PAGE : LATER_PAGES;
+      if (cursor !== null) await whenIdle();
       const page: Awaited<ReturnType<AppClient['history']['list']>> = await this.#client.history.list({
         place: this.place,
         cursor,
-        limit,
+        limit: PAGE,
       });
       for (const chat of page.conversations) byId.set(chat.id, chat);
       cursor = page.cursor;
       this.total = page.total;
-      // A first page is shown at once; a list that is there already is not cut short.
-      if (cursor === null || this.items.length <= byId.size) this.#show(byId);
+      // A first page is shown at once, and then whenever there is twice as much: each time all of it is put in order.
+      // A list that is there already is not cut short.
+      if (cursor === null || (this.items.length <= byId.size && byId.size >= 2 * shown)) {
+        this.#show(byId);
+        shown = byId.size;
+      }
       this.status = 'ready';
     } while (cursor !== null);
   }

@@ -2,6 +2,7 @@ import { SvelteMap } from 'svelte/reactivity';
 import type { AppClient, AppEvent, Conversation, Message } from '../../src-main/contract/index.ts';
 import { createFrameBatch } from '../lib/frame-batch.ts';
 import { branchOf, type Turn } from './branch.ts';
+import { ChatMessages } from './chat-messages.ts';
 import { failureOf, type Failure } from './failure.ts';
 import { LiveAnswer } from './live-answer.svelte.ts';
 import { MessageQueue } from './message-queue.svelte.ts';
@@ -9,32 +10,10 @@ import { createRefresher } from './refresher.ts';
 import { TurnActions } from './turn-actions.svelte.ts';
 
 /**
- * Turns that are fetched first, more than a screen shows: a chat of 2,000 messages is 2.7 MB and costs 115 ms of
- * computing on its way here, these cost 5.
+ * Turns at the end that every fetch brings, more than a screen shows: a chat of 2,000 messages is 2.7 MB and costs
+ * 115 ms of computing on its way here, these cost 5.
  */
-const FIRST_TURNS = 40;
-
-/** Fields that decide whether a fetched message differs from the one on screen. */
-function sameMessage(a: Message, b: Message): boolean {
-  return (
-    a.status === b.status &&
-    a.text === b.text &&
-    a.reasoning === b.reasoning &&
-    a.errorCode === b.errorCode &&
-    a.pinned === b.pinned &&
-    (a.settings === null) === (b.settings === null) &&
-    (a.stats === null) === (b.stats === null)
-  );
-}
-
-/** Keeps the objects of unchanged messages, so that their turns are not rendered again. */
-export function mergeMessages(shown: readonly Message[], fetched: readonly Message[]): Message[] {
-  const byId = new Map(shown.map((message) => [message.id, message]));
-  return fetched.map((message) => {
-    const old = byId.get(message.id);
-    return old && sameMessage(old, message) ? old : message;
-  });
-}
+const NEWEST_TURNS = 40;
 
 /** One open conversation: its tree, the branch on screen and every answer that streams in it. */
 export class ConversationView {
@@ -44,6 +23,8 @@ export class ConversationView {
   // deriveds would die.
   /** The branch on screen, root first. */
   turns = $state.raw<readonly Turn[]>([]);
+  /** All messages are here: until then `turns` are the newest of the branch. */
+  isWhole = $state.raw(false);
   /** Messages of it that the newest answer was made without. */
   leftOut = $state.raw<ReadonlySet<string>>(new Set());
   /** Why the last fetch failed; null after one that worked. */
@@ -56,6 +37,7 @@ export class ConversationView {
   /** Messages that wait. */
   readonly queue: MessageQueue;
   readonly #client: AppClient;
+  readonly #messages: ChatMessages;
   readonly #batch = createFrameBatch(() => {
     for (const answer of this.#live.values()) answer.commit();
   });
@@ -63,6 +45,7 @@ export class ConversationView {
   constructor(client: AppClient, id: string) {
     this.#client = client;
     this.id = id;
+    this.#messages = new ChatMessages(client, id);
     this.actions = new TurnActions(client, this);
     this.queue = new MessageQueue(client, id, () => this.refresh());
   }
@@ -80,13 +63,23 @@ export class ConversationView {
   /** Fetches the conversation; failures end up in `failure`. */
   readonly refresh = createRefresher(async () => {
     try {
-      const { id } = this;
-      const isFirst = this.conversation === null;
-      const fetched = await this.#client.conversations.get(isFirst ? { id, newest: FIRST_TURNS } : { id });
-      this.#take(fetched);
-      if (isFirst && fetched.messages.length < fetched.messageCount)
-        this.#take(await this.#client.conversations.get({ id }));
+      const fetched = await this.#client.conversations.get({ id: this.id, newest: NEWEST_TURNS });
+      this.#messages.take(fetched.messages, fetched.messageCount);
+      this.#show(fetched, fetched.messages);
+      void this.actions.edits.restore(this.id);
+      if (fetched.messages.length < fetched.messageCount) void this.#complete();
       this.failure = null;
+    } catch (error) {
+      this.failure = failureOf(error);
+    }
+  });
+
+  /** Fetches what the end of a long chat came without. */
+  readonly #complete = createRefresher(async () => {
+    try {
+      const fetched = await this.#messages.complete();
+      if (fetched !== null && this.conversation !== null) this.#show(this.conversation, fetched);
+      this.isWhole = this.#messages.isWhole;
     } catch (error) {
       this.failure = failureOf(error);
     }
@@ -135,6 +128,7 @@ export class ConversationView {
   }
 
   dispose(): void {
+    void this.actions.edits.flush();
     this.#batch.dispose();
     this.#live.clear();
   }
@@ -156,15 +150,16 @@ export class ConversationView {
     return created;
   }
 
-  #take(fetched: Conversation): void {
-    const messages = mergeMessages(this.conversation?.messages ?? [], fetched.messages);
-    for (const message of messages) {
+  #show(conversation: Conversation, fetched: readonly Message[]): void {
+    for (const message of fetched) {
       if (message.status === 'streaming') this.#liveFor(message.id).adopt(message);
       else this.#live.delete(message.id);
     }
-    this.turns = branchOf(messages, fetched.activeLeafId);
+    const messages = [...this.#messages.all];
+    this.turns = branchOf(messages, conversation.activeLeafId);
     const newest = this.turns.findLast((turn) => turn.message.settings !== null)?.message;
     this.leftOut = new Set(newest?.settings?.leftOut);
-    this.conversation = { ...fetched, messages };
+    this.isWhole = this.#messages.isWhole;
+    this.conversation = { ...conversation, messages };
   }
 }

@@ -210,6 +210,16 @@ export class ConversationsStore {
     await Promise.all([...this.#views.values()].map((view) => view.resume()));
   }
 
+  /** Saves what is typed at turns when the page is left or hidden; returns the dispose. */
+  listen(target: Document): () => void {
+    const onHide = () => {
+      if (target.visibilityState !== 'hidden') return;
+      for (const view of this.#views.values()) void view.actions.edits.flush();
+    };
+    target.addEventListener('visibilitychange', onHide);
+    return () => target.removeEventListener('visibilitychange', onHide);
+  }
+
   dispose(): void {
     for (const view of this.#views.values()) view.dispose();
     this.#views.clear();

@@ -6,6 +6,8 @@ export type HistoryDialog =
   | { kind: 'move'; ids: readonly string[] }
   | { kind: 'tags'; ids: readonly string[] }
   | { kind: 'export'; ids: readonly string[] }
+  /** Temporary chats. */
+  | { kind: 'discard'; ids: readonly string[] }
   /** null: the whole trash. */
   | { kind: 'delete'; ids: readonly string[] | null }
   /** With chats: they go into it. */

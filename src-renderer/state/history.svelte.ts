@@ -151,6 +151,13 @@ export class HistoryStore {
     return tag;
   }
 
+  /** @throws conflict when another tag has the name */
+  async renameTag(id: string, name: string): Promise<Done> {
+    const done = await this.#client.tags.rename({ id, name });
+    await this.refresh();
+    return done;
+  }
+
   async removeTag(id: string): Promise<Done> {
     const done = await this.#client.tags.remove({ id });
     await this.refresh();

@@ -1,4 +1,4 @@
-import type { AppClient, QueuedMessage } from '../../src-main/contract/index.ts';
+import type { AppClient, NewAttachment, QueuedMessage } from '../../src-main/contract/index.ts';
 import { newId } from './new-id.ts';
 
 /** A waiting message that is being changed. */
@@ -9,13 +9,24 @@ export interface QueueEdit {
   readonly text: string;
 }
 
+/** What is to wait. */
+export interface WaitingMessage {
+  readonly text: string;
+  readonly files: readonly NewAttachment[];
+}
+
+const isSame = (a: WaitingMessage, b: WaitingMessage): boolean =>
+  a.text === b.text &&
+  a.files.length === b.files.length &&
+  a.files.every(({ id }, index) => id === b.files[index]?.id);
+
 /** The messages of one conversation that wait for the answer before them. */
 export class MessageQueue {
   /** Kept here, because another chat may be shown meanwhile. */
   editing = $state.raw<QueueEdit | null>(null);
   #isSaving = $state(false);
   /** What may have arrived although its answer did not. */
-  #unsure: { readonly id: string; readonly text: string } | null = null;
+  #unsure: { readonly id: string; readonly message: WaitingMessage } | null = null;
   readonly #client: AppClient;
   readonly #conversationId: string;
   readonly #refresh: () => Promise<void>;
@@ -27,11 +38,16 @@ export class MessageQueue {
   }
 
   /** @param afterId the answer that it waits for */
-  async add(text: string, afterId: string): Promise<void> {
+  async add(message: WaitingMessage, afterId: string): Promise<void> {
     const conversationId = this.#conversationId;
-    const id = this.#unsure?.text === text ? this.#unsure.id : newId();
-    this.#unsure = { id, text };
-    await this.#client.queue.add({ conversationId, id, text, place: null, afterId });
+    const id = this.#unsure && isSame(this.#unsure.message, message) ? this.#unsure.id : newId();
+    this.#unsure = { id, message };
+    const { text, files } = message;
+    await this.#client.queue.add({
+      ...{ conversationId, id, text, afterId },
+      attachments: [...files],
+      place: null,
+    });
     this.#unsure = null;
     await this.#refresh();
   }
@@ -51,10 +67,11 @@ export class MessageQueue {
     this.#isSaving = true;
     try {
       await this.#client.queue.update({ id: edited.id, text: edited.text });
+      // Before the editor closes: the row behind it must not show, or take back, what it said before.
+      await this.#refresh();
       const closes = this.editing === edited;
       if (closes) this.editing = null;
       else if (this.editing?.id === edited.id) this.editing = { ...this.editing, before: edited.text };
-      await this.#refresh();
       return closes ? edited.id : null;
     } finally {
       this.#isSaving = false;
@@ -79,12 +96,20 @@ export class MessageQueue {
   }
 
   /** Takes one off. @returns the way back */
-  async remove({ id, text }: QueuedMessage, place: number): Promise<() => Promise<void>> {
+  async remove(entry: QueuedMessage, place: number): Promise<() => Promise<void>> {
+    const { id, text } = entry;
+    // With its texts, which are gone when it is.
+    const attachments = await Promise.all(
+      entry.attachments.map(async ({ id: fileId, name, kind, sizeBytes }) => ({
+        ...{ id: fileId, name, kind, sizeBytes },
+        ...(await this.#client.attachments.read({ id: fileId })),
+      })),
+    );
     await this.#client.queue.remove({ id });
     await this.#refresh();
     return async () => {
       const conversationId = this.#conversationId;
-      await this.#client.queue.add({ conversationId, id, text, place, afterId: null });
+      await this.#client.queue.add({ conversationId, id, text, attachments, place, afterId: null });
       await this.#refresh();
     };
   }

@@ -1,14 +1,6 @@
-import { SvelteMap } from 'svelte/reactivity';
 import type { AppClient, Message, ReplayChange } from '../../src-main/contract/index.ts';
 import { newId } from './new-id.ts';
-
-/** What is typed at a turn: another version of it, or how an answer to it begins. */
-export type EditKind = 'question' | 'answer' | 'beginning';
-
-export interface TurnEdit {
-  readonly kind: EditKind;
-  readonly text: string;
-}
+import { TurnEdits } from './turn-edits.svelte.ts';
 
 /** What a view offers to its actions. */
 interface Place {
@@ -19,8 +11,8 @@ interface Place {
 
 /** Everything that makes versions and branches of one conversation. */
 export class TurnActions {
-  /** By message; kept here, because a turn that scrolls far away leaves the page. */
-  readonly edits = new SvelteMap<string, TurnEdit>();
+  /** What is typed at turns. */
+  readonly edits: TurnEdits;
   /** Goes up with every answer that was begun here, and whenever the log is to show the newest turn. */
   begun = $state(0);
   /** A double click would start two answers, one of them out of sight. */
@@ -33,6 +25,7 @@ export class TurnActions {
   constructor(client: AppClient, place: Place) {
     this.#client = client;
     this.#place = place;
+    this.edits = new TurnEdits(client);
   }
 
   /** Opens the editor of a turn, with its text; one that is open keeps what is typed. */

@@ -19,6 +19,8 @@ export const adaptersTexts = catalogue({
   missing: 'File missing',
   rowMenu: (name: string) => `Actions for ${name}`,
   remove: 'Remove from the list',
+  removed: (name: string) => `${name} is off the list. Its file stays.`,
+  undo: 'Undo',
   deleteFile: (size: string) => `Delete, free ${size}`,
   deleteTitle: (name: string) => `Delete ${name}?`,
   deleteToTrash: (size: string) =>

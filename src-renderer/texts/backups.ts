@@ -28,11 +28,19 @@ export const backupTexts = catalogue({
   },
   dialogTitle: (date: string) => `Restore the backup of ${date}?`,
   dialogText: (count: number, shown: string) =>
-    `It holds ${chats(count, shown)}. What is here now is kept as a backup first and then gives its place to it, so this can be undone.`,
+    `It holds ${chats(count, shown)}. What is here now becomes a backup and gives its place to it, so this can be undone.`,
   dialogMore:
-    'Running answers are stopped. The list of models, folders, tags and presets goes back too; model files and settings stay.',
+    'It is copied and checked first, while everything goes on. Then running answers are stopped. The list of models, folders, tags and presets goes back too; model files and settings stay.',
   cancel: 'Cancel',
   confirm: 'Restore',
+  cancelled: 'The restore was cancelled. Nothing was changed.',
+  stepLabel: 'Restore',
+  steps: {
+    copy: (done: string, total: string) => `Copying ${done} of ${total}`,
+    check: 'Checking every page',
+    update: 'Bringing it to this version',
+  },
+  exchanging: 'Putting it in place',
   lowTitle: (free: string) => `Only ${free} is free on this disk`,
   lowText: (held: string, count: number, shown: string) =>
     `When it is full, new messages cannot be saved. Backups hold ${held}, and the trash holds ${chats(count, shown)}.`,
@@ -42,6 +50,22 @@ export const backupTexts = catalogue({
     'Nothing was changed. Choose a backup to go on with: every one in this list was read whole and is good. The damaged database stays in the data folder under a new name.',
   damagedNone:
     'Nothing was changed. There is no good backup. You can begin without chats: the damaged database stays in the data folder under a new name.',
+  newerTitle: 'Your chats were saved by a newer Leeward',
+  newerText:
+    'Nothing was changed. Start the newer version again to open them. Or go on with a backup from before: every one in this list was read whole and is good, and the newer chats stay in the data folder under a new name.',
+  newerNone:
+    'Nothing was changed. There is no backup from before that this version can open. Start the newer version of Leeward again.',
+  look: 'Look at what can still be read',
+  lookHint: 'Opens the chats that can be read, to read and export them. Nothing is changed.',
+  lookBusy: 'Reading what can be read',
+  lookNothing: 'Nothing of this database can be read.',
+  salvagedTitle: 'You are looking at what can still be read',
+  salvagedText: (count: number, shown: string, messages: string) =>
+    `${chats(count, shown)} with ${messages} messages could be read. Nothing can be changed here: export what you need, then choose a backup to go on with.`,
+  salvagedLost: (count: number, shown: string) =>
+    count === 1 ? 'One entry could not be read.' : `At least ${shown} entries could not be read.`,
+  salvagedExport: 'Export chats',
+  salvagedEnd: 'Choose a backup',
   damagedLeave: 'Close this page or window to leave everything as it is.',
   checking: 'Checking the backups',
   open: (date: string) => `Open the backup of ${date}`,

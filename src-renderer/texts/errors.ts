@@ -1,5 +1,5 @@
 import type { ErrorCode } from '../../src-main/contract/index.ts';
-import { formatCount, formatMemory, formatWait } from '../lib/format.ts';
+import { formatCount, formatFileSize, formatMemory, formatWait } from '../lib/format.ts';
 import type { Failure, FailureDetails } from '../state/failure.ts';
 import { catalogue } from './catalogue.ts';
 
@@ -79,6 +79,7 @@ const titles = catalogue({
   disk_full: 'The disk is full',
   store_newer: 'Your chats were saved by a newer Leeward',
   store_damaged: 'The chat database does not pass its check',
+  store_read_only: 'The chats are open for reading only',
   store_failed: 'The change could not be saved',
   data_folder_in_use: 'Leeward is already running',
 } satisfies Record<ErrorCode, string>);
@@ -116,6 +117,14 @@ function contextText({ details, partial }: Context): string {
     ? `The chat and this answer together fill ${context}. What was written is kept.`
     : `It does not fit into ${context}, so the model did not read it. Your message is kept.`;
   return `${happened} Start a new chat, or give the model a larger context.`;
+}
+
+/** Before a large step the space is looked at; in the middle of one there are no figures. */
+function diskText({ details }: Context): string {
+  const [need, free] = [details['needBytes'], details['freeBytes']];
+  if (typeof need !== 'number' || typeof free !== 'number')
+    return 'Saving stopped to protect your chats; nothing that was saved is lost. Free at least 200 MB, then try again.';
+  return `This was not begun, so nothing is lost: it needs ${formatFileSize(need)} free on this disk, and ${formatFileSize(free)} is. Free some space, then try again.`;
 }
 
 function waitText({ details }: Context): string {
@@ -178,10 +187,12 @@ const texts = catalogue({
     'It waits for you before it starts again. The chat is saved. Try with flash attention off or on the processor only.',
   context_full: contextText,
   import_unreadable: () => 'Nothing of it was kept.',
-  disk_full: () =>
-    'Saving stopped to protect your chats; nothing that was saved is lost. Free at least 200 MB, then try again.',
-  store_newer: () => 'Nothing was changed. Start the newer version of Leeward again to open them.',
+  disk_full: diskText,
+  store_newer: () =>
+    'Nothing was changed. Start the newer version of Leeward again, or use a backup from before.',
   store_damaged: () => 'It was not changed. Start Leeward with the newest backup in its data folder.',
+  store_read_only: () =>
+    'Nothing was changed, and what you typed is kept here. Choose a backup to go on with; before that you can export what you need.',
   store_failed: () => 'What you typed is kept here. Try again.',
   data_folder_in_use: () => 'Another Leeward uses the same data folder. Close it first, or use that one.',
 } satisfies Record<ErrorCode, (context: Context) => string>);
@@ -224,6 +235,7 @@ const steps: Record<ErrorCode, readonly NextStep[]> = {
   disk_full: ['try_again'],
   store_newer: [],
   store_damaged: [],
+  store_read_only: [],
   store_failed: ['try_again'],
   data_folder_in_use: ['try_again'],
 };

@@ -177,6 +177,9 @@ export const inspectorTexts = catalogue({
     tooLongTitle: 'This message is too long for the context',
     tooLongText: (tokens: string, size: string) =>
       `What must stay has ${tokens} tokens and the context ${size}. A larger context needs more memory.`,
+    farTooLongText: (size: string) =>
+      `It is many times as long as the context, which has ${size} tokens. Choose which parts of its files go with it.`,
+    chooseParts: 'Choose parts',
     send: 'Send without those',
     always: 'Do so in this chat from now on',
     sendWhole: 'Send everything, shorter answer',

@@ -22,4 +22,11 @@ export const otherAppsTexts = catalogue({
   pickFolder: 'Use a folder',
   removeFolder: (path: string) => `Stop using ${path}`,
   remove: 'Stop using',
+  ask: {
+    title: 'Stop using this folder?',
+    text: (path: string) =>
+      `The models in ${path} leave the list, with their settings and notes. The files stay where they are; to use them again, choose the folder again.`,
+    keep: 'Keep using it',
+    confirm: 'Stop using it',
+  },
 });

@@ -171,9 +171,9 @@ export const settingsTexts = catalogue({
     waiting: 'Waiting less',
     readAhead: 'Read ahead while you type',
     readAheadHint:
-      'The model reads a chat when you open it and a message while you write it, so that its answer begins sooner. What it has read is kept like the rest of the chat’s saved state. Off while this computer runs on its battery.',
+      'The model reads a chat when you open it and a message while you write it, so that its answer begins sooner. Nothing of a message is stored before you send it. Off while this computer runs on its battery.',
     readAheadHintPlain:
-      'The model reads a chat when you open it and a message while you write it, so that its answer begins sooner. What it has read is kept like the rest of the chat’s saved state.',
+      'The model reads a chat when you open it and a message while you write it, so that its answer begins sooner. Nothing of a message is stored before you send it.',
     setup: 'How models run',
     setupNote: 'used the next time a model is loaded',
     processorChoice: 'Where models run',
@@ -293,6 +293,12 @@ export const settingsTexts = catalogue({
       save: 'Save token',
       saveNeeds: 'Type or paste a token first.',
       remove: 'Remove token',
+      ask: {
+        title: 'Remove the token?',
+        text: 'Leeward cannot show it to you first, and this cannot be undone. Models that ask for it cannot be fetched until you save one again.',
+        keep: 'Keep the token',
+        confirm: 'Remove it',
+      },
       invalid: 'A token is one word of letters, digits and signs, at most 512.',
       saveFailed: 'The token was not saved. The state from before is still in use.',
       removeFailed: 'The token could not be removed.',

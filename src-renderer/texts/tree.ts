@@ -90,6 +90,7 @@ export const treeTexts = catalogue({
     hint: 'Enter queues the message; Esc stops the answer',
     list: 'Messages that wait',
     entry: (text: string) => `Queued: "${text}"`,
+    files: (value: number, count: string) => `${count} ${plural.select(value) === 'one' ? 'file' : 'files'}`,
     edit: 'Edit queued message',
     remove: 'Remove queued message',
     earlier: 'Send earlier',

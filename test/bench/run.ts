@@ -17,6 +17,7 @@ const ROWS: Record<string, () => Promise<{ row: BenchRow }>> = {
   decode: () => import('./rows/decode.ts'),
   prefill: () => import('./rows/prefill.ts'),
   turns: () => import('./rows/turns.ts'),
+  resume: () => import('./rows/resume.ts'),
   session: () => import('./rows/session.ts'),
   speculation: () => import('./rows/speculation.ts'),
   fit: () => import('./rows/fit.ts'),

@@ -146,6 +146,14 @@ describe('order among many chats', () => {
     await page.page.getByRole('textbox', { name: 'Name of the folder' }).fill('Post');
     await keyboard.press('Enter');
     await page.folder('Post').waitFor();
+    // A folder is dragged out of another and back in, and not into what lies in it.
+    const levelOfPost = () => page.folder('Post').getAttribute('aria-level');
+    await page.folder('Post').dragTo(page.sidebar.getByRole('heading', { name: 'Folders' }));
+    await eventually(levelOfPost).toBe('1');
+    await page.folder('Post').dragTo(page.folder('Boat'));
+    await eventually(levelOfPost).toBe('2');
+    await page.folder('Boat').dragTo(page.folder('Post'));
+    expect((await client.folders.list()).find(({ name }) => name === 'Boat')?.parentId).toBeNull();
     await page.folder('Boat').focus();
     await keyboard.press('Delete');
     await page
@@ -163,9 +171,18 @@ describe('order among many chats', () => {
     await tags.getByRole('textbox', { name: 'New tag' }).fill('sailing');
     await tags.getByRole('button', { name: 'Add tag' }).click();
     await eventually(() => tags.getByRole('checkbox', { name: 'sailing' }).isChecked()).toBe(true);
+    await client.tags.create({ name: 'work' });
+    await tags.getByRole('button', { name: 'Rename the tag sailing' }).click();
+    const tagName = tags.getByRole('textbox', { name: 'Name of the tag' });
+    await tagName.fill('Work');
+    await keyboard.press('Enter');
+    await tags.getByText('Another tag has this name.').waitFor();
+    await tagName.fill('boating');
+    await keyboard.press('Enter');
+    await eventually(() => tags.getByRole('checkbox', { name: 'boating' }).isChecked()).toBe(true);
     await tags.getByRole('button', { name: 'Save tags' }).click();
     await page.chat('Knots').click();
-    await page.button('Tags: sailing').waitFor();
+    await page.button('Tags: boating').waitFor();
     await page.chatStep('Bread', 'Pin');
     await page.day('Pinned').getByRole('listitem').getByText('Bread').waitFor();
     await page.chatStep('Invoices', 'Archive');
@@ -284,6 +301,9 @@ describe('order among many chats', () => {
     await page.answered(1);
     await page.button('More for this chat').click();
     await page.menuItem('Close and forget').click();
+    const forget = page.dialog('Forget 1 chat?');
+    await forget.getByText('This cannot be undone.').waitFor();
+    await forget.getByRole('button', { name: 'Forget', exact: true }).click();
     await eventually(() => page.title.innerText()).toBe('New chat');
     expect((await client.conversations.list()).length).toBe(3);
   });

@@ -42,6 +42,13 @@ describe('versions and branches', () => {
     await question.hover();
     await question.getByRole('button', { name: 'Edit message' }).click();
     await editor(page, 'Edit message').fill('Third try');
+    // What is typed there survives a reload, as what is typed in the composer does.
+    const conversationId = (await newestAnswer(client)).conversation.id;
+    await eventually(async () =>
+      (await client.tree.edits({ conversationId })).map(({ text }) => text),
+    ).toEqual(['Third try']);
+    await page.page.reload();
+    await eventually(() => editor(page, 'Edit message').inputValue()).toBe('Third try');
     await page.button('Save without answering').click();
     await version(question, 3, 3).waitFor();
     expect(await page.answers.count()).toBe(0);
@@ -162,14 +169,18 @@ describe('messages that wait', () => {
     const { app, client } = await stage.ready(talker);
     const page = await stage.open(app);
     const list = page.page.getByRole('list', { name: 'Messages that wait' });
-    const waiting = () => list.getByRole('listitem').allInnerTexts();
+    const waiting = () => list.getByText(/^Queued:/u).allInnerTexts();
     await page.ask('One');
     await page.stop.waitFor();
     await page.composer.fill('Two');
     await page.button('Queue').click();
     expect(await page.composer.inputValue()).toBe('');
     await page.ask('Three');
+    const sill = { name: 'sill.txt', mimeType: '', buffer: Buffer.from('2.1 m') };
+    await page.page.locator('[data-attach]').setInputFiles(sill);
+    await page.button('Remove sill.txt').waitFor();
     await page.ask('Four');
+    await page.button('Remove sill.txt').waitFor({ state: 'hidden' });
     await eventually(waiting).toEqual(['Queued: "Two"', 'Queued: "Three"', 'Queued: "Four"']);
 
     // Not after a stop: it says so, also when the page is loaded again, and waits for the word to go on.
@@ -185,6 +196,7 @@ describe('messages that wait', () => {
     await eventually(waiting).toEqual(['Queued: "Two"', 'Queued: "Three"']);
     await page.button('Undo').click();
     await eventually(waiting).toEqual(['Queued: "Two"', 'Queued: "Four, better"', 'Queued: "Three"']);
+    await third.getByText('1 file', { exact: true }).waitFor();
 
     // One that leaves the list while it is being changed: what was typed is not lost.
     const { id } = (await newestAnswer(client)).conversation;
@@ -215,5 +227,8 @@ describe('messages that wait', () => {
       'Four, better',
       'Three',
     ]);
+    expect(
+      conversation.messages.flatMap(({ text, attachments }) => attachments.map(({ name }) => [text, name])),
+    ).toEqual([['Four, better', 'sill.txt']]);
   });
 });

@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, linkSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as v from 'valibot';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -81,7 +81,9 @@ describe('backups while the app runs', () => {
 
     await backups.restore(made?.id ?? '');
     expect(steps).toEqual(['stopped', 'tidied']);
-    expect(events).toEqual([{ type: 'gap' }]);
+    expect(events.at(-1)).toEqual({ type: 'gap' });
+    const told = events.flatMap((event) => (event.type === 'backups.restoring' ? [event.step?.step] : []));
+    expect([...new Set(told)]).toEqual(['copy', 'check', 'update', undefined]);
     const ids = (await running.conversations.list(undefined)).map(({ id }) => id);
     expect(ids).toContain(first);
     expect(ids).toHaveLength(made?.chats ?? 0);
@@ -124,6 +126,65 @@ describe('backups while the app runs', () => {
     await close();
   });
 
+  test('chats go on while a backup is prepared, and what is written then is in the way back', async () => {
+    const running = await open();
+    const before = await addChat(running, 'In the backup');
+    // Several pieces of a copy.
+    for (let index = 0; index < 12; index += 1) await addChat(running, 'x'.repeat(1_000_000));
+    const meanwhile: Promise<string>[] = [];
+    const emit = (event: AppEvent) => {
+      if (event.type === 'backups.restoring' && event.step?.step === 'copy' && meanwhile.length === 0)
+        meanwhile.push(addChat(running, 'Written while the copy runs'));
+    };
+    const { backups, close } = service(running, { bus: { emit } });
+    await backups.make();
+    const [made] = await backups.list();
+    await backups.restore(made?.id ?? '');
+    const [written] = await Promise.all(meanwhile);
+    expect(written).toBeDefined();
+    const list = async () => (await running.conversations.list(undefined)).map(({ id }) => id);
+    expect(await list()).toContain(before);
+    expect(await list()).not.toContain(written);
+    const [wayBack] = await backups.list();
+    expect(wayBack).toMatchObject({ reason: 'restore', chats: 14 });
+    expect(statSync(join(folder.path, 'backups', `${wayBack?.id}.db`))).toMatchObject({ nlink: 1 });
+    await backups.restore(wayBack?.id ?? '');
+    expect(await list()).toContain(written);
+    await close();
+  });
+
+  test.each(['copy', 'check'] as const)('a restore that is aborted in its %s changes nothing', async (at) => {
+    const running = await open();
+    for (let index = 0; index < 8; index += 1) await addChat(running, 'x'.repeat(1_000_000));
+    const abort = new AbortController();
+    const emit = (event: AppEvent) => {
+      if (event.type === 'backups.restoring' && event.step?.step === at) abort.abort();
+    };
+    const { backups, steps, close } = service(running, { bus: { emit } });
+    await backups.make();
+    const held = inBackups();
+    const [made] = await backups.list();
+    expect(await codeOf(backups.restore(made?.id ?? '', abort.signal))).toBe('aborted');
+    expect(steps).toEqual([]);
+    expect(inBackups()).toEqual(held);
+    expect(readdirSync(folder.path).filter((name) => name.includes('restoring'))).toEqual([]);
+    expect(await running.conversations.list(undefined)).toHaveLength(8);
+    await close();
+  });
+
+  test('an exchange that was cut off leaves the database with one name', async () => {
+    const running = await open();
+    await addChat(running, 'Here');
+    await running.files.backUp({ reason: 'manual' });
+    await running.close();
+    const twin = join(folder.path, 'backups', 'leeward-v100-20260101T000000000Z-restore.db');
+    linkSync(join(folder.path, 'leeward.db'), twin);
+    const again = await open();
+    expect(existsSync(twin)).toBe(false);
+    expect(inBackups()).toHaveLength(1);
+    expect(await again.conversations.list(undefined)).toHaveLength(1);
+  });
+
   test('a damaged, unknown or foreign backup changes nothing and leaves nothing behind', async () => {
     const running = await open();
     await addChat(running, 'Here');
@@ -137,7 +198,7 @@ describe('backups while the app runs', () => {
     expect(await codeOf(backups.restore(made?.id ?? ''))).toBe('store_damaged');
     expect(await codeOf(backups.restore('leeward-v1-20200101T000000000Z'))).toBe('not_found');
     expect(await codeOf(backups.restore('../leeward'))).toBe('not_found');
-    expect(events).toEqual([]);
+    expect(events.filter(({ type }) => type === 'gap')).toEqual([]);
     expect(await running.conversations.list(undefined)).toHaveLength(1);
     expect(readdirSync(folder.path).filter((name) => name.includes('restoring'))).toEqual([]);
     await close();
@@ -204,7 +265,7 @@ describe('a damaged database at start', () => {
 
     const beside = createBeside(options());
     expect((await beside.backups(true)).map((backup) => backup.id)).toEqual([good?.id]);
-    await beside.replaceDamaged(good?.id ?? '');
+    await beside.replaceUnopened(good?.id ?? '', 'damaged');
     const [kept, ...others] = damagedCopies();
     expect(others).toEqual([]);
     expect(readFileSync(join(folder.path, kept ?? '')).equals(bytes)).toBe(true);
@@ -220,9 +281,11 @@ describe('a damaged database at start', () => {
     await damage();
     const beside = createBeside(options());
     expect(await beside.backups(true)).toEqual([]);
-    expect(await codeOf(beside.replaceDamaged('leeward-v1-20200101T000000000Z'))).toBe('not_found');
+    expect(await codeOf(beside.replaceUnopened('leeward-v1-20200101T000000000Z', 'damaged'))).toBe(
+      'not_found',
+    );
     expect(damagedCopies()).toEqual([]);
-    await beside.replaceDamaged(null);
+    await beside.replaceUnopened(null, 'damaged');
     expect(damagedCopies()).toHaveLength(1);
     expect(await (await open()).conversations.list(undefined)).toEqual([]);
   });

@@ -106,6 +106,7 @@ describe('the token', () => {
     await card.getByLabel('Another token').press('Enter');
     await eventually(() => readFileSync(secretsFile(folders), 'utf8')).not.toBe(first);
     await card.getByRole('button', { name: 'Remove token' }).click();
+    await card.page().getByRole('alertdialog').getByRole('button', { name: 'Remove it' }).click();
     await card.getByText('No token is set').waitFor();
     expect(await card.getByRole('button', { name: 'Remove token' }).count()).toBe(0);
     expect(existsSync(secretsFile(folders))).toBe(false);
@@ -159,6 +160,7 @@ describe('the token', () => {
     expect(await damaged.app.side.client.privacy.hubToken()).toEqual(unreadable);
     expect(log()).toContain('secrets.damaged');
     await card.getByRole('button', { name: 'Remove token' }).click();
+    await card.page().getByRole('alertdialog').getByRole('button', { name: 'Remove it' }).click();
     await card.getByText('The token is removed.').waitFor();
     expect(existsSync(secretsFile(folders))).toBe(false);
     expect(await damaged.app.side.client.privacy.setHubToken({ token: TOKEN })).toMatchObject({

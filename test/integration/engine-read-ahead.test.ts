@@ -69,6 +69,28 @@ describe('reading ahead', () => {
     expect(again.result.stats?.readTokens).toBe(1);
   });
 
+  it('is not saved with its chat: a message that is not sent stays nowhere', async () => {
+    await load();
+    const asked = chat('One');
+    const { text } = await ask(kit.engine, asked, { systemPrompt: 'Be brief.', conversationId: 'a' });
+    const history = [...asked, { role: 'assistant' as const, text }];
+    const options = { conversationId: 'a' };
+    await kit.engine.readAhead({ ...prompt(history), ...options }, never());
+    const [before] = await kit.engine.heldChats();
+    expect(before).toMatchObject({ hasDraft: false });
+    const draft = [...history, ...chat(long)];
+    await kit.engine.readAhead({ ...prompt(draft), ...options }, never());
+    expect(await kit.engine.heldChats()).toEqual([{ ...before, hasDraft: true, readingMs: expect.any(Number) }]);
+    const saved = await kit.engine.saveState({ conversationId: 'a', path: join(kit.folder, 'a.state') });
+    expect(saved?.tokens).toHaveLength(before?.tokens ?? 0);
+    // Once it is sent, it is kept.
+    await kit.engine.readAhead({ ...prompt(draft), ...options }, never());
+    const sent = await ask(kit.engine, draft, { systemPrompt: 'Be brief.', ...options });
+    expect(await kit.engine.heldChats()).toMatchObject([
+      { tokens: sent.result.stats?.contextTokens, hasDraft: false },
+    ]);
+  });
+
   it('gives way to an answer at once, and ends with its signal', async () => {
     // A model of some size reads slowly enough for both; chunks begin with 32 tokens.
     await load(plainScript, true, { sequences: 1 });

@@ -332,6 +332,42 @@ describe('deleting for good', () => {
     expect(filesWith(first.dataDir, [CANARY])).toEqual([]);
   });
 
+  it('takes a deleted chat out of the backups on the promised day, and leaves what came back', async () => {
+    const first = await core();
+    const deleted = (await first.chat(`${CANARY} goes`)).conversationId;
+    const back = (await first.chat('This one comes back')).conversationId;
+    await first.client.backups.make();
+    const [backup] = await first.client.backups.list();
+    await first.client.history.update({ ids: [deleted, back], change: { trashed: true } });
+    expect(await first.client.history.deleteForever({ ids: [deleted, back] })).toEqual({ deleted: 2 });
+    const name = join('backups', `${backup?.id}.db`);
+    expect(filesWith(first.dataDir, [CANARY])).toEqual([name]);
+    await first.app.close();
+
+    const db = new Database(join(first.dataDir, 'leeward.db'));
+    const days = db.prepare<[], number>('SELECT erase_at FROM deleted_chats').pluck().all();
+    expect(days).toHaveLength(2);
+    expect(Math.min(...days)).toBeGreaterThan(Date.now() + 29 * 86_400_000);
+    db.prepare('UPDATE deleted_chats SET erase_at = 1').run();
+    // As an import of an exported chat would bring it.
+    db.prepare(
+      `INSERT INTO conversations (id, title, title_source, created_at, updated_at) VALUES (?, 'Back', 'auto', 1, 1)`,
+    ).run(back);
+    db.close();
+    const second = await core({ dataDir: first.dataDir, modelsDir: first.modelsDir });
+    await until(
+      async () => filesWith(first.dataDir, [CANARY]),
+      (files) => files.length === 0,
+    );
+    await second.app.close();
+    const kept = new Database(join(first.dataDir, name), { readonly: true });
+    expect(kept.prepare('SELECT id FROM conversations').pluck().all()).toEqual([back]);
+    kept.close();
+    const after = new Database(join(first.dataDir, 'leeward.db'), { readonly: true });
+    expect(after.prepare('SELECT count(*) FROM deleted_chats').pluck().get()).toBe(0);
+    after.close();
+  });
+
   it('erases a chat from the backups too, and keeps the other chats in them', async () => {
     const first = await core();
     const secret = (await first.chat(`${CANARY} in a backup`)).conversationId;

@@ -221,7 +221,7 @@ describe('a start that fails', () => {
   }
   const hash = (path: string) => createHash('sha256').update(readFileSync(path)).digest('hex');
 
-  it('chats of a newer version end with code 4 and are not touched', async () => {
+  it('chats of a newer version are not touched, and every first call says so', async () => {
     const path = await withDatabase((file) => {
       const database = new Database(file);
       database.pragma('user_version = 999');
@@ -229,8 +229,14 @@ describe('a start that fails', () => {
     });
     const before = hash(path);
     const started = serve();
-    expect((await started.exit).code).toBe(4);
+    const client = await clientOf((await started.ready).url);
     expect(started.stderr()).toContain('newer version');
+    await expect(client.system.info()).rejects.toMatchObject({
+      code: 'store_newer',
+      data: { details: { databaseVersion: 999 } },
+    });
+    expect(await client.backups.good()).toEqual([]);
+    expect((await stop(started)).code).toBe(0);
     expect(hash(path)).toBe(before);
     expect(existsSync(join(dataDir, 'leeward.lock'))).toBe(false);
   });

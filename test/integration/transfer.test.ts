@@ -1,6 +1,12 @@
 import { randomUUID } from 'node:crypto';
+import * as v from 'valibot';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { errorCodeOf, isAppError, type ImportReport } from '../../src-main/contract/index.ts';
+import {
+  errorCodeOf,
+  isAppError,
+  TrainingFilters,
+  type ImportReport,
+} from '../../src-main/contract/index.ts';
 import { createExporter } from '../../src-main/conversations/transfer/export.ts';
 import { createImporter } from '../../src-main/conversations/transfer/import.ts';
 import { entries } from '../../src-main/entries.ts';
@@ -57,7 +63,7 @@ async function exported(
   ids: string[] | null = null,
 ) {
   const exporter = createExporter({ store: from });
-  const training = { systemPrompt: true, reasoning: false, completeOnly: true };
+  const training = v.parse(TrainingFilters, {});
   const { exportId, total } = await exporter.begin({ conversationIds: ids, format, training });
   const files = new Map<string, string>();
   for (let last = false; !last;) {
@@ -131,7 +137,7 @@ describe('our own file', () => {
     const [text = ''] = (await exported(store, 'json')).values();
     const wiped = await another();
     const report = await imported(wiped, text);
-    expect(report).toEqual({ source: 'leeward', chats: 2, messages: 5, alreadyHere: 0, leftOut: [] });
+    expect(report).toMatchObject({ source: 'leeward', chats: 2, messages: 5, alreadyHere: 0, leftOut: [] });
     const [again] = (await exported(wiped, 'json')).values();
     expect(again).toBe(text);
     for (const id of await store.transfer.ids(undefined))

@@ -32,10 +32,13 @@ export function appFolders(): { root: string; dataDir: string; modelsDir: string
   return { root, dataDir, modelsDir };
 }
 
-/** Starts the built app in serve mode, exactly as it ships, and waits for its JSON line. */
+/**
+ * Starts the built app in serve mode, exactly as it ships, and waits for its JSON line.
+ * @param options.onSpawn gets the process before it is ready
+ */
 export async function startApp(
   folders = appFolders(),
-  options: { env?: Record<string, string>; args?: string[] } = {},
+  options: { env?: Record<string, string>; args?: string[]; onSpawn?: (child: ChildProcess) => void } = {},
 ): Promise<AppProcess> {
   const { root, dataDir, modelsDir } = folders;
   const args = [
@@ -52,6 +55,7 @@ export async function startApp(
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { ...process.env, ...options.env },
   });
+  options.onSpawn?.(child);
   let errors = '';
   child.stderr.setEncoding('utf8').on('data', (text: string) => (errors += text));
   const exited = new Promise<number | null>((resolve) => child.on('exit', (code) => resolve(code)));

@@ -3,7 +3,7 @@ import { RPCLink } from '@orpc/client/message-port';
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createApp, type App, type Tuning } from '../../src-main/app.ts';
+import { createApp, type App, type AppOptions } from '../../src-main/app.ts';
 import type { AppClient, AppEvent, Model } from '../../src-main/contract/index.ts';
 import { createMemoryChannelPair, guardChannel } from '../../src-main/contract/transport.ts';
 import type { Platform } from '../../src-main/platform.ts';
@@ -29,7 +29,7 @@ export interface TestCore {
 }
 
 /** A client of a running app in this process, through the same guard as every transport. */
-export function memoryClient(app: App): { client: AppClient; close: () => void } {
+export function memoryClient(app: Pick<App, 'serve'>): { client: AppClient; close: () => void } {
   const [near, far] = createMemoryChannelPair();
   app.serve(far);
   const client: AppClient = createORPCClient(new RPCLink({ port: guardChannel(near, { side: 'client' }) }));
@@ -39,7 +39,7 @@ export function memoryClient(app: App): { client: AppClient; close: () => void }
 /** Starts the real core (store worker, sidecar) on folders of its own; `reuse` starts on an earlier one's. */
 export async function startCore(
   reuse?: { dataDir: string; modelsDir: string },
-  { otherApps = [], ...tuning }: { otherApps?: Platform['paths']['otherApps'] } & Tuning = {},
+  { otherApps = [], ...tuning }: { otherApps?: Platform['paths']['otherApps'] } & AppOptions = {},
 ): Promise<TestCore> {
   const root = reuse ? null : mkdtempSync(join(tmpdir(), 'leeward-core-'));
   const dataDir = reuse?.dataDir ?? join(root ?? '', 'data');

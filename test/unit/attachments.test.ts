@@ -63,13 +63,13 @@ describe('files', () => {
 
   it('a text file keeps its name, its size and its text', async () => {
     expect(await readFile(new File(['häfen'], 'a.md'), 'id')).toEqual({
-      ...{ id: 'id', name: 'a.md', kind: 'text', sizeBytes: 6, text: 'häfen', pageStarts: null },
+      ...{ id: 'id', name: 'a.md', kind: 'text', sizeBytes: 6, text: 'häfen', pageStarts: null, parts: null },
     });
   });
 });
 
 describe('what the model reads', () => {
-  const file = { id: 'f', name: 'tides.csv', text: 'a,b\n1,2\n', pageStarts: null };
+  const file = { id: 'f', name: 'tides.csv', text: 'a,b\n1,2\n', pageStarts: null, parts: null };
 
   it('is the files, each with its name and in a fence that nothing inside ends, then the text', () => {
     expect(textWithFiles('When?', [file])).toBe('File: tides.csv\n```\na,b\n1,2\n```\n\nWhen?');

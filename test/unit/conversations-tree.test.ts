@@ -305,6 +305,34 @@ describe('messages that wait', () => {
     expect(await codeOf(service.queue.sendNext(id))).toBe('not_found');
   });
 
+  it('go by themselves when they came after Stop and nothing waits before them', async () => {
+    const first = await send('One');
+    const id = first.conversationId;
+    service.stop(first.assistantMessageId);
+    await wait(id, 'Two', first.assistantMessageId);
+    const second = await generation(2);
+    expect(second.request.turns.at(-1)?.text).toBe('Two');
+    expect(await waiting(id)).toEqual([]);
+    // What was there before the stop waits, and with it what comes after it.
+    const leaf = (await chat(id)).activeLeafId;
+    await wait(id, 'Three', leaf);
+    service.stop(leaf ?? '');
+    await wait(id, 'Four', leaf);
+    await settled(id);
+    await wait(id, 'Five', leaf);
+    expect(await waiting(id)).toEqual(['Three', 'Four', 'Five']);
+    expect(asked).toHaveLength(2);
+  });
+
+  it('go by themselves when the stop was through before they came', async () => {
+    const first = await send('One');
+    const id = first.conversationId;
+    service.stop(first.assistantMessageId);
+    await settled(id);
+    await wait(id, 'Two', first.assistantMessageId);
+    expect((await generation(2)).request.turns.at(-1)?.text).toBe('Two');
+  });
+
   it('go at once when the answer was complete before they came', async () => {
     const first = await answered('One', 'A');
     await wait(first.conversationId, 'Two', first.assistantMessageId);

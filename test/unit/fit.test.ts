@@ -54,6 +54,8 @@ function header(
     trainedContextSize: 32_768,
     licence: null,
     chatTemplate: null,
+    bosToken: null,
+    eosToken: null,
     layerCount,
     headCount: 32,
     kvHeadCount: 8,

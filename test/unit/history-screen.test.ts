@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import type { AppClient, ConversationSummary, Folder, SearchResult } from '../../src-main/contract/index.ts';
 import { fuzzyMatch } from '../../src-renderer/lib/fuzzy.ts';
 import { groupByDay } from '../../src-renderer/lib/format.ts';
@@ -180,6 +180,8 @@ describe('ChatList', () => {
         waiting.push(() => resolve(page));
       });
     const next = async () => {
+      // The next page is asked for once there is nothing else to do.
+      await vi.waitFor(() => expect(waiting).not.toHaveLength(0));
       waiting.shift()?.();
       await new Promise((resolve) => setImmediate(resolve));
     };

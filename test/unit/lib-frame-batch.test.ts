@@ -18,6 +18,7 @@ class Screen implements FrameClock {
   }
   frame(ms: number): void {
     this.time += ms;
+    vi.advanceTimersByTime(ms);
     const due = [...this.#callbacks.values()];
     this.#callbacks.clear();
     for (const callback of due) callback();

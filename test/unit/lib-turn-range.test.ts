@@ -5,6 +5,7 @@ import {
   earlier,
   later,
   MAX_TURNS,
+  moved,
   NEWEST,
   placesOf,
   TURNS_AT_ONCE,
@@ -12,15 +13,15 @@ import {
 
 describe('the turns in the page', () => {
   it('are the newest at first, and follow what comes', () => {
-    expect(placesOf(NEWEST, 2000)).toEqual({ from: 1976, to: 2000 });
-    expect(placesOf(NEWEST, 2001)).toEqual({ from: 1977, to: 2001 });
+    expect(placesOf(NEWEST, 2000)).toEqual({ from: 2000 - TURNS_AT_ONCE, to: 2000 });
+    expect(placesOf(NEWEST, 2001)).toEqual({ from: 2001 - TURNS_AT_ONCE, to: 2001 });
     expect(placesOf(NEWEST, 3)).toEqual({ from: 0, to: 3 });
     expect(placesOf(NEWEST, 0)).toEqual({ from: 0, to: 0 });
   });
 
   it('reach the first and the newest step by step, and are never too many', () => {
     let range = NEWEST;
-    for (let step = 0; step < 100 && placesOf(range, 2000).from > 0; step += 1) {
+    for (let step = 0; step < 200 && placesOf(range, 2000).from > 0; step += 1) {
       const before = placesOf(range, 2000);
       range = earlier(range, 2000);
       const after = placesOf(range, 2000);
@@ -30,14 +31,21 @@ describe('the turns in the page', () => {
       expect(after.to).toBeGreaterThan(before.from);
     }
     expect(placesOf(range, 2000)).toEqual({ from: 0, to: MAX_TURNS });
-    for (let step = 0; step < 100 && range.to !== null; step += 1) range = later(range, 2000);
+    for (let step = 0; step < 200 && range.to !== null; step += 1) range = later(range, 2000);
     expect(placesOf(range, 2000)).toEqual({ from: 2000 - MAX_TURNS, to: 2000 });
   });
 
   it('are those around a turn that was jumped to', () => {
-    expect(around(1000, 2000)).toEqual({ from: 988, to: 1012 });
-    expect(around(0, 2000)).toEqual({ from: 0, to: 12 });
-    expect(around(1999, 2000)).toEqual({ from: 1987, to: null });
+    const half = TURNS_AT_ONCE / 2;
+    expect(around(1000, 2000)).toEqual({ from: 1000 - half, to: 1000 + half });
+    expect(around(0, 2000)).toEqual({ from: 0, to: half });
+    expect(around(1999, 2000)).toEqual({ from: 1999 - half, to: null });
+  });
+
+  it('stay the same turns when older ones come before them', () => {
+    expect(moved({ from: 3, to: 20 }, 1960)).toEqual({ from: 1963, to: 1980 });
+    expect(moved(NEWEST, 1960)).toEqual(NEWEST);
+    expect(placesOf(moved({ from: 3, to: null }, 5), 45)).toEqual({ from: 8, to: 45 });
   });
 
   it('are always inside the chat, whatever is done in whatever order', () => {

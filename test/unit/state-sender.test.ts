@@ -131,7 +131,7 @@ describe('the question about old messages', () => {
 });
 
 describe('MessageQueue', () => {
-  const waiting = { id: 'w', text: 'Waits', createdAt: 0 };
+  const waiting = { id: 'w', text: 'Waits', attachments: [], createdAt: 0 };
   function queue() {
     const calls = {
       add: vi.fn(async (_input: { id: string; text: string }) => undefined),
@@ -141,13 +141,14 @@ describe('MessageQueue', () => {
     return { ...calls, queue: new MessageQueue(client, 'c', async () => undefined) };
   }
 
-  it('keeps the id of a message whose answer was lost, for the same text', async () => {
+  it('keeps the id of a message whose answer was lost, for the same text and files', async () => {
     const { add, queue: made } = queue();
+    const message = { text: 'Hi', files: [] };
     const lost = appError('connection_lost');
     add.mockRejectedValueOnce(lost);
-    await expect(made.add('Hi', 'a')).rejects.toBe(lost);
-    await made.add('Hi', 'a');
-    await made.add('Hi', 'a');
+    await expect(made.add(message, 'a')).rejects.toBe(lost);
+    await made.add({ ...message }, 'a');
+    await made.add(message, 'a');
     const [first, retry, next] = add.mock.calls.map(([{ id }]) => id);
     expect(retry).toBe(first);
     expect(next).not.toBe(first);
@@ -183,11 +184,14 @@ describe('MessageQueue', () => {
 it('puts a message that could not be queued back above what was typed since', async () => {
   const { app, sender } = made();
   app.drafts.set('c', 'First');
+  await app.attached.add('c', [new File(['Sill'], 'sill.txt')]);
   const add = async () => {
     app.drafts.set('c', 'Second');
+    expect(app.attached.of('c')).toEqual([]);
     throw appError('disk_full');
   };
   await sender.queue({ id: 'c', queue: { add } } as unknown as ConversationView, 'a');
   expect(app.drafts.get('c')).toBe('First\n\nSecond');
+  expect(app.attached.of('c').map(({ name }) => name)).toEqual(['sill.txt']);
   expect(sender.failureIn('c')?.code).toBe('disk_full');
 });

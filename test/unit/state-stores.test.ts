@@ -188,6 +188,77 @@ describe('ConversationView', () => {
     view.dispose();
   });
 
+  describe('of a long chat', () => {
+    const COUNT = 1_000;
+    const name = (place: number) => `m${place}`;
+    const parts = (of: Conversation, stamps: Map<string, number | null>) => {
+      const pieces: number[] = [];
+      const client = {
+        conversations: {
+          get: async ({ newest }: { newest: number }) => ({ ...of, messages: of.messages.slice(-newest) }),
+        },
+        tree: {
+          edits: async () => [],
+          outline: async () => ({
+            ids: of.messages.map(({ id }) => id),
+            stamps: of.messages.map(({ id }) => stamps.get(id) ?? 0),
+          }),
+          messages: async ({ ids }: { ids: string[] }) => {
+            pieces.push(ids.length);
+            return structuredClone(of.messages.filter(({ id }) => ids.includes(id)));
+          },
+        },
+      };
+      return { pieces, client: client as unknown as AppClient };
+    };
+    const long = () =>
+      conversation(
+        'c',
+        Array.from({ length: COUNT }, (_, place) =>
+          message(name(place), place === 0 ? null : name(place - 1), { text: `Text ${place}` }),
+        ),
+      );
+    const whole = (view: ConversationView) => vi.waitFor(() => expect(view.isWhole).toBe(true));
+
+    it('shows its end first, then has all of it, in pieces', async () => {
+      const { client, pieces } = parts(long(), new Map());
+      const view = new ConversationView(client, 'c');
+      await view.refresh();
+      expect(view.turns.length).toBeLessThan(100);
+      expect(view.turns.at(-1)?.message.id).toBe(name(COUNT - 1));
+      await whole(view);
+      expect(view.turns.map(({ message: { id } }) => id)).toEqual(long().messages.map(({ id }) => id));
+      expect(Math.max(...pieces)).toBeLessThanOrEqual(100);
+      view.dispose();
+    });
+
+    it('fetches what changed and nothing else, and forgets what is gone', async () => {
+      const stored = long();
+      const stamps = new Map<string, number | null>();
+      const { client, pieces } = parts(stored, stamps);
+      const view = new ConversationView(client, 'c');
+      await view.refresh();
+      await whole(view);
+      const unchanged = view.turns[11]?.message;
+      pieces.length = 0;
+      stored.messages[10] = { ...message(name(10), name(9), { text: 'Text 10' }), pinned: true };
+      stamps.set(name(10), 1);
+      stored.messages.push(message('new', name(COUNT - 1)));
+      stored.messageCount += 1;
+      stored.activeLeafId = 'new';
+      await view.refresh();
+      await vi.waitFor(() => expect(view.turns[10]?.message.pinned).toBe(true));
+      expect(pieces).toEqual([1]);
+      expect(view.turns).toHaveLength(COUNT + 1);
+      expect(view.turns[11]?.message).toBe(unchanged);
+      stored.messages.splice(5, 1);
+      stored.messageCount -= 1;
+      await view.refresh();
+      await vi.waitFor(() => expect(view.conversation?.messages).toHaveLength(COUNT));
+      view.dispose();
+    });
+  });
+
   it('says why it could not be fetched, and forgets that after a success', async () => {
     const core = fakeCore([streaming()]);
     const view = new ConversationView(core.client, 'c');
@@ -270,7 +341,7 @@ describe('ConversationsStore', () => {
     const { store } = made(ids);
     const [edited, queued] = [store.open('c0'), store.open('c1')];
     edited.actions.edit({ id: 'q', role: 'user', text: 'Old' });
-    queued.queue.edit({ id: 'w', text: 'Waits', createdAt: 0 });
+    queued.queue.edit({ id: 'w', text: 'Waits', attachments: [], createdAt: 0 });
     const others = store.open('c2');
     for (const id of ids.slice(3)) store.open(id);
     await settled();

@@ -12,6 +12,11 @@ function actions(answering: Message | null = null) {
     removeBranch: vi.fn(async () => ({ removedCount: 3, shownLeafId: 'leaf' })),
     restoreBranch: vi.fn(async () => {}),
     fork: vi.fn(async (_input: { conversationId: string }) => {}),
+    edits: vi.fn(async () => [
+      { messageId: 'q', kind: 'question', text: 'Typed before' },
+      { messageId: 'a', kind: 'beginning', text: 'Well,' },
+    ]),
+    saveEdit: vi.fn(async (_input: { messageId: string }) => {}),
   };
   const client = { tree } as unknown as AppClient;
   const refresh = vi.fn(async () => {});
@@ -106,4 +111,41 @@ it('gives the way back with a removed branch, and forks under an id of its own',
   expect(tree.restoreBranch).toHaveBeenCalledWith({ messageId: 'q', shownLeafId: 'leaf' });
   const id = await turns.fork('q', 'Title (fork)');
   expect(tree.fork).toHaveBeenCalledWith({ messageId: 'q', conversationId: id, title: 'Title (fork)' });
+});
+
+describe('what is typed at turns', () => {
+  it('is saved once typing pauses, and taken off when the editor closes', async () => {
+    vi.useFakeTimers();
+    const { tree, turns } = actions();
+    turns.edit(question);
+    turns.change('q', 'N');
+    turns.change('q', 'New');
+    expect(tree.saveEdit).not.toHaveBeenCalled();
+    await vi.advanceTimersByTimeAsync(500);
+    expect(tree.saveEdit.mock.calls).toEqual([[{ messageId: 'q', edit: { kind: 'question', text: 'New' } }]]);
+    turns.cancel('q');
+    tree.saveEdit.mockRejectedValueOnce(appError('disk_full'));
+    await turns.edits.flush();
+    // What could not be saved is tried again.
+    await turns.edits.flush();
+    expect(tree.saveEdit.mock.calls.slice(1)).toEqual([
+      [{ messageId: 'q', edit: null }],
+      [{ messageId: 'q', edit: null }],
+    ]);
+    vi.useRealTimers();
+  });
+
+  it('is there again in a page that is loaded anew, once, and never over what is typed now', async () => {
+    const { tree, turns } = actions();
+    turns.edit(question);
+    tree.edits.mockRejectedValueOnce(appError('connection_lost'));
+    await turns.edits.restore('c');
+    await turns.edits.restore('c');
+    await turns.edits.restore('c');
+    expect(tree.edits).toHaveBeenCalledTimes(2);
+    expect(turns.edits.get('q')).toEqual({ kind: 'question', text: 'Old' });
+    expect(turns.edits.get('a')).toEqual({ kind: 'beginning', text: 'Well,', restored: true });
+    await turns.edits.flush();
+    expect(tree.saveEdit).toHaveBeenCalledTimes(1);
+  });
 });

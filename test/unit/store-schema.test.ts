@@ -98,9 +98,11 @@ describe('the schema', () => {
       'adapters',
       'attached_adapters',
       'attachments',
+      'bench_runs',
       'conversation_models',
       'conversation_tags',
       'conversations',
+      'deleted_chats',
       'folders',
       'generation_samples',
       'generations',
@@ -115,12 +117,14 @@ describe('the schema', () => {
       'model_tunings',
       'models',
       'presets',
+      'queued_files',
       'queued_messages',
       'sample_setups',
       'search_documents',
       'search_pending_messages',
       'search_pending_titles',
       'tags',
+      'turn_edits',
     ]);
     expect(tables.every(({ strict }) => strict === 1)).toBe(true);
     const insert = (createdAt: unknown, title: unknown) =>
@@ -155,7 +159,7 @@ describe('the schema', () => {
     const digest = createHash('sha256')
       .update(JSON.stringify(schemaOf(db)))
       .digest('hex');
-    expect(digest.slice(0, 16)).toMatchInlineSnapshot(`"77b15993e436b07b"`);
+    expect(digest.slice(0, 16)).toMatchInlineSnapshot(`"ab042e1c946e188b"`);
   });
 });
 

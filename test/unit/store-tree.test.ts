@@ -50,6 +50,68 @@ const shown = (id: string) => conversations.get(db, { id }).conversation.activeL
 const idsOf = (id: string) => conversations.get(db, { id }).messages.map((message) => message.id);
 const countOf = (id: string) => conversations.get(db, { id }).conversation.messageCount;
 
+describe('the outline of a chat', () => {
+  const stampOf = (id: string, messageId: string) => {
+    const { ids, stamps } = messages.outline(db, { conversationId: id });
+    return stamps[ids.indexOf(messageId)];
+  };
+
+  test('names its messages oldest first, without those that were taken out', () => {
+    const { id, user, assistant } = turn();
+    const again = anotherAnswer(id, user);
+    turn();
+    expect(messages.outline(db, { conversationId: id }).ids).toEqual([user, assistant, again]);
+    tree.removeBranch(db, { messageId: again, at: 9 });
+    expect(messages.outline(db, { conversationId: id }).ids).toEqual([user, assistant]);
+    expect(codeOf(() => messages.outline(db, { conversationId: randomUUID() }))).toBe('not_found');
+  });
+
+  test('has another stamp for a message that changed, and none while it is written', () => {
+    const { id, user, assistant } = turn();
+    const before = stampOf(id, assistant);
+    expect(stampOf(id, assistant)).toBe(before);
+    messages.setPinned(db, { id: assistant, pinned: true });
+    expect(stampOf(id, assistant)).not.toBe(before);
+    const again = newAnswer(id, user);
+    messages.begin(db, again);
+    expect(stampOf(id, again.assistant.id)).toBeNull();
+    messages.finish(db, finished(again.assistant.id));
+    expect(stampOf(id, again.assistant.id)).toEqual(expect.any(Number));
+  });
+
+  test('is filled by asking for some, which are of this chat or left out', () => {
+    const { id, user, assistant } = turn();
+    const other = turn();
+    const ids = [assistant, user, other.user, randomUUID()];
+    expect(messages.some(db, { conversationId: id, ids })).toEqual(conversations.get(db, { id }).messages);
+  });
+});
+
+describe('what is typed at a turn', () => {
+  const edits = (id: string) => tree.edits(db, { conversationId: id });
+
+  test('is kept until it is let go, and goes with its message', () => {
+    const { id, user, assistant } = turn();
+    tree.saveEdit(db, { messageId: user, edit: { kind: 'question', text: 'Half' } });
+    tree.saveEdit(db, { messageId: user, edit: { kind: 'question', text: 'Half a sentence' } });
+    tree.saveEdit(db, { messageId: assistant, edit: { kind: 'beginning', text: 'Well,' } });
+    expect(edits(id)).toEqual([
+      { messageId: user, kind: 'question', text: 'Half a sentence' },
+      { messageId: assistant, kind: 'beginning', text: 'Well,' },
+    ]);
+    expect(edits(turn().id)).toEqual([]);
+    tree.saveEdit(db, { messageId: user, edit: null });
+    tree.removeBranch(db, { messageId: assistant, at: 9 });
+    expect(edits(id)).toEqual([]);
+    tree.restoreBranch(db, { messageId: assistant, shownLeafId: assistant });
+    expect(edits(id)).toHaveLength(1);
+    db.exec('DELETE FROM messages');
+    expect(db.prepare('SELECT count(*) AS n FROM turn_edits').get()).toEqual({ n: 0 });
+    tree.saveEdit(db, { messageId: assistant, edit: { kind: 'answer', text: 'Too late' } });
+    expect(edits(id)).toEqual([]);
+  });
+});
+
 describe('a new version', () => {
   test('of an answer stands beside it, complete, marked as the user’s, and is shown', () => {
     const { id, user, assistant } = turn();

@@ -16,9 +16,9 @@ import {
   toHtml,
   toJson,
   toMarkdown,
-  toTrainingLine,
   type WholeChat,
 } from './formats.ts';
+import { toTrainingLine } from './training.ts';
 
 /** One a tab is usual; more than this are forgotten ones. */
 const MAX_OPEN = 8;
@@ -34,22 +34,39 @@ interface Request {
 type Written = Omit<ExportPiece, 'total'>;
 export type Exporter = ReturnType<typeof createExporter>;
 
+/** null when it was deleted meanwhile. */
+export async function wholeChat(store: Store, id: string): Promise<WholeChat | null> {
+  try {
+    return {
+      ...(await store.conversations.get({ id })),
+      files: await store.attachments.ofConversation({ id }),
+      queueFiles: await store.attachments.ofQueue({ id }),
+    };
+  } catch (error) {
+    if (errorCodeOf(error) === 'not_found') return null;
+    throw error;
+  }
+}
+
+/** Chats that go out as lines for training, oldest first, as far as the store can tell. */
+export async function trainingIds(
+  store: Store,
+  conversationIds: readonly string[] | null,
+  { folderId, tagId, modelId, from, to }: TrainingFilters,
+): Promise<readonly string[]> {
+  const isFiltered = [folderId, tagId, modelId, from, to].some((filter) => filter !== null);
+  if (!isFiltered && conversationIds !== null) return conversationIds;
+  const ids = await store.transfer.ids(isFiltered ? { folderId, tagId, modelId, from, to } : undefined);
+  if (conversationIds === null) return ids;
+  const passing = new Set(ids);
+  return conversationIds.filter((id) => passing.has(id));
+}
+
 /** Chats as files, read piece by piece: one chat is in memory at a time. Temporary chats go out when they are named. */
 export function createExporter({ store }: { store: Store }) {
   const open = new Map<string, { pieces: AsyncGenerator<Written>; total: number }>();
 
-  /** null when it was deleted meanwhile. */
-  async function chat(id: string): Promise<WholeChat | null> {
-    try {
-      return {
-        ...(await store.conversations.get({ id })),
-        files: await store.attachments.ofConversation({ id }),
-      };
-    } catch (error) {
-      if (errorCodeOf(error) === 'not_found') return null;
-      throw error;
-    }
-  }
+  const chat = (id: string) => wholeChat(store, id);
 
   async function* markdown(ids: readonly string[]): AsyncGenerator<Written> {
     const taken = new Set<string>();
@@ -102,7 +119,11 @@ export function createExporter({ store }: { store: Store }) {
 
   return {
     async begin(request: Request): Promise<{ exportId: string; total: number }> {
-      const ids = request.conversationIds ?? (await store.transfer.ids(undefined));
+      const { conversationIds, format, training } = request;
+      const ids =
+        format === 'jsonl'
+          ? await trainingIds(store, conversationIds, training)
+          : (conversationIds ?? (await store.transfer.ids(undefined)));
       if (open.size >= MAX_OPEN) {
         const [oldest] = open.keys();
         if (oldest !== undefined) open.delete(oldest);

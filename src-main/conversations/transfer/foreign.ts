@@ -1,18 +1,13 @@
 import * as v from 'valibot';
 import type { ImportSource } from '../../contract/index.ts';
+import { inOrder, ms, msOfIso, Seconds, Text } from './foreign-kit.ts';
 import type { ForeignChat, ForeignMessage, LeaveOut } from './imported.ts';
+import { isJanExport, janExport } from './jan.ts';
+import { isLmStudio, lmStudio } from './lm-studio.ts';
 
-// ChatGPT, Claude and Open WebUI as their data exports are; none of them promises a format. What is read is what at
-// least two public readers agree on (test/support/imports names them); what is not known is left out and counted.
-
-const Text = v.optional(v.nullable(v.string()), null);
-const Seconds = v.optional(v.nullable(v.number()), null);
-const ms = (seconds: number | null) =>
-  seconds === null || !(seconds > 0) ? null : Math.round(seconds > 1e11 ? seconds : seconds * 1000);
-const msOfIso = (text: string | null) => {
-  const parsed = text === null ? Number.NaN : Date.parse(text);
-  return Number.isNaN(parsed) || parsed < 0 ? null : parsed;
-};
+// ChatGPT, Claude and Open WebUI as their data exports are; LM Studio and Jan are beside this file. None of them
+// promises a format. What is read is what at least two public readers agree on (test/support/imports names them);
+// what is not known is left out and counted.
 
 const ChatGptNode = v.object({
   parent: Text,
@@ -69,23 +64,6 @@ function chatGptText(content: Record<string, unknown>, leaveOut: LeaveOut): stri
     })
     .filter((part) => part !== '')
     .join('\n\n');
-}
-
-/** Nodes with parents before their children; a damaged tree with a cycle loses only what is in the cycle. */
-function inOrder<T extends { parent: string | null }>(nodes: ReadonlyMap<string, T>): [string, T][] {
-  const children = new Map<string | null, string[]>();
-  for (const [id, { parent }] of nodes) {
-    const key = parent !== null && nodes.has(parent) ? parent : null;
-    children.set(key, [...(children.get(key) ?? []), id]);
-  }
-  const ordered: [string, T][] = [];
-  const waiting = [...(children.get(null) ?? [])].reverse();
-  for (let id = waiting.pop(); id !== undefined; id = waiting.pop()) {
-    const node = nodes.get(id);
-    if (node) ordered.push([id, node]);
-    waiting.push(...(children.get(id) ?? []).toReversed());
-  }
-  return ordered;
 }
 
 function chatGptMessage(
@@ -318,20 +296,35 @@ function openWebUi(value: unknown, leaveOut: LeaveOut): ForeignChat | null {
   };
 }
 
-const readers = { chatgpt: chatGpt, claude, open_webui: openWebUi } as const;
+/** How a chat of a program is read. `fileName`: of the file that it is in; some have no other name. */
+type Reader = (value: unknown, leaveOut: LeaveOut, fileName: string) => ForeignChat | null;
+const readers = {
+  chatgpt: chatGpt,
+  claude,
+  open_webui: openWebUi,
+  lm_studio: lmStudio,
+  jan: janExport,
+} satisfies Record<string, Reader>;
 type ForeignSource = Exclude<ImportSource, 'leeward'>;
 
 const has = (value: unknown, key: string) => typeof value === 'object' && value !== null && key in value;
 
-/** Whose chat an element of a list is; null: nobody's that we know. Pure. */
+/** Whose chat an element of a list, or a whole file, is; null: nobody's that we know. Pure. */
 export function foreignSource(value: unknown): ForeignSource | null {
   if (has(value, 'mapping')) return 'chatgpt';
   if (has(value, 'chat_messages')) return 'claude';
   if (has(value, 'chat')) return 'open_webui';
+  if (isLmStudio(value)) return 'lm_studio';
+  if (isJanExport(value)) return 'jan';
   return null;
 }
 
 /** One chat of another program; null when it is not of that form. Pure but for `leaveOut`. */
-export function readForeign(source: ForeignSource, value: unknown, leaveOut: LeaveOut): ForeignChat | null {
-  return readers[source](value, leaveOut);
+export function readForeign(
+  source: ForeignSource,
+  value: unknown,
+  options: { leaveOut: LeaveOut; fileName: string },
+): ForeignChat | null {
+  const read: Reader = readers[source];
+  return read(value, options.leaveOut, options.fileName);
 }

@@ -1,6 +1,5 @@
 import { Marked } from 'marked';
-import type { TrainingFilters } from '../../contract/index.ts';
-import type { QueuedMessage } from '../../contract/index.ts';
+import type { Attachment, QueuedMessage } from '../../contract/index.ts';
 import type {
   StoredConversation,
   StoredFile,
@@ -8,8 +7,7 @@ import type {
   StoredMessage,
   StoredTag,
 } from '../../store/api.ts';
-import { withFiles } from '../attached.ts';
-import { turnOf } from '../context.ts';
+import { partsText, withFiles } from '../attached.ts';
 import { branchTo } from './path.ts';
 
 /** A chat as the store gives it. */
@@ -18,6 +16,8 @@ export interface WholeChat {
   messages: StoredMessage[];
   files: StoredFile[];
   queue: QueuedMessage[];
+  /** Of what waits; `messageId` says of which. */
+  queueFiles: StoredFile[];
 }
 
 /** Longest name of a file, without its ending: what every file system takes, also in scripts of three bytes. */
@@ -55,6 +55,10 @@ function notesOf(message: StoredMessage): string {
   return ` · ${message.status === 'streaming' ? 'interrupted' : message.status}`;
 }
 
+/** What of a file went with its message, where that was not all. */
+const partsNote = ({ pages, parts }: Attachment) =>
+  parts === null ? '' : ` (${partsText(pages !== null, parts)})`;
+
 /** The branch on screen as Markdown, for a person. Pure. */
 export function toMarkdown({ conversation, messages }: WholeChat): string {
   const { title, settings, createdAt, activeLeafId } = conversation;
@@ -63,7 +67,8 @@ export function toMarkdown({ conversation, messages }: WholeChat): string {
   for (const message of branchTo(messages, activeLeafId)) {
     parts.push(`## ${who(message)}, ${dateOf(message.createdAt)}${notesOf(message)}`);
     if (message.reasoning !== '') parts.push('### Thoughts', fenced(message.reasoning));
-    for (const { name } of message.attachments) parts.push(`Attached: ${name.replaceAll('\n', ' ')}`);
+    for (const file of message.attachments)
+      parts.push(`Attached: ${file.name.replaceAll('\n', ' ')}${partsNote(file)}`);
     if (message.text !== '') parts.push(message.text);
   }
   return `${parts.join('\n\n')}\n`;
@@ -121,7 +126,8 @@ export function toHtml({ conversation, messages }: WholeChat): string {
     lines.push(`<h2>${escaped(who(message))}, ${dateOf(message.createdAt)}${notesOf(message)}</h2>`);
     if (message.reasoning !== '')
       lines.push(`<details><summary>Thoughts</summary><pre>${escaped(message.reasoning)}</pre></details>`);
-    for (const { name } of message.attachments) lines.push(`<p>Attached: ${escaped(name)}</p>`);
+    for (const file of message.attachments)
+      lines.push(`<p>Attached: ${escaped(file.name)}${partsNote(file)}</p>`);
     if (message.role === 'user') lines.push(`<div class="you" dir="auto">${escaped(message.text)}</div>`);
     else lines.push(`<div dir="auto">${marked.parse(message.text, { async: false })}</div>`);
   }
@@ -144,12 +150,15 @@ export function jsonHead(folders: readonly StoredFolder[], tags: readonly Stored
 export const JSON_TAIL = '\n]}\n';
 
 /** One chat, everything of it, on one line. The same chat gives the same bytes: keys are in a fixed order. Pure. */
-export function toJson({ conversation, messages, files, queue }: WholeChat): string {
+export function toJson({ conversation, messages, files, queue, queueFiles }: WholeChat): string {
   const { id, title, titleSource, createdAt, updatedAt, folderId, tags, pinnedAt, archivedAt } = conversation;
   const { activeLeafId, settings, draft } = conversation;
   return JSON.stringify({
     ...{ id, title, titleSource, createdAt, updatedAt, folderId, tags, pinnedAt, archivedAt },
-    ...{ activeLeafId, settings, draft, queue },
+    ...{ activeLeafId, settings, draft },
+    queue: withFiles(queue, queueFiles).map(({ files: own, ...entry }) =>
+      sortedKeys({ ...entry, attachments: own }),
+    ),
     messages: withFiles(messages, files).map(({ conversationId: _, files: own, ...message }) =>
       sortedKeys({ ...message, attachments: own }),
     ),
@@ -162,35 +171,4 @@ function sortedKeys(value: unknown): unknown {
   if (typeof value !== 'object' || value === null) return value;
   const entries = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1));
   return Object.fromEntries(entries.map(([key, part]) => [key, sortedKeys(part)]));
-}
-
-/**
- * The branch on screen as one line of chat messages for fine-tuning, or '' for a chat that the filters leave out.
- * Ends with an answer; user turns in a row are one. Pure.
- */
-export function toTrainingLine(
-  { conversation, messages, files }: WholeChat,
-  filters: TrainingFilters,
-): string {
-  const branch = branchTo(messages, conversation.activeLeafId);
-  if (
-    filters.completeOnly &&
-    branch.some(({ role, status }) => role === 'assistant' && status !== 'complete')
-  )
-    return '';
-  const turns: { role: string; content: string }[] = [];
-  const { systemPrompt } = conversation.settings;
-  if (filters.systemPrompt && systemPrompt.trim() !== '')
-    turns.push({ role: 'system', content: systemPrompt });
-  for (const message of withFiles(branch, files)) {
-    const { role, text } = turnOf(message);
-    const { reasoning } = message;
-    if (text.trim() === '') continue;
-    const thought = filters.reasoning && reasoning !== '' ? `<think>\n${reasoning}\n</think>\n\n` : '';
-    const last = turns.at(-1);
-    if (last?.role === role) last.content += `\n\n${text}`;
-    else turns.push({ role, content: thought + text });
-  }
-  while (turns.length > 0 && turns.at(-1)?.role !== 'assistant') turns.pop();
-  return turns.some(({ role }) => role === 'assistant') ? `${JSON.stringify({ messages: turns })}\n` : '';
 }

@@ -19,6 +19,8 @@ export interface ForeignMessage {
   text: string;
   reasoning?: string;
   modelName?: string | null;
+  /** How the answer ended; default `complete`. */
+  status?: 'complete' | 'stopped' | 'interrupted';
   /** ms since 1970; null: unknown. */
   createdAt: number | null;
 }
@@ -33,6 +35,7 @@ export interface ForeignChat {
   /** The message at the end of the branch that was on screen; null: the newest. */
   activeId: string | null;
   archived: boolean;
+  pinned?: boolean;
   messages: ForeignMessage[];
 }
 
@@ -104,7 +107,7 @@ export function chatOf(
       role: message.role,
       text: message.text,
       reasoning: message.reasoning ?? '',
-      status: 'complete',
+      status: message.role === 'assistant' ? (message.status ?? 'complete') : 'complete',
       modelName: message.role === 'assistant' ? (message.modelName ?? null) : null,
       createdAt: lastAt,
     });
@@ -130,7 +133,7 @@ export function chatOf(
       messageCount: messages.length,
       folderId: null,
       tags: [],
-      pinnedAt: null,
+      pinnedAt: chat.pinned === true ? now : null,
       archivedAt: chat.archived ? now : null,
       trashedAt: null,
       temporary: false,
@@ -148,5 +151,6 @@ export function chatOf(
     messages,
     files: [],
     queue: [],
+    queueFiles: [],
   };
 }

@@ -220,7 +220,14 @@ export const sidecarContract = {
     ),
   ),
   heldChats: base.output(
-    v.array(v.object({ conversationId: v.string(), tokens: Count, readingMs: v.nullable(v.number()) })),
+    v.array(
+      v.object({
+        conversationId: v.string(),
+        tokens: Count,
+        hasDraft: v.boolean(),
+        readingMs: v.nullable(v.number()),
+      }),
+    ),
   ),
   countTokens: base.input(PromptInput).output(v.nullable(Count)),
   countParts: base.input(PromptInput).output(v.nullable(PromptParts)),

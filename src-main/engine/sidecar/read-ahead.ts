@@ -33,6 +33,12 @@ export function certainTokens(loaded: PromptModel, input: PromptInput): Token[] 
   return first.slice(0, Math.min(...others.map((other) => commonPrefixLength(first, other))));
 }
 
+/** Where the message that is being written begins; null when none is. */
+function draftStart(loaded: PromptModel, input: PromptInput, end: number): number | null {
+  if (input.turns.at(-1)?.role !== 'user') return null;
+  return Math.min(end, certainTokens(loaded, { ...input, turns: input.turns.slice(0, -1) }).length);
+}
+
 /**
  * Reads what is certain of the next prompt, and ends with exactly one `done`: stopped, it tells what it has read.
  * @throws what rendering throws
@@ -53,6 +59,7 @@ export async function readAhead(
     return done(0, isTooLong ? 0 : tokens.length);
   let sequence = loaded.sequences.take(tokens, conversationId);
   let kept = 0;
+  const draftAt = draftStart(loaded, input, tokens.length);
   try {
     if (savedState) ({ sequence } = await restoreState(loaded, sequence, tokens, savedState, emit));
     await sequence.adaptStateToTokens(tokens.slice(0, reachablePrefix(sequence, tokens)), false);
@@ -63,7 +70,7 @@ export async function readAhead(
   } catch (error) {
     if (!signal.aborted) throw error;
   } finally {
-    loaded.sequences.giveBack(sequence);
+    loaded.sequences.giveBack(sequence, draftAt);
   }
   done(Math.max(0, sequence.nextTokenIndex - kept), kept);
 }

@@ -120,13 +120,15 @@ export function saveState(
   loaded: LoadedModel,
   { conversationId, path }: { conversationId: string; path: string },
 ): Promise<{ tokens: number[]; bytes: number; elapsedMs: number; readingMs: number | null } | null> {
-  return loaded.sequences.borrow(conversationId, async (sequence) => {
+  return loaded.sequences.borrow(conversationId, async (sequence, draftAt) => {
     const startMs = performance.now();
     // Guesses that were not confirmed are in the cache, but not among the tokens.
-    await sequence.eraseContextTokenRanges([
-      { start: sequence.nextTokenIndex, end: Number.MAX_SAFE_INTEGER },
-    ]);
+    await sequence.eraseContextTokenRanges([{ start: sequence.nextTokenIndex, end: Number.MAX_SAFE_INTEGER }]);
+    // What is not sent yet is nobody's to keep.
+    const sent = sequence.contextTokens.slice(0, draftAt ?? undefined);
+    await sequence.adaptStateToTokens(sent.slice(0, reachablePrefix(sequence, sent)), false);
     const tokens: number[] = [...sequence.contextTokens];
+    if (tokens.length === 0) return null;
     const { fileSize } = await sequence.saveStateToFile(path);
     const elapsedMs = performance.now() - startMs;
     return { tokens, bytes: fileSize, elapsedMs, readingMs: readingMs(loaded, tokens.length) };

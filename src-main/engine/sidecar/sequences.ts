@@ -33,6 +33,8 @@ interface Place<T> {
   /** Grows with each use; 0 before the first. */
   usedAt: number;
   isBusy: boolean;
+  /** Where a message begins that was read while it was being written; null: it holds nothing but what was sent. */
+  draftAt: number | null;
 }
 
 /** The sequences of one context, each of which holds a chat; who answers takes one for as long as it answers. */
@@ -41,7 +43,7 @@ export class Sequences<T extends Live = LlamaContextSequence> {
   #uses = 0;
 
   constructor(all: readonly T[]) {
-    this.#places = all.map((sequence) => ({ sequence, owner: null, usedAt: 0, isBusy: false }));
+    this.#places = all.map((sequence) => ({ sequence, owner: null, usedAt: 0, isBusy: false, draftAt: null }));
   }
 
   get all(): readonly T[] {
@@ -66,34 +68,47 @@ export class Sequences<T extends Live = LlamaContextSequence> {
     return this.#choose(tokens, conversationId).reach;
   }
 
-  giveBack(sequence: T): void {
+  /** @param draftAt of its tokens, where a message begins that is not sent yet */
+  giveBack(sequence: T, draftAt: number | null = null): void {
     const place = this.#placeOf(sequence);
     if (!place) return;
     place.isBusy = false;
     this.#uses += 1;
     place.usedAt = this.#uses;
+    place.draftAt = draftAt;
   }
 
-  /** Runs `task` on the free sequence that holds this chat, which then is as recently used as before; else null. */
-  async borrow<R>(conversationId: string, task: (sequence: T) => Promise<R>): Promise<R | null> {
+  /**
+   * Runs `task` on the free sequence that holds this chat, which then is as recently used as before; else null. The
+   * task is told where a message begins that is not sent yet, and takes it out.
+   */
+  async borrow<R>(
+    conversationId: string,
+    task: (sequence: T, draftAt: number | null) => Promise<R>,
+  ): Promise<R | null> {
     const place = this.#free()
       .filter(({ owner, sequence }) => owner === conversationId && sequence.nextTokenIndex > 0)
       .at(-1);
     if (!place) return null;
     place.isBusy = true;
     try {
-      return await task(place.sequence);
+      const result = await task(place.sequence, place.draftAt);
+      place.draftAt = null;
+      return result;
     } finally {
       place.isBusy = false;
     }
   }
 
-  /** The chats of the free sequences, and how many tokens of each they hold. */
-  held(): { conversationId: string; tokens: number }[] {
-    const tokens = new Map<string, number>();
-    for (const { owner, sequence } of this.#free())
-      if (owner !== null && sequence.nextTokenIndex > 0) tokens.set(owner, sequence.nextTokenIndex);
-    return [...tokens].map(([conversationId, count]) => ({ conversationId, tokens: count }));
+  /** The chats of the free sequences, how many tokens of each they hold, and whether a draft comes behind those. */
+  held(): { conversationId: string; tokens: number; hasDraft: boolean }[] {
+    const chats = new Map<string, { tokens: number; hasDraft: boolean }>();
+    for (const { owner, sequence, draftAt } of this.#free()) {
+      const tokens = Math.min(sequence.nextTokenIndex, draftAt ?? Infinity);
+      if (owner !== null && tokens > 0)
+        chats.set(owner, { tokens, hasDraft: tokens < sequence.nextTokenIndex });
+    }
+    return [...chats].map(([conversationId, chat]) => ({ conversationId, ...chat }));
   }
 
   /** Puts another sequence in the place of one that is of no use any more. */

@@ -8,6 +8,9 @@ import { tree } from './0060-tree.ts';
 import { presets } from './0070-presets.ts';
 import { attachments } from './0080-attachments.ts';
 import { imports } from './0090-imports.ts';
+import { fileParts } from './0100-file-parts.ts';
+import { deletedChats } from './0120-deleted-chats.ts';
+import { turnEdits } from './0130-turn-edits.ts';
 import { generationSamples } from './0200-generation-samples.ts';
 import { lab } from './0220-lab.ts';
 import { tuning } from './0230-tuning.ts';
@@ -24,6 +27,9 @@ export const migrations: readonly Migration[] = [
   presets,
   attachments,
   imports,
+  fileParts,
+  deletedChats,
+  turnEdits,
   generationSamples,
   lab,
   tuning,

@@ -1,8 +1,9 @@
 import * as v from 'valibot';
-import { Attachment, GenerationSettings, Message, type GenerationStats } from '../../contract/index.ts';
+import { GenerationSettings, Message, type GenerationStats } from '../../contract/index.ts';
 import type { StoredMessage } from '../api.ts';
 import { all, selectList } from '../sql.ts';
 import type { Columns, Db } from '../sql.ts';
+import { attachmentList, attachmentsOf } from './attachments.ts';
 
 type PlainFields = Omit<
   StoredMessage,
@@ -71,14 +72,9 @@ export type MessageRow = PlainFields &
   RawFields &
   StatsRow & { settings: string | null; attachments: string };
 
-const Attachments = v.array(Attachment);
-const ATTACHMENTS = `(SELECT json_group_array(json_object('id', a.id, 'name', a.name, 'kind', a.kind,
-    'sizeBytes', a.size_bytes, 'characters', a.characters, 'pages', json_array_length(a.pages)) ORDER BY a.place)
-  FROM attachments a WHERE a.message_id = m.id) AS attachments`;
-
 /** One message with its statistics; add a WHERE. */
 export const SELECT = `SELECT ${selectList('m', plainColumns)}, ${selectList('m', rawColumns)},
-  ${selectList('g', statsColumns)}, g.settings AS settings, ${ATTACHMENTS}
+  ${selectList('g', statsColumns)}, g.settings AS settings, ${attachmentList('attachments', 'm.id')}
   FROM messages m LEFT JOIN generations g ON g.message_id = m.id`;
 
 export const OF_CONVERSATION = `${SELECT} WHERE m.conversation_id = @conversationId AND m.removed_at IS NULL
@@ -115,7 +111,7 @@ export function messageOf(row: MessageRow): StoredMessage {
     parentId,
     role,
     text,
-    attachments: attachments === '[]' ? [] : v.parse(Attachments, JSON.parse(attachments)),
+    attachments: attachmentsOf(attachments),
     reasoning,
     status,
     errorCode,
@@ -159,4 +155,25 @@ const NEWEST = `WITH RECURSIVE up (seq, parent_id, conversation_id, place) AS (
 /** The last `newest` messages of the path to `id`, each with its siblings, oldest first. */
 export function newestMessages(db: Db, input: { id: string; newest: number }): StoredMessage[] {
   return all<MessageRow>(db, NEWEST, input).map(messageOf);
+}
+
+const SOME = `${SELECT} WHERE m.id IN (SELECT value FROM json_each(@ids)) AND m.conversation_id = @conversationId
+  AND m.removed_at IS NULL ORDER BY m.seq`;
+
+/** Those of the ids that are in the conversation and not removed, oldest first. */
+export function someMessages(
+  db: Db,
+  { conversationId, ids }: { conversationId: string; ids: readonly string[] },
+): StoredMessage[] {
+  return all<MessageRow>(db, SOME, { conversationId, ids: JSON.stringify(ids) }).map(messageOf);
+}
+
+// What can change of a message that is not being written: its end, which has a time, and whether it is pinned.
+const OUTLINE = `SELECT id, iif(status = 'streaming', NULL, 2 * coalesce(ended_at, 0) + pinned) AS stamp
+  FROM messages WHERE conversation_id = @conversationId AND removed_at IS NULL ORDER BY seq`;
+
+/** All messages of a conversation, oldest first; a stamp is another one once the message has changed. */
+export function outlineOf(db: Db, conversationId: string): { ids: string[]; stamps: (number | null)[] } {
+  const rows = all<{ id: string; stamp: number | null }>(db, OUTLINE, { conversationId });
+  return { ids: rows.map(({ id }) => id), stamps: rows.map(({ stamp }) => stamp) };
 }

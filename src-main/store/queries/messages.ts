@@ -3,8 +3,8 @@ import type { FinishedMessage, NewMessages, StartedIds, StoreApi, StoredMessage 
 import { all, change, first, insertInto, one, run } from '../sql.ts';
 import type { Db, Queries } from '../sql.ts';
 import { conversationWithId, insertConversation } from './conversations.ts';
-import { copyFiles, insertFiles } from './attachments.ts';
-import { messageOf, SELECT, statsColumns, type MessageRow } from './message-rows.ts';
+import { copyFiles, insertFiles, takeQueuedFiles } from './attachments.ts';
+import { messageOf, outlineOf, SELECT, someMessages, statsColumns, type MessageRow } from './message-rows.ts';
 import { PATH_SEQS } from './path-seqs.ts';
 
 export const GET = `${SELECT} WHERE m.id = @id AND m.removed_at IS NULL`;
@@ -99,6 +99,7 @@ function insertMessages(db: Db, input: NewMessages): void {
     });
     if (filesOf !== undefined) copyFiles(db, filesOf, id);
     insertFiles(db, id, files);
+    if (input.queuedId !== undefined) sendQueued(db, input.queuedId, id);
   }
   run(db, INSERT, {
     ...assistant,
@@ -123,14 +124,20 @@ function ofRequest(db: Db, requestId: string): StartedIds | null {
   return started ?? null;
 }
 
-/** Takes the message out of the queue; it is sent as it stands there, however old the caller's copy is. */
-function takenFromQueue(db: Db, input: NewMessages, queuedId: string): NewMessages {
+/** The message as it waits, however old the caller's copy is. */
+function asQueued(db: Db, input: NewMessages, queuedId: string): NewMessages {
   const { text } = one<{ text: string }>(
     db,
-    'DELETE FROM queued_messages WHERE id = @queuedId AND conversation_id = @conversationId RETURNING text',
+    'SELECT text FROM queued_messages WHERE id = @queuedId AND conversation_id = @conversationId',
     { queuedId, conversationId: input.conversationId },
   );
   return { ...input, user: input.user && { ...input.user, text } };
+}
+
+/** It waits no longer: its files are the message's. */
+function sendQueued(db: Db, queuedId: string, messageId: string): void {
+  takeQueuedFiles(db, queuedId, messageId);
+  run(db, 'DELETE FROM queued_messages WHERE id = @queuedId', { queuedId });
 }
 
 function begin(db: Db, input: NewMessages): StartedIds & { repeated: boolean } {
@@ -143,7 +150,7 @@ function begin(db: Db, input: NewMessages): StartedIds & { repeated: boolean } {
     insertConversation(db, { ...newConversation, at });
   } else conversationWithId(db, conversationId);
   checkParents(db, input);
-  insertMessages(db, input.queuedId === undefined ? input : takenFromQueue(db, input, input.queuedId));
+  insertMessages(db, input.queuedId === undefined ? input : asQueued(db, input, input.queuedId));
   const isTyped = user !== null && input.keepsDraft !== true;
   change(
     db,
@@ -195,6 +202,13 @@ export const messages: Queries<StoreApi['messages']> = {
     if (rows[0].parentId !== null) throw appError('store_damaged', { reason: 'cycle' });
     return rows.map(messageOf);
   },
+
+  outline(db, { conversationId }) {
+    conversationWithId(db, conversationId);
+    return outlineOf(db, conversationId);
+  },
+
+  some: (db, input) => someMessages(db, input),
 
   newestLeaf: (db, input) => one<{ id: string }>(db, NEWEST_LEAF, input).id,
 

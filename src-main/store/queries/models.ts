@@ -115,7 +115,19 @@ export const models: Queries<StoreApi['models']> = {
 
   remove(db, { id }) {
     change(db, 'DELETE FROM models WHERE id = @id', { id });
+    const chosen = all<{ id: string }>(db, 'SELECT id FROM conversations WHERE model_id = @id', { id });
     run(db, 'UPDATE conversations SET model_id = NULL WHERE model_id = @id', { id });
+    return { conversationIds: chosen.map((chat) => chat.id) };
+  },
+
+  giveBack(db, { from, to, conversationIds }) {
+    run(
+      db,
+      `UPDATE conversations SET model_id = @to
+        WHERE model_id IS NULL AND id IN (SELECT value FROM json_each(@ids))`,
+      { to, ids: JSON.stringify(conversationIds) },
+    );
+    run(db, 'UPDATE folders SET model_id = @to WHERE model_id = @from', { from, to });
   },
 
   setLoadOutcome: (db, { id, crashed, usedAt }) =>

@@ -1,6 +1,7 @@
 import type { StoreApi } from '../api.ts';
 import { one, run } from '../sql.ts';
 import type { Db, Queries } from '../sql.ts';
+import { insertQueuedFiles } from './attachments.ts';
 import { conversationWithId } from './conversations.ts';
 import { queueOf } from './queue-rows.ts';
 
@@ -21,7 +22,7 @@ function ownerOf(db: Db, id: string): { conversationId: string } {
 export const queue: Queries<StoreApi['queue']> = {
   list: (db, { conversationId }) => queueOf(db, conversationId),
 
-  add(db, { conversationId, id, text, place, at }) {
+  add(db, { conversationId, id, text, files = [], place, at }) {
     conversationWithId(db, conversationId);
     const waiting = queueOf(db, conversationId);
     const added = run(
@@ -32,7 +33,9 @@ export const queue: Queries<StoreApi['queue']> = {
           AND NOT EXISTS (SELECT 1 FROM messages WHERE request_id = @id)`,
       { id, conversationId, end: waiting.length, text, at },
     );
-    if (added.changes > 0) putAt(db, conversationId, id, place ?? waiting.length);
+    if (added.changes === 0) return;
+    insertQueuedFiles(db, id, files);
+    putAt(db, conversationId, id, place ?? waiting.length);
   },
 
   update(db, { id, text }) {

@@ -1,12 +1,13 @@
-import type { StoreApi, StoredMessage } from '../api.ts';
+import type { ChatFilters, StoreApi, StoredMessage } from '../api.ts';
 import { appError } from '../../contract/index.ts';
 import { all, change, first, insertInto, run } from '../sql.ts';
 import type { Db, Queries } from '../sql.ts';
-import { insertFiles } from './attachments.ts';
+import { insertFiles, insertQueuedFiles } from './attachments.ts';
 import { insertConversation } from './conversations.ts';
 import { insertFolders } from './folders.ts';
 import { BEING_DELETED, BEING_IMPORTED } from './history-states.ts';
 import { plainColumns, rawColumns, statsColumns } from './message-rows.ts';
+import { chatWhere } from './search-scope.ts';
 import { fold } from './search-text.ts';
 
 const INSERT_MESSAGE = insertInto('messages', { ...plainColumns, ...rawColumns, endedAt: 'ended_at' });
@@ -41,12 +42,14 @@ function insertMessage(db: Db, message: StoredMessage): void {
   });
 }
 
+const NO_FILTERS: ChatFilters = { folderId: null, tagId: null, modelId: null, from: null, to: null };
+
 const idsOf = (db: Db, table: 'folders' | 'tags') =>
   new Set(all<{ id: string }>(db, `SELECT id FROM ${table}`).map(({ id }) => id));
 
 function put(
   db: Db,
-  { importId, conversation, messages, files, queue }: Parameters<StoreApi['transfer']['put']>[0],
+  { importId, conversation, messages, files, queue, queueFiles }: Parameters<StoreApi['transfer']['put']>[0],
 ) {
   if (!first(db, 'SELECT 1 FROM imports WHERE id = @importId AND finished_at IS NULL', { importId }))
     throw appError('aborted');
@@ -67,6 +70,8 @@ function put(
         VALUES (@queuedId, @id, @place, @text, @createdAt)`,
       { queuedId, id, place, text, createdAt },
     );
+  for (const [queuedId, own] of Map.groupBy(queueFiles, (file) => file.messageId))
+    insertQueuedFiles(db, queuedId, own);
   const tags = idsOf(db, 'tags');
   for (const tagId of conversation.tags)
     if (tags.has(tagId))
@@ -103,13 +108,28 @@ function abandon(db: Db, id: string): number {
   ).changes;
 }
 
+function ids(db: Db, filters: ChatFilters | undefined): string[] {
+  const { from, to, ...rest } = filters ?? NO_FILTERS;
+  const { where, parameters } = chatWhere(db, {
+    ...rest,
+    place: null,
+    role: null,
+    conversationId: null,
+    from,
+    to,
+  });
+  return all<{ id: string }>(
+    db,
+    `SELECT c.id FROM conversations c
+      WHERE ${where} AND c.temporary = 0 AND c.updated_at >= @from AND c.updated_at < @to
+      ORDER BY c.created_at, c.id`,
+    { ...parameters, from: from ?? 0, to: to ?? Number.MAX_SAFE_INTEGER },
+  ).map(({ id }) => id);
+}
+
 /** Chats in and out, whole. */
 export const transfer: Queries<StoreApi['transfer']> = {
-  ids: (db) =>
-    all<{ id: string }>(
-      db,
-      'SELECT id FROM conversations WHERE trashed_at IS NULL AND temporary = 0 ORDER BY created_at, id',
-    ).map(({ id }) => id),
+  ids,
 
   begin: (db, input) => void run(db, 'INSERT INTO imports (id, started_at) VALUES (@id, @at)', input),
 

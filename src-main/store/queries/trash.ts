@@ -68,14 +68,33 @@ function mergeIndex(db: Db, until: number): boolean {
 
 /** Deleting for good: chats are marked in one go, then taken out in slices, because the index is rewritten with them. */
 export const trash: Queries<StoreApi['trash']> = {
-  mark(db, { ids, anywhere }) {
+  mark(db, { ids, anywhere, eraseAt = null }) {
     const named = ids === null ? '' : 'AND id IN (SELECT value FROM json_each(@ids))';
     const place = anywhere ? `AND trashed_at IS NOT ${BEING_IMPORTED}` : `AND trashed_at > ${BEING_DELETED}`;
     const input = ids === null ? {} : { ids: JSON.stringify(ids) };
     const where = `trashed_at IS NOT ${BEING_DELETED} ${place} ${named}`;
     const marked = all<{ id: string }>(db, `SELECT id FROM conversations WHERE ${where}`, input);
+    if (eraseAt !== null) {
+      const noted = `SELECT id, @eraseAt FROM conversations WHERE ${where}`;
+      run(db, `INSERT OR REPLACE INTO deleted_chats ${noted}`, { ...input, eraseAt });
+    }
     run(db, `UPDATE conversations SET trashed_at = ${BEING_DELETED} WHERE ${where}`, input);
     return marked.map(({ id }) => id);
+  },
+
+  overdue(db, input) {
+    // A backup that was restored has brought them back, or an import: their copies are wanted again.
+    const alive = `SELECT id FROM conversations WHERE trashed_at IS NULL OR trashed_at > ${BEING_DELETED}`;
+    run(db, `DELETE FROM deleted_chats WHERE id IN (${alive})`, {});
+    return all<{ id: string }>(db, 'SELECT id FROM deleted_chats WHERE erase_at <= @at', input).map(
+      ({ id }) => id,
+    );
+  },
+
+  forget(db, { ids }) {
+    run(db, 'DELETE FROM deleted_chats WHERE id IN (SELECT value FROM json_each(@ids))', {
+      ids: JSON.stringify(ids),
+    });
   },
 
   expired: (db, input) =>

@@ -7,6 +7,7 @@ import { conversationWithId } from './conversations.ts';
 import { copyFiles } from './attachments.ts';
 import { NEWEST_LEAF } from './messages.ts';
 import { PATH_SEQS } from './path-seqs.ts';
+import { editsOf, saveEdit } from './turn-edits.ts';
 
 interface Node {
   conversationId: string;
@@ -196,4 +197,11 @@ function copyMessages(db: Db, ids: readonly string[], conversationId: string): s
 }
 
 /** Removing marks: the rows stay until the conversation is deleted. */
-export const tree: Queries<StoreApi['tree']> = { addVersion, removeBranch, restoreBranch, fork };
+export const tree: Queries<StoreApi['tree']> = {
+  addVersion,
+  removeBranch,
+  restoreBranch,
+  fork,
+  edits: (db, { conversationId }) => editsOf(db, conversationId),
+  saveEdit,
+};

@@ -12,7 +12,8 @@ export async function pdfText(
   signal: AbortSignal,
 ): Promise<{ text: string; pageStarts: number[] }> {
   // Nothing is drawn: no fonts, and nothing that would have to be compiled.
-  const task = getDocument({ data: bytes, disableFontFace: true, useWasm: false });
+  const cMapUrl = new URL('cmaps/', document.baseURI).href;
+  const task = getDocument({ data: bytes, disableFontFace: true, useWasm: false, cMapUrl });
   const end = () => void task.destroy();
   signal.addEventListener('abort', end);
   try {

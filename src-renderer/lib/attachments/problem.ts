@@ -8,8 +8,7 @@ export type FileProblem =
   | 'unreadable'
   | 'empty'
   | 'too_long'
-  | 'too_many'
-  | 'answering';
+  | 'too_many';
 
 export class UnreadFile extends Error {
   readonly problem: FileProblem;

@@ -43,7 +43,7 @@ export async function readFile(file: File, id: string): Promise<NewAttachment> {
     if (text.trim() === '') throw new UnreadFile('empty');
     if (text.length > MAX_ATTACHED_CHARACTERS) throw new UnreadFile('too_long');
     const name = file.name.slice(-MAX_FILE_NAME_LENGTH) || kind;
-    return { id, name, kind, sizeBytes: file.size, text, pageStarts };
+    return { id, name, kind, sizeBytes: file.size, text, pageStarts, parts: null };
   } catch (error) {
     if (error instanceof UnreadFile) throw error;
     throw new UnreadFile('unreadable', { cause: error });

@@ -65,7 +65,8 @@ export const chatActions = {
     const shown = app.navigation.conversationId;
     const wasShown = shown !== null && ids.includes(shown);
     const temporary = ids.filter((id) => app.conversations.byId(id)?.temporary === true);
-    for (const id of temporary) await app.conversations.discard(id);
+    // They are in no trash: there is a question instead of a way back.
+    if (temporary.length > 0) app.historyScreen.dialog = { kind: 'discard', ids: temporary };
     const ordinary = ids.filter((id) => !temporary.includes(id));
     await change(app, ordinary, { trashed: true }, texts.trashed, () => {
       if (wasShown) app.navigation.openChat(shown, { replace: true });

@@ -57,7 +57,7 @@ function temporaryItems(app: AppState, id: string): MenuItem[] {
       icon: X,
       danger: true,
       shortcut: displayShortcut('trash', app.shortcutHost),
-      onselect: () => app.attempt(app.conversations.discard(id)),
+      onselect: () => (app.historyScreen.dialog = { kind: 'discard', ids: [id] }),
     },
   ];
 }

@@ -92,17 +92,20 @@ export class ChatSender {
 
   /** Keeps what is typed until the answer that runs is complete. */
   async queue(view: ConversationView, afterId: string): Promise<void> {
-    const { drafts } = this.#app;
+    const { drafts, attached } = this.#app;
     const { id } = view;
     const text = drafts.get(id);
+    const files = attached.of(id);
     if (text.trim() === '') return;
     this.#failed = null;
     // At once: what is typed next is another message.
     drafts.set(id, '');
+    attached.sent(id, files, id);
     try {
-      await view.queue.add(text, afterId);
+      await view.queue.add({ text, files }, afterId);
     } catch (error) {
       this.#failed = { id, failure: failureOf(error) };
+      attached.putBack(id, files);
       drafts.set(id, [text, drafts.get(id)].filter((part) => part !== '').join('\n\n'));
     }
   }

@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, open, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { closeDatabase, openDatabase } from '../../../src-main/store/database.ts';
+import { databaseFile } from '../../../src-main/store/files.ts';
 import { migrations } from '../../../src-main/store/migrations/index.ts';
 import { indexSlice } from '../../../src-main/store/queries/search-index.ts';
 import { all, run, type Db } from '../../../src-main/store/sql.ts';
@@ -11,7 +12,7 @@ import { Texts } from './texts.ts';
 // 10,000 chats with 1,000,000 messages, written through the real migrations and indexed by the store's own code.
 
 /** Raised when what is written changes, so that no old history is measured. */
-const FORMAT = 2;
+const FORMAT = 3;
 const SEED = 20_261_123;
 export const LONG_MESSAGES = 2_000;
 export const LONG_TITLE = 'The long conversation';
@@ -21,6 +22,8 @@ const INDEX_SLICE_MS = 2_000;
 const FIRST_DAY = Date.UTC(2024, 0, 1);
 const DAY_MS = 86_400_000;
 const DAYS = 1_040;
+/** Trash that is a month old would be deleted by the app while it is measured. */
+const TRASHED_AT = Date.now() - DAY_MS;
 const SECOND_MS = 1_000;
 const FOLDERS = 40;
 const TAGS = 30;
@@ -136,7 +139,7 @@ class Writer {
       {
         id, startedAt, endedAt, modelId,
         title: title ?? this.#texts.words(script, 3 + (draw % 5)).replace('.', ''),
-        trashedAt: title === null && draw === 0 ? endedAt : null,
+        trashedAt: title === null && draw === 0 ? TRASHED_AT : null,
         folderId: draw < 60 ? pick(this.#order.folderIds) : null,
         pinnedAt: title === null && draw === 1 && random.uint32() % 10 === 0 ? endedAt : null,
         archivedAt: title === null && draw >= 2 && draw < 10 ? endedAt : null,
@@ -241,6 +244,13 @@ async function schemaKey(folder: string): Promise<string> {
   return JSON.stringify(schema);
 }
 
+/** Else the system would write a gigabyte while the first round is measured, and every commit would wait for it. */
+async function toDisk(path: string): Promise<void> {
+  const file = await open(path, 'r+');
+  await file.sync();
+  await file.close();
+}
+
 /** The data folder of a large history: the one there is for this schema and these counts, or a new one. */
 export async function largeHistory(
   folder: string,
@@ -262,6 +272,7 @@ export async function largeHistory(
     const { db } = openDatabase(join(fresh, 'data'), migrations);
     const facts = fill(db, counts, report);
     closeDatabase(db);
+    await toDisk(databaseFile(join(fresh, 'data')));
     const generatedSeconds = Math.round((performance.now() - startedAt) / SECOND_MS);
     await writeFile(join(fresh, 'facts.json'), JSON.stringify({ ...facts, generatedSeconds }));
     await rename(fresh, root);

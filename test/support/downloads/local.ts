@@ -61,7 +61,7 @@ export async function startLocal(options: LocalOptions): Promise<LocalDownloads>
       await options.beforeAdd?.();
       return store.models.upsert(newModel({ path }));
     },
-    takeBack: (id) => store.models.remove({ id }),
+    takeBack: async (id) => void (await store.models.remove({ id })),
     expectDownload: () => {},
     partPathsOf: async (id) => [(await store.models.get({ id })).path],
   };

@@ -220,7 +220,8 @@ async function killWhileBackingUp(target: 'backUpNow' | 'restore'): Promise<void
   const call = async () => {
     if (target === 'backUpNow') return store.files.backUp({ reason: 'manual' });
     const [, oldest] = await store.files.backups(undefined);
-    return store.files.restoreBackup({ id: oldest?.id ?? '' });
+    const how = { onStep: () => {}, prepared: () => Promise.resolve() };
+    return store.files.restoreBackup({ id: oldest?.id ?? '' }, how);
   };
   await store.files.backUp({ reason: 'manual' });
   await store.files.backUp({ reason: 'daily' });

@@ -1,4 +1,8 @@
-import type { ContextPreview } from '../../../../src-main/contract/index.ts';
+import {
+  MAX_MESSAGE_LENGTH,
+  type ContextPreview,
+  type NewAttachment,
+} from '../../../../src-main/contract/index.ts';
 import type { AppState } from '../../../state/app.svelte.ts';
 import type { NewChatSettings } from '../../../state/chat-settings.svelte.ts';
 import type { NextSend } from '../../../state/context-count.svelte.ts';
@@ -42,9 +46,21 @@ export class SendGuard {
       return true;
     if (this.#fitsSurely(next)) return true;
     const preview = await this.#app.context.now(next);
-    if (!preview?.counts || (preview.fits && !preview.asks)) return true;
+    const hasFiles = next.attachments.length > 0;
+    // With a model that counts, no count means many times too long.
+    const isFarTooLong = hasFiles && preview?.counts === null && preview.contextSize !== null;
+    if (!isFarTooLong && (!preview?.counts || (preview.fits && !preview.asks))) return true;
     this.#asked = { next, preview };
+    if (hasFiles && (isFarTooLong || !preview.fits)) this.chooseParts(id);
     return false;
+  }
+
+  /** Asks which parts of a message's longest file go with it, of one that still goes as a whole if there is one. */
+  chooseParts(id: string | null): void {
+    const lengthOf = ({ text, parts }: NewAttachment) =>
+      (parts === null ? MAX_MESSAGE_LENGTH : 0) + text.length;
+    const [longest] = this.#app.attached.of(id).toSorted((a, b) => lengthOf(b) - lengthOf(a));
+    if (longest) this.#app.attached.choose(id, longest.id);
   }
 
   /** What goes with a message. */

@@ -37,7 +37,8 @@ export async function openStore(options: {
   let closing: Promise<void> | null = null;
   const { conversations, messages, tree, queue, generations, models, modelFolders, provenance, ledger } =
     client;
-  const { adapters, attachments, presets, history, folders, tags, trash, transfer, samples, files } = client;
+  const { adapters, attachments, presets, history, folders, tags, trash, transfer, samples, lab, files } =
+    client;
   return {
     conversations,
     messages,
@@ -46,6 +47,7 @@ export async function openStore(options: {
     queue,
     generations,
     samples,
+    lab,
     models,
     adapters,
     modelFolders,

@@ -173,6 +173,7 @@ export function createStoreRouter(migrations: readonly Migration[]) {
     queue: entity(holder, queries.queue),
     generations: entity(holder, queries.generations),
     samples: entity(holder, queries.samples),
+    lab: entity(holder, queries.lab),
     models: entity(holder, queries.models),
     adapters: entity(holder, queries.adapters),
     modelFolders: entity(holder, queries.modelFolders),

@@ -18,6 +18,7 @@ import { HistoryStore } from './history.svelte.ts';
 import { handleHostRequest, openFiles, openRequested } from './host-requests.ts';
 import { HubStore } from './hub.svelte.ts';
 import { InspectorState } from './inspector.svelte.ts';
+import { LabStore } from './lab.svelte.ts';
 import { LiveSpeed } from './live-speed.svelte.ts';
 import { MetricsStore } from './metrics.svelte.ts';
 import { ModelsStore } from './models.svelte.ts';
@@ -54,6 +55,7 @@ export class AppState {
   readonly fits: FitsStore;
   readonly engine: EngineStore;
   readonly metrics: MetricsStore;
+  readonly lab: LabStore;
   readonly privacy: PrivacyStore;
   readonly settings: SettingsStore;
   readonly drafts: Drafts;
@@ -112,6 +114,7 @@ export class AppState {
     this.fits = new FitsStore(client);
     this.engine = new EngineStore(client, initial.engine);
     this.metrics = new MetricsStore(client);
+    this.lab = new LabStore(client);
     this.privacy = new PrivacyStore(client, initial.privacy);
     this.settings = new SettingsStore(client, initial.settings);
   }
@@ -143,6 +146,7 @@ export class AppState {
     this.fits.handle(event);
     this.engine.handle(event);
     this.metrics.handle(event);
+    this.lab.handle(event);
     this.privacy.handle(event);
     this.settings.handle(event);
     handleHostRequest(this, event);

@@ -182,7 +182,9 @@ export const labTexts = catalogue({
     known: (value: number, count: string) =>
       `${counted(value, count, 'run is', 'runs are')} in the list already.`,
     refused: (place: string, field: string | null) =>
-      field === null ? `Run ${place} of the file is no run.` : `Run ${place} of the file is wrong at ${field}.`,
+      field === null
+        ? `Run ${place} of the file is no run.`
+        : `Run ${place} of the file is wrong at ${field}.`,
     tooLarge: 'The file is too large for a file of runs.',
     problems: {
       not_json: 'The file is not JSON.',

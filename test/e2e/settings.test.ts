@@ -145,6 +145,16 @@ describe('engine', () => {
     await page.toggle('Read ahead while you type').click();
     await eventually(() => client.settings.get()).toMatchObject({ readAhead: false });
     await page.toggle('Read ahead while you type').click();
+    expect(await page.fact('Kept now')).toBe('Nothing');
+    expect(await page.fact('Written today')).toBe('0 B');
+    await page.page.getByRole('combobox', { name: 'Space on the disk' }).selectOption('2.0 GB');
+    await page.text(/^At most .+ now\./).waitFor();
+    await page.toggle('Keep what models have read').click();
+    await eventually(() => client.settings.get()).toMatchObject({
+      saveStates: false,
+      savedStatesMaxBytes: 2_000_000_000,
+    });
+    await page.toggle('Keep what models have read').click();
     await page.page.getByRole('spinbutton', { name: 'Number of threads' }).fill('9000');
     await page.text('Use 1 to 256').waitFor();
     expect((await client.settings.get()).threads).toBe(1);

@@ -80,7 +80,9 @@ describe('reading ahead', () => {
     expect(before).toMatchObject({ hasDraft: false });
     const draft = [...history, ...chat(long)];
     await kit.engine.readAhead({ ...prompt(draft), ...options }, never());
-    expect(await kit.engine.heldChats()).toEqual([{ ...before, hasDraft: true, readingMs: expect.any(Number) }]);
+    expect(await kit.engine.heldChats()).toEqual([
+      { ...before, hasDraft: true, readingMs: expect.any(Number) },
+    ]);
     const saved = await kit.engine.saveState({ conversationId: 'a', path: join(kit.folder, 'a.state') });
     expect(saved?.tokens).toHaveLength(before?.tokens ?? 0);
     // Once it is sent, it is kept.

@@ -129,9 +129,9 @@ describe('a benchmark', () => {
   it('names a model that cannot be measured, and refuses a plan that does not fit', async () => {
     const started = await core();
     const { client, modelId } = started;
-    await expect(
-      client.lab.start(planOf(modelId, { depths: [128, 1000] })),
-    ).rejects.toMatchObject({ code: 'invalid_input' });
+    await expect(client.lab.start(planOf(modelId, { depths: [128, 1000] }))).rejects.toMatchObject({
+      code: 'invalid_input',
+    });
     await expect(client.lab.start(planOf(crypto.randomUUID()))).rejects.toMatchObject({ code: 'not_found' });
     const { writeFile } = await import('node:fs/promises');
     await writeFile(join(started.modelsDir, 'scripted.gguf'), 'no model');
@@ -169,6 +169,9 @@ describe('runs', () => {
     expect(await other.client.lab.importFile({ text })).toEqual(report);
     expect(await other.client.lab.importFile({ text })).toEqual({ ...report, added: 0, known: 1 });
     const [imported] = (await other.client.lab.list()).rows;
-    expect(imported).toMatchObject({ previousId: null, run: { ...row?.run, name: 'Renamed', imported: true } });
+    expect(imported).toMatchObject({
+      previousId: null,
+      run: { ...row?.run, name: 'Renamed', imported: true },
+    });
   });
 });

@@ -12,7 +12,11 @@ import {
 
 type Over = Partial<BenchRun> & { decode?: number[]; engineVersion?: string };
 
-function run({ decode = [46, 46.2, 46.1, 46.3, 45.9], engineVersion = '3.22.0', ...over }: Over = {}): BenchRun {
+function run({
+  decode = [46, 46.2, 46.1, 46.3, 45.9],
+  engineVersion = '3.22.0',
+  ...over
+}: Over = {}): BenchRun {
   return {
     id: crypto.randomUUID(),
     imported: false,

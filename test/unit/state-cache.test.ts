@@ -45,10 +45,15 @@ const files = () => readdirSync(join(dataDir, STATES_FOLDER)).filter((name) => n
 
 /** What each chat holds when it is saved: a letter a token. */
 const texts = new Map<string, string>();
-function hold(conversationId: string, text: string, readingMs: number | null = 9_000): void {
+function hold(
+  conversationId: string,
+  text: string,
+  readingMs: number | null = 9_000,
+  hasDraft = false,
+): void {
   texts.set(conversationId, text);
   held = held.filter((chat) => chat.conversationId !== conversationId);
-  held.push({ conversationId, tokens: text.length, readingMs });
+  held.push({ conversationId, tokens: text.length, hasDraft, readingMs });
 }
 
 function start(idleMs = 60_000) {
@@ -149,6 +154,20 @@ it('saves after a while of quiet, once', async () => {
   await vi.waitFor(async () => expect(await cache.info()).toMatchObject({ count: 1 }));
   await cache.leave(null);
   expect(saves).toEqual(['a']);
+});
+
+it('leaves a chat alone in which someone is writing, until that is left', async () => {
+  const { say, cache } = start(IDLE_MS);
+  hold('a', 'hello world', 9_000, true);
+  // Not worth it yet when it is left for the other, but at the end of the quiet.
+  hold('b', 'another one', 100);
+  await say('b');
+  await say('a');
+  hold('b', 'another one');
+  await vi.waitFor(() => expect(saves).toContain('b'));
+  expect(saves).not.toContain('a');
+  await cache.leave(null);
+  expect(saves).toContain('a');
 });
 
 it('saves when the app ends, when the model changes, and before a title is asked for', async () => {

@@ -123,7 +123,9 @@ export function saveState(
   return loaded.sequences.borrow(conversationId, async (sequence, draftAt) => {
     const startMs = performance.now();
     // Guesses that were not confirmed are in the cache, but not among the tokens.
-    await sequence.eraseContextTokenRanges([{ start: sequence.nextTokenIndex, end: Number.MAX_SAFE_INTEGER }]);
+    await sequence.eraseContextTokenRanges([
+      { start: sequence.nextTokenIndex, end: Number.MAX_SAFE_INTEGER },
+    ]);
     // What is not sent yet is nobody's to keep.
     const sent = sequence.contextTokens.slice(0, draftAt ?? undefined);
     await sequence.adaptStateToTokens(sent.slice(0, reachablePrefix(sequence, sent)), false);

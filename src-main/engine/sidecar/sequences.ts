@@ -43,7 +43,13 @@ export class Sequences<T extends Live = LlamaContextSequence> {
   #uses = 0;
 
   constructor(all: readonly T[]) {
-    this.#places = all.map((sequence) => ({ sequence, owner: null, usedAt: 0, isBusy: false, draftAt: null }));
+    this.#places = all.map((sequence) => ({
+      sequence,
+      owner: null,
+      usedAt: 0,
+      isBusy: false,
+      draftAt: null,
+    }));
   }
 
   get all(): readonly T[] {

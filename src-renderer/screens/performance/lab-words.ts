@@ -105,10 +105,7 @@ export function factsOf(run: BenchRun): [label: string, value: string][] {
     [facts.os, `${environment.os}, ${environment.arch}`],
     [facts.processor, `${environment.processor}, ${formatCount(environment.cores)}`],
     [facts.memory, formatMemory(environment.memoryTotalBytes)],
-    [
-      facts.power,
-      environment.onBattery === null ? unknown : environment.onBattery ? battery : mains,
-    ],
+    [facts.power, environment.onBattery === null ? unknown : environment.onBattery ? battery : mains],
   ];
 }
 

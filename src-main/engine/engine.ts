@@ -46,6 +46,8 @@ interface GenerateOptions {
   onEvent: (event: GenerationEvent) => void;
 }
 
+// Longer than a module should be: loading, answering and reading ahead share what is in memory, and each must see at
+// once that it has gone. What needs none of that is in files of its own.
 class SupervisedEngine implements Engine {
   readonly #store = new EngineStateStore();
   readonly #lifecycle: Lifecycle;

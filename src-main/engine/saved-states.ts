@@ -1,7 +1,13 @@
 import { createHash } from 'node:crypto';
 import type { EngineState } from '../contract/index.ts';
 import type { GenerateRequest, LoadRequest, SavedStates } from './api.ts';
-import type { GenerateEvent, GenerateInput, PromptInput, RestoreEvent, SidecarClient } from './sidecar/contract.ts';
+import type {
+  GenerateEvent,
+  GenerateInput,
+  PromptInput,
+  RestoreEvent,
+  SidecarClient,
+} from './sidecar/contract.ts';
 
 /** The process ended while the library read a state: the state is at fault until shown otherwise. */
 export class CrashedByState extends Error {}

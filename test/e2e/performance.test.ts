@@ -4,6 +4,7 @@ import { describe, expect } from 'vitest';
 import type { AppClient, GenerationSample } from '../../src-main/contract/index.ts';
 import { plainScript } from '../support/gguf/scripted-model.ts';
 import type { AppPage } from './app-page.ts';
+import { audit } from './accessibility.ts';
 import { eventually, test } from './fixture.ts';
 import { HAS_TABS } from './host.ts';
 
@@ -162,5 +163,63 @@ describe('Performance', () => {
     await page.text('Speeds appear after your first chat.').waitFor();
     expect(await client.metrics.samples({ filter: { from: null } })).toEqual([]);
     expect(await client.conversations.list()).toHaveLength(3);
+  });
+
+  test('runs a benchmark twice, compares the runs, and takes them from a file again', async ({ stage }) => {
+    const { app, client } = await stage.ready(
+      { script: plainScript, name: 'Main', contextLength: 4096 },
+      { load: false },
+    );
+    const page = await stage.open(app);
+    await page.rail('Performance').waitFor();
+    await page.page.keyboard.press('Control+3');
+    const runs = page.page.getByRole('table', { name: 'Benchmark runs' });
+    const run = async (name: string) => {
+      await page.button('Run benchmark').click();
+      const dialog = page.dialog('Run benchmark');
+      await dialog.getByLabel('Name').fill(name);
+      await dialog.getByLabel('128', { exact: true }).check();
+      await dialog.getByLabel('512', { exact: true }).uncheck();
+      await dialog.getByLabel('2,048', { exact: true }).uncheck();
+      await dialog.getByLabel('Context').selectOption({ label: '1,024 tokens' });
+      await dialog.getByLabel('Answer, tokens').fill('16');
+      await dialog.getByLabel('Repeats').fill('2');
+      await dialog.getByLabel('Repeats').press('Tab');
+      if (name === 'Before' && HAS_TABS) {
+        await audit(page, 'benchmark dialog');
+        await page.page.setViewportSize({ width: 1440, height: 900 });
+      }
+      await dialog.getByRole('button', { name: 'Start' }).click();
+      await runs.getByRole('row', { name: new RegExp(`^.*${name}`) }).waitFor();
+      await page.button('Run benchmark').and(page.page.locator(':enabled')).waitFor();
+    };
+    await run('Before');
+    await run('After');
+    const { rows } = await client.lab.list();
+    const decode = rows[0]?.lines.find(({ quantity }) => quantity === 'decode')?.cells[0]?.figure;
+    const after = runs.getByRole('row', { name: /After/ });
+    expect(await after.innerText()).toContain(speedText(decode?.median ?? Number.NaN));
+    expect(await after.innerText()).toContain('too few to compare');
+    await after.getByRole('button', { name: 'Compare After, Main' }).click();
+    const compared = page.dialog('Compare 2 runs');
+    expect(await compared.getByRole('columnheader').allInnerTexts()).toEqual([
+      'Figure',
+      expect.stringMatching(/^Before/),
+      expect.stringMatching(/^After/),
+    ]);
+    await compared.getByRole('row', { name: /^Decode, 128 tokens/ }).waitFor();
+    await compared.getByRole('button', { name: 'Close' }).click();
+
+    const { text } = await client.lab.exportFile({ ids: rows.map(({ run: { id } }) => id) });
+    await page.button('More for After, Main').click();
+    await page.menuItem('Delete').click();
+    await after.waitFor({ state: 'detached' });
+    await page.page
+      .getByLabel('Import runs')
+      .and(page.page.locator('input'))
+      .setInputFiles({ name: 'runs.json', mimeType: 'application/json', buffer: Buffer.from(text) });
+    await page.text('1 run imported').waitFor();
+    await page.text('1 run is in the list already.').waitFor();
+    await after.waitFor();
   });
 });

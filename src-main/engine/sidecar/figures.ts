@@ -19,6 +19,9 @@ export interface Progress {
   readonly restored: { tokens: number; elapsedMs: number };
   /** Set with the first token; what a template makes the library read after that is not the prompt. */
   prompt: { promptTokens: number; readTokens: number } | null;
+  /** Of the prompt, for the decoder to read with its first step, and since when. */
+  leftTokens: number;
+  leftAtMs: number;
   prefillMs: number;
   firstTokenMs: number | null;
   lastTokenMs: number | null;

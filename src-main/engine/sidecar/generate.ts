@@ -7,7 +7,7 @@ import { countersOf, guessesOf, mayGuess } from './guesses.ts';
 import type { LoadedModel } from './model.ts';
 import { commonPrefixLength } from './prefill.ts';
 import { renderPrompt, type Prompt } from './prompt.ts';
-import { readInChunks } from './reading.ts';
+import { noteChunk, readInChunks } from './reading.ts';
 import { restoreState } from './saved-state.ts';
 import { reachablePrefix } from './sequences.ts';
 import type { Thinking } from './thinking.ts';
@@ -69,6 +69,8 @@ export async function generate(input: GenerateInput, context: GenerateContext): 
         rereadTokens: 0,
         restored,
         prompt: null,
+        leftTokens: 1,
+        leftAtMs: startMs,
         prefillMs: 0,
         firstTokenMs: null,
         lastTokenMs: null,
@@ -105,7 +107,7 @@ function endOf(error: unknown, signal: AbortSignal): Pick<Done, 'stopReason' | '
 
 /**
  * Brings the sequence to the prompt: keeps what is the same, reads the rest in chunks that a stop can wait for,
- * and leaves the last token to the decoder, which needs one to sample from.
+ * and leaves the last chunk to the decoder, which needs a token to sample from.
  */
 async function readPrompt({ loaded, emit, signal, prompt, progress }: Run): Promise<void> {
   const { sequence } = progress;
@@ -120,14 +122,17 @@ async function readPrompt({ loaded, emit, signal, prompt, progress }: Run): Prom
   const total = tokens.length - kept;
   await readInChunks(loaded, sequence, tokens.slice(0, end), {
     signal,
+    // A checkpoint has to lie at the end of the prompt: the way back to it, for another answer.
+    leavesLast: !sequence.needsCheckpoints,
     onChunk: (position) => {
       const etaMs = readingEta(tokens.length - position, loaded);
       emit({ type: 'reading', done: position - kept, total, etaMs });
     },
     onRead: () => (progress.prefillMs = performance.now() - progress.startMs),
   });
-  // The way back to the end of the prompt, for another answer to it.
   if (sequence.needsCheckpoints) await sequence.takeCheckpoint();
+  progress.leftTokens = tokens.length - sequence.nextTokenIndex;
+  progress.leftAtMs = performance.now();
 }
 
 function readingEta(left: number, { lastChunk }: LoadedModel): number | null {
@@ -183,12 +188,14 @@ async function decode(run: Run): Promise<StopReason> {
 }
 
 /** With the first token: how the prompt was read. */
-function markRead({ progress, emit }: Run): void {
+function markRead({ loaded, progress, emit }: Run): void {
   // The start of a segment is told before anything was sampled.
   if (progress.prompt || usedSince(progress).usedOutputTokens === 0) return;
   const { promptTokens, readTokens, reusedTokens } = promptFigures(progress);
   progress.prompt = { promptTokens, readTokens };
   progress.firstTokenMs = performance.now();
+  const { leftTokens, leftAtMs } = progress;
+  if (leftTokens > 1) noteChunk(loaded, leftTokens, progress.firstTokenMs - leftAtMs);
   progress.prefillMs = progress.firstTokenMs - progress.startMs;
   const { prefillMs, seed } = progress;
   const reuse = reuseFigures(progress);

@@ -17,24 +17,32 @@ export async function readInChunks(
   options: {
     signal: AbortSignal;
     isBackground?: boolean;
+    /** The last chunk is left to whoever evaluates the rest anyway: a step less. */
+    leavesLast?: boolean;
     onChunk?: (position: number) => void;
     onRead?: () => void;
   },
 ): Promise<void> {
-  const { signal, isBackground = false, onChunk, onRead } = options;
+  const { signal, isBackground = false, leavesLast = false, onChunk, onRead } = options;
   for (let position = sequence.nextTokenIndex; position < tokens.length;) {
     signal.throwIfAborted();
     const chunk = tokens.slice(position, position + nextChunkSize(loaded.lastChunk));
     onChunk?.(position);
+    if (leavesLast && position + chunk.length === tokens.length) return;
     const startMs = performance.now();
     await sequence.evaluateWithoutGeneratingNewTokens(
       chunk,
       isBackground ? { evaluationPriority: BACKGROUND_PRIORITY } : {},
     );
-    loaded.lastChunk = { tokens: chunk.length, elapsedMs: performance.now() - startMs };
-    loaded.readingSpeed.note(loaded.lastChunk);
+    noteChunk(loaded, chunk.length, performance.now() - startMs);
     position += chunk.length;
     onRead?.();
   }
   signal.throwIfAborted();
+}
+
+/** The size of the next chunk and what reading costs follow from what was measured. */
+export function noteChunk(loaded: LoadedModel, tokens: number, elapsedMs: number): void {
+  loaded.lastChunk = { tokens, elapsedMs };
+  loaded.readingSpeed.note(loaded.lastChunk);
 }

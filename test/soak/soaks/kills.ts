@@ -41,8 +41,8 @@ type Call = (typeof calls)[number];
 const MIN_HITS = 5;
 /** Some kills come when the call has just ended; below this count not every phase has its share. */
 const COUNT_FOR_MIN_HITS = phases.length * MIN_HITS * 2;
-/** A process that has just started takes longer for its first call than the one that was measured. */
-const COLD_FACTOR = 1.1;
+/** A call that was still running is looked at later the next time; one that had ended, within the time it took. */
+const LATER_FACTOR = 1.2;
 /** Aims on a quiet machine; kills that miss one are counted. A partial answer may be so much behind what was seen. */
 const AIM_BEHIND_MS = 1_000;
 const AIM_SIDECAR_MS = 2_000;
@@ -260,9 +260,15 @@ class Kills {
     let isEnded = false;
     if (isCall(phase)) {
       const call = await this.#call(phase, session.person, random);
-      const running = call().then(() => (isEnded = true));
+      const spanMs = this.#spans.get(phase) ?? 0;
+      const startedAt = performance.now();
+      this.#spans.set(phase, spanMs * LATER_FACTOR);
+      const running = call().then(() => {
+        isEnded = true;
+        this.#spans.set(phase, Math.min(spanMs, performance.now() - startedAt));
+      });
       running.catch(() => {});
-      await pause(random() * (this.#spans.get(phase) ?? 0) * COLD_FACTOR);
+      await pause(random() * spanMs);
     } else await this.#talk(session, phase, random);
     const sidecars = session.app.sidecarPids();
     const killedAt = Date.now();

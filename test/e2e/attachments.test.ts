@@ -273,12 +273,12 @@ describe('files with a message', () => {
       .getByRole('button', { name: 'Show the text of handbook.pdf. Parts: pages 2, 5' })
       .click();
     const document = page.page.getByRole('dialog', { name: 'handbook.pdf', exact: true });
-    await document.getByRole('mark').first().waitFor();
-    expect(await document.getByRole('mark').allInnerTexts()).toEqual(
+    await document.locator('mark').first().waitFor();
+    expect(await document.locator('mark').allInnerTexts()).toEqual(
       [HANDBOOK[1], HANDBOOK[4]].map((part) => `${part}\n`),
     );
     await document.getByRole('button', { name: 'Page 5' }).click();
-    await eventually(() => document.getByRole('mark').last().evaluate(isInView)).toBe(true);
+    await eventually(() => document.locator('mark').last().evaluate(isInView)).toBe(true);
     await look('text of a file with its parts', 'wide');
     await document.getByRole('button', { name: 'Other parts with the next message' }).click();
     await dialog.getByRole('button', { name: 'Cancel' }).click();

@@ -160,6 +160,7 @@ describe('backups', () => {
     await page.sidebar.getByText('The trash is empty.').waitFor();
     await eventually(() => filesWith(ERASED)).toEqual([]);
     expect(await client.backups.list()).toMatchObject([{ chats: 1 }]);
+    await page.page.close();
     await app.stop();
     expect(filesWith(ERASED)).toEqual([]);
     expect(filesWith(DELETED).filter((name) => !name.startsWith('backups'))).toEqual([]);

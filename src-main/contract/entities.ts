@@ -134,9 +134,9 @@ export const GenerationStats = v.object({
   /** Prompt tokens taken from the KV cache. */
   reusedTokens: Count,
   /** Where those came from: the memory, or a saved state that was read into it; null: nothing was reused. */
-  reusedFrom: v.nullable(v.picklist(['live', 'disk'])),
+  reusedFrom: v.optional(v.nullable(v.picklist(['live', 'disk'])), null),
   /** Reading a saved state, a part of the time to the first token; 0 when none was read. */
-  restoreMs: DurationMs,
+  restoreMs: v.optional(DurationMs, 0),
   /** Prompt tokens evaluated now. */
   readTokens: Count,
   /** Of those: read before, and again because a sliding window had moved on. */

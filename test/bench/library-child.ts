@@ -105,10 +105,22 @@ async function batch(call: LibraryCall & { name: 'batch' }): Promise<Record<stri
   return { oneMs, batchMs };
 }
 
+/** What a follow-up cannot do without: its own tokens read after `depth` others, and one sampled. */
+async function follow(call: LibraryCall & { name: 'follow' }): Promise<Record<string, number>> {
+  const { model, sequence } = current();
+  const text = Array.from({ length: call.depth + call.size }, (_, i) => `${(i * 7919) % 997}`).join(' ');
+  const tokens = model.tokenize(text).slice(0, call.depth + call.size);
+  await sequence.clearHistory();
+  for (let at = 0; at < call.depth; at += 64)
+    await sequence.evaluateWithoutGeneratingNewTokens(tokens.slice(at, Math.min(at + 64, call.depth)));
+  return { followMs: await timed(() => generate(sequence, tokens.slice(call.depth), 1)) };
+}
+
 async function handle(call: LibraryCall): Promise<Record<string, number>> {
   if (call.name === 'load') return load(call);
   if (call.name === 'decode') return decode(call);
   if (call.name === 'batch') return batch(call);
+  if (call.name === 'follow') return follow(call);
   return stateRoundTrip(call);
 }
 

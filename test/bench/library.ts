@@ -11,6 +11,8 @@ export type LibraryCall =
   | { name: 'decode'; tokens: number }
   /** A token against a batch of `size`, each after `depth` tokens. */
   | { name: 'batch'; size: number; depth: number; repeats: number }
+  /** The first token after `size` new ones behind `depth` that are there. */
+  | { name: 'follow'; size: number; depth: number }
   | { name: 'state'; tokens: number; round: number; stateFile: string };
 
 export type LibraryReply = { result: Record<string, number> } | { error: string };

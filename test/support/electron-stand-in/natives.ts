@@ -120,7 +120,9 @@ export const powerSaveBlocker = strict('powerSaveBlocker', {
 
 export const powerMonitor = strict(
   'powerMonitor',
-  new StrictEmitter('powerMonitor', ['suspend', 'resume', 'shutdown']),
+  Object.assign(new StrictEmitter('powerMonitor', ['suspend', 'resume', 'shutdown']), {
+    onBatteryPower: false,
+  }),
 );
 /** "If the event handler invokes e.preventDefault(), Electron will attempt to delay system shutdown" */
 link.handle('power.emit', ({ event }: { event: string }) => powerMonitor.fire(event));

@@ -35,10 +35,7 @@ export const NewAttachments = v.pipe(
     (files) => files.reduce((sum, { text }) => sum + text.length, 0) <= MAX_ATTACHED_CHARACTERS,
     'too_long',
   ),
-  v.check(
-    (files) => files.every(({ text, parts }) => (parts?.at(-1)?.end ?? 0) <= text.length),
-    'parts',
-  ),
+  v.check((files) => files.every(({ text, parts }) => (parts?.at(-1)?.end ?? 0) <= text.length), 'parts'),
 );
 
 /** Pieces of text that are counted in one call. */

@@ -67,8 +67,7 @@ export function createContextService({ store, engine, models, settings, bus, ans
   async function plan(next: NextSend) {
     const input = await inputOf(next);
     const { contextSize } = engine.state;
-    const planned =
-      contextSize === null ? wholePrompt(input) : await planPrompt(input, contextSize, count);
+    const planned = contextSize === null ? wholePrompt(input) : await planPrompt(input, contextSize, count);
     return { input, contextSize, planned };
   }
 

@@ -66,7 +66,9 @@ describe.runIf(process.platform === 'linux')(
         engine.configure({ backend: 'cpu' });
         await engine.start();
         const without = anonymousBytes(kit.pid());
-        await engine.load(loadRequest({ path, sizeBytes }, { contextSize: drawn.contextSize, gpuLayers: 0, sequences: 1 }));
+        await engine.load(
+          loadRequest({ path, sizeBytes }, { contextSize: drawn.contextSize, gpuLayers: 0, sequences: 1 }),
+        );
         const { result } = await ask(engine, chat(PROMPT), { sampling: { maxTokens: 4, seed: 1 } });
         expect(result.error).toBeNull();
         const measuredMiB = (anonymousBytes(kit.pid()) - without) / MIB;

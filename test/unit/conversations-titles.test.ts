@@ -55,7 +55,13 @@ function setUp(over: { chat?: object; answer?: object; titlesByModel?: boolean }
     history: { autoTitle },
   };
   const settings = { get: () => ({ titlesByModel: over.titlesByModel ?? true }) };
-  const titles = createTitles({ store, engine, settings, bus, recorder: noRecorder } as unknown as TitlesDeps);
+  const titles = createTitles({
+    store,
+    engine,
+    settings,
+    bus,
+    recorder: noRecorder,
+  } as unknown as TitlesDeps);
   return { bus, asked, autoTitle, state, titles, engineChanged: () => listener() };
 }
 

@@ -19,7 +19,10 @@ const EVERY_RULE: RunOptions['runOnly'] = {
   values: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'],
 };
 /** The only rules whose result the theme can change; the others are the same in light and dark. */
-const COLOUR_RULES: RunOptions['runOnly'] = { type: 'rule', values: ['color-contrast', 'link-in-text-block'] };
+const COLOUR_RULES: RunOptions['runOnly'] = {
+  type: 'rule',
+  values: ['color-contrast', 'link-in-text-block'],
+};
 
 /**
  * What axe finds in the page as it is. Its builder for Playwright would read its source into the page again for each

@@ -7,7 +7,7 @@ vi.setConfig({ testTimeout: AUDITS_TIMEOUT_MS });
 
 describe('axe finds nothing on', () => {
   test('a page without faults, and does find those that are put in', async ({ stage }) => {
-    const { app } = await stage.ready({ script: plainScript });
+    const { app } = await stage.share({ script: plainScript });
     const page = await stage.open(app);
     await page.composer.waitFor();
     await page.page.evaluate(() => {
@@ -38,7 +38,7 @@ describe('axe finds nothing on', () => {
   });
 
   test('a chat that is new, without a model, and answered with everything in it', async ({ stage }) => {
-    const { app, client } = await stage.ready({ script: markdownScript, reasoning: reasoningScript });
+    const { app, client } = await stage.share({ script: markdownScript, reasoning: reasoningScript });
     const model = (await client.models.list())[0]?.id ?? null;
     await client.settings.update({ defaultModelId: null });
     const page = await stage.open(app);
@@ -125,7 +125,7 @@ describe('axe finds nothing on', () => {
   test('what opens above a chat: picker, figures, menus, dialogs, toast, list in a sheet', async ({
     stage,
   }) => {
-    const { app } = await stage.ready({ script: markdownScript });
+    const { app } = await stage.share({ script: markdownScript });
     const page = await stage.open(app);
     await page.ask('Layers');
     await page.answered(1);
@@ -205,7 +205,7 @@ describe('axe finds nothing on', () => {
 
 describe('settings of the system', () => {
   test('reduced motion: nothing moves while an answer streams', async ({ stage }) => {
-    const { app } = await stage.ready(talker);
+    const { app } = await stage.share(talker);
     const page = await stage.open(app, { reducedMotion: 'reduce' });
     await page.ask('Talk');
     await page.lastAnswer.getByText('scripted model').first().waitFor();
@@ -222,7 +222,7 @@ describe('settings of the system', () => {
   });
 
   test('forced colours: what is chosen and where the focus is can be seen', async ({ stage }) => {
-    const { app } = await stage.ready({ script: markdownScript });
+    const { app } = await stage.share({ script: markdownScript });
     const page = await stage.open(app, { forcedColors: 'active' });
     await page.ask('Contrast');
     await page.answered(1);
@@ -243,7 +243,7 @@ describe('settings of the system', () => {
   });
 
   test('400 % zoom: no screen scrolls sideways, and all of it can be reached', async ({ stage }) => {
-    const { app } = await stage.ready({ script: markdownScript });
+    const { app } = await stage.share({ script: markdownScript });
     const page = await stage.open(app, { viewport: { width: 320, height: 256 } });
     await page.composer.waitFor();
     await expectNoSidewaysScroll(page, 'new chat');

@@ -15,7 +15,7 @@ const scrollGap = (page: AppPage) =>
 
 describe('an answer', () => {
   test('shows Markdown as written, colours code and copies exactly it', async ({ stage }) => {
-    const { app } = await stage.ready({ script: markdownScript });
+    const { app } = await stage.share({ script: markdownScript });
     const page = await stage.open(app);
     await page.ask('How do I sort a list?');
     await page.answered(1);
@@ -72,7 +72,7 @@ describe('an answer', () => {
   });
 
   test('streams, and stops with the button and with Esc; what has come stays', async ({ stage }) => {
-    const { app, client } = await stage.ready(talker);
+    const { app, client } = await stage.share(talker);
     const page = await stage.open(app);
     await page.ask('Talk');
     await page.chipSays('Answering').waitFor();
@@ -95,7 +95,7 @@ describe('an answer', () => {
   });
 
   test('again makes a second version; buttons and Alt with arrows go between the two', async ({ stage }) => {
-    const { app, client } = await stage.ready({ script: plainScript });
+    const { app, client } = await stage.share({ script: plainScript });
     const page = await stage.open(app);
     await page.ask('Hello');
     await page.answered(1);
@@ -131,7 +131,7 @@ describe('an answer', () => {
   test('has figures that are the ones the core counted; a follow-up reuses what was read', async ({
     stage,
   }) => {
-    const { app, client } = await stage.ready({
+    const { app, client } = await stage.share({
       script: plainScript,
       name: 'Counter',
       fileType: 15,
@@ -181,7 +181,7 @@ describe('an answer', () => {
 
   test('goes on in a page that is loaded again, without a word lost or doubled', async ({ stage }) => {
     const words = 8000;
-    const { app } = await stage.ready({ script: longScript(words), contextLength: 16_384 });
+    const { app } = await stage.share({ script: longScript(words), contextLength: 16_384 });
     const page = await stage.open(app);
     await page.ask('Count');
     await page.lastAnswer.getByText(/\bword50\b/).waitFor();
@@ -195,7 +195,7 @@ describe('an answer', () => {
   });
 
   test('streams into two tabs alike, and either can stop it', async ({ stage }) => {
-    const { app, client } = await stage.ready({ script: longScript(12_000), contextLength: 16_384 });
+    const { app, client } = await stage.share({ script: longScript(12_000), contextLength: 16_384 });
     const one = await stage.open(app);
     const two = await stage.openTab(one.page.context(), app);
     await two.composer.waitFor();
@@ -217,7 +217,7 @@ describe('two chats at once', () => {
   test('answer one after the other, and the list says which is at work and which is ready', async ({
     stage,
   }) => {
-    const { app, client } = await stage.ready(talker);
+    const { app, client } = await stage.share(talker);
     const page = await stage.open(app);
     await page.ask('The second');
     await page.stop.click();
@@ -252,7 +252,7 @@ describe('two chats at once', () => {
 
 describe('the model chip', () => {
   test('says what the model does: unloaded, loading, answering, ready', async ({ stage }) => {
-    const { app, client } = await stage.ready({ ...talker, name: 'Chip' }, { load: false });
+    const { app, client } = await stage.share({ ...talker, name: 'Chip' }, { load: false });
     const page = await stage.open(app);
     await page.chipSays('Unloaded, loads on send').waitFor();
     // A small model is loaded in a blink: what the chip said is noted as it changes.
@@ -282,7 +282,7 @@ describe('the model chip', () => {
 
 describe('the composer', () => {
   test('sends once however often Send is pressed', async ({ stage }) => {
-    const { app, client } = await stage.ready({ script: plainScript });
+    const { app, client } = await stage.share({ script: plainScript });
     const page = await stage.open(app);
     await page.composer.fill('Only once');
     await page.send.dblclick();
@@ -294,7 +294,7 @@ describe('the composer', () => {
   });
 
   test('breaks lines with Shift and Enter, and leaves Enter to an input method', async ({ stage }) => {
-    const { app, client } = await stage.ready({ script: plainScript });
+    const { app, client } = await stage.share({ script: plainScript });
     const page = await stage.open(app);
     await page.composer.focus();
     await page.page.keyboard.type('first line');
@@ -324,7 +324,7 @@ describe('the composer', () => {
   });
 
   test('keeps what was not sent, for each chat and across a reload', async ({ stage }) => {
-    const { app, client } = await stage.ready({ script: plainScript });
+    const { app, client } = await stage.share({ script: plainScript });
     const page = await stage.open(app);
     await page.ask('Chat one');
     await page.answered(1);
@@ -351,7 +351,7 @@ describe('the composer', () => {
 
 describe('scrolling', () => {
   test('follows an answer only at its end, and jumps back there', async ({ stage }) => {
-    const { app } = await stage.ready({ script: longScript(15_000), contextLength: 16_384 });
+    const { app } = await stage.share({ script: longScript(15_000), contextLength: 16_384 });
     const page = await stage.open(app, { viewport: { width: 1000, height: 500 } });
     await page.ask('Count far');
     await page.lastAnswer.getByText(/\bword700\b/).waitFor();

@@ -44,17 +44,53 @@ export interface Ready {
   scripted: ScriptedModel;
 }
 
+/** An app that tests of one file have in turn; see {@link Stage.share}. */
+interface Shared {
+  readonly folders: ReturnType<typeof appFolders>;
+  readonly app: AppProcess;
+  readonly client: AppClient;
+  readonly disconnect: () => void;
+  /** The one window of a desktop app, which ends with it. */
+  page: AppPage | null;
+  /** What its pages did in the test that has it now. */
+  readonly problems: string[];
+}
+
+let shared: Shared | null = null;
+
+async function endShared(): Promise<void> {
+  const ending = shared;
+  shared = null;
+  if (!ending) return;
+  await ending.page?.page.context().close();
+  ending.disconnect();
+  await ending.app.dispose();
+}
+
+/** Nothing is left of the test before: no chat, no model, no answer on its way. */
+async function emptyShared({ client, problems }: Shared): Promise<void> {
+  const ids = (await client.conversations.list()).map(({ id }) => id);
+  if (ids.length > 0) await client.history.update({ ids, change: { trashed: true } });
+  await client.history.emptyTrash();
+  await eventually(async () => (await client.engine.state()).status).toMatch(/^(idle|ready)$/);
+  // A file that is written anew must not be in use.
+  await client.models.unload();
+  for (const { id } of await client.models.list()) await client.models.remove({ id });
+  problems.length = 0;
+}
+
 /** What one test has: folders, apps on them, and browser pages that are watched for every forbidden thing. */
 export class Stage {
-  readonly folders = appFolders();
+  folders = appFolders();
   readonly #browser: Browser | null;
   readonly #skip: (reason: string) => void;
   readonly #apps: AppProcess[] = [];
   readonly #contexts: BrowserContext[] = [];
   readonly #cleanups: (() => void)[] = [];
-  readonly #problems: string[] = [];
+  #problems: string[] = [];
   readonly #allowed: RegExp[] = [];
   readonly #records: boolean;
+  #shared: Shared | null = null;
 
   /**
    * @param browser null where the app brings its own
@@ -103,32 +139,70 @@ export class Stage {
     const scripted = await this.writeModel(fileName, options);
     const app = await this.start();
     const client = await this.connect(app);
+    return { app, client, scripted, model: await this.#choose(client, options, { fileName, load }) };
+  }
+
+  /**
+   * Like {@link ready}, on an app that the tests of the file have in turn, which saves its start: chats and models
+   * of the test before are gone. For tests that change no settings, folders, tags or presets and end no process.
+   */
+  async share(options: ScriptedModelOptions, { load = true }: { load?: boolean } = {}): Promise<Ready> {
+    if (HOST === 'electron') return this.ready(options, { load });
+    const fileName = 'model.gguf';
+    const own = this.folders;
+    if (!shared) {
+      const app = await this.#start([]);
+      let disconnect = () => {};
+      const client = isDesktop(app)
+        ? app.window.client
+        : await connectSocket(app.url).then((connected) => {
+            disconnect = connected.close;
+            return connected.client;
+          });
+      shared = { folders: own, app, client, disconnect, page: null, problems: [] };
+    } else {
+      rmSync(own.root, { recursive: true, force: true });
+      this.folders = shared.folders;
+      this.#shared = shared;
+      await emptyShared(shared);
+    }
+    this.#shared = shared;
+    const { app, client, problems } = shared;
+    this.#apps.push(app);
+    this.#problems = problems;
+    const scripted = await this.writeModel(fileName, options);
+    return { app, client, scripted, model: await this.#choose(client, options, { fileName, load }) };
+  }
+
+  async #choose(
+    client: AppClient,
+    options: ScriptedModelOptions,
+    { fileName, load }: { fileName: string; load: boolean },
+  ): Promise<Model> {
     const model = await addFile(client, fileName);
     const contextSize = options.contextLength ?? null;
-    if (contextSize !== null) await client.models.updateSettings({ id: model.id, settings: { contextSize } });
+    // What the test before set for this file name would be kept.
+    if (contextSize !== null || this.#shared)
+      await client.models.updateSettings({ id: model.id, settings: { contextSize } });
     await client.settings.update({ defaultModelId: model.id, firstRunDone: true, titlesByModel: false });
     if (load) await client.models.load({ id: model.id });
-    return { app, client, model, scripted };
+    return model;
   }
 
   /** Opens the app's address in a browser profile of its own, or its window. */
   async open(app: AppProcess, options: BrowserContextOptions = {}): Promise<AppPage> {
+    if (this.#shared?.page) return freshWindow(this.#shared.page, options);
     const context = (isDesktop(app) ? app.window.context : null) ?? (await this.#profile(options));
-    this.#contexts.push(context);
+    if (!this.#shared || HAS_TABS) this.#contexts.push(context);
     context.setDefaultTimeout(PATIENCE_MS);
     if (this.#records) await context.tracing.start({ snapshots: true, screenshots: false });
     await this.#watch(context);
     if (!isDesktop(app)) return this.openTab(context, app);
     const page = await app.window.open(context);
-    if (context === app.window.context) {
-      const { viewport = VIEWPORT, colorScheme, reducedMotion } = options;
-      if (viewport) await page.setViewportSize(viewport);
-      await page.emulateMedia({
-        ...(colorScheme === undefined ? {} : { colorScheme }),
-        ...(reducedMotion === undefined ? {} : { reducedMotion }),
-      });
-    }
-    return new AppPage(page);
+    if (context === app.window.context) await applyTo(page, options);
+    const opened = new AppPage(page);
+    if (this.#shared) this.#shared.page = opened;
+    return opened;
   }
 
   #newContext(options?: BrowserContextOptions): Promise<BrowserContext> {
@@ -233,6 +307,15 @@ export class Stage {
       await context.close();
     }
     for (const cleanup of this.#cleanups) cleanup();
+    if (this.#shared) {
+      if (failed || problems.length > 0) {
+        const context = this.#shared.page?.page.context();
+        if (context) await saveArtifacts(context, `${name}-window`);
+        // A second attempt, and the next test, have a new one.
+        await endShared();
+      }
+      return problems;
+    }
     for (const app of this.#apps) await app.stop();
     rmSync(this.folders.root, { recursive: true, force: true });
     return problems;
@@ -267,6 +350,26 @@ export class Stage {
       });
     });
   }
+}
+
+async function applyTo(page: Page, options: BrowserContextOptions): Promise<void> {
+  const { viewport = VIEWPORT, colorScheme, reducedMotion } = options;
+  if (viewport) await page.setViewportSize(viewport);
+  await page.emulateMedia({
+    ...(colorScheme === undefined ? {} : { colorScheme }),
+    ...(reducedMotion === undefined ? {} : { reducedMotion }),
+  });
+}
+
+/** The window as one that was just opened shows itself. */
+async function freshWindow(shown: AppPage, options: BrowserContextOptions): Promise<AppPage> {
+  await shown.page.evaluate(() => {
+    localStorage.clear();
+    sessionStorage.clear();
+  });
+  await applyTo(shown.page, { colorScheme: null, reducedMotion: null, ...options });
+  await shown.page.reload();
+  return shown;
 }
 
 const isDesktop = (app: AppProcess): app is DesktopApp => 'window' in app;
@@ -312,7 +415,10 @@ async function livingBrowser(): Promise<Browser | null> {
 beforeAll(async () => {
   await livingBrowser();
 });
-afterAll(() => browser?.close());
+afterAll(async () => {
+  await endShared();
+  await browser?.close();
+});
 
 /** A test that fails for good fails at its last attempt: that one is recorded. */
 function isLastAttempt({ retry, result }: RunnerTestCase): boolean {

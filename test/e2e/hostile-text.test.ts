@@ -30,7 +30,7 @@ const markup = '<b>bold</b><img src=x onerror="window.__leewardInjected=1">';
 
 describe('hostile text', () => {
   test('of a model stays text: nothing runs, nothing loads, no foreign element', async ({ stage }) => {
-    const { app, client } = await stage.ready({ script: htmlInjectionScript });
+    const { app, client } = await stage.share({ script: htmlInjectionScript });
     const page = await stage.open(app);
     await page.ask('Go on');
     await page.answered(1);
@@ -72,7 +72,7 @@ describe('hostile text', () => {
   });
 
   test('a link says its whole address and does not open by itself', async ({ stage }) => {
-    const { app } = await stage.ready({ script: markdownScript });
+    const { app } = await stage.share({ script: markdownScript });
     const page = await stage.open(app);
     await page.ask('Link');
     await page.answered(1);
@@ -95,7 +95,7 @@ describe('hostile text', () => {
   });
 
   test('right-to-left and rare characters keep their place and their bytes', async ({ stage }) => {
-    const { app, client } = await stage.ready({ script: `${rtlScript}\n${unicodeScript}` });
+    const { app, client } = await stage.share({ script: `${rtlScript}\n${unicodeScript}` });
     const page = await stage.open(app);
     await page.ask('שלום Leeward');
     await page.answered(1);
@@ -113,7 +113,7 @@ describe('hostile text', () => {
 
   test('in titles, messages and model names is text everywhere', async ({ stage }) => {
     const name = `${markup} model`;
-    const { app } = await stage.ready({ script: plainScript, name });
+    const { app } = await stage.share({ script: plainScript, name });
     const page = await stage.open(app);
     await page.ask(markup);
     await page.answered(1);
@@ -128,6 +128,8 @@ describe('hostile text', () => {
     await page.page.keyboard.press('Delete');
     await page.toast.getByText(markup).waitFor();
     await page.undo.click();
+    // What is brought back is shown again.
+    await page.title.filter({ hasText: markup }).waitFor();
     await page.rail('Models').click();
     await page.openModel(name).click();
     await page.modelDetails.getByRole('heading', { name, exact: true }).waitFor();

@@ -86,7 +86,7 @@ describe('an answer', () => {
     await new Promise<void>((resolve) => stranger.listen(0, '127.0.0.1', resolve));
     stage.onEnd(() => stranger.close());
     const foreign = `http://127.0.0.1:${String((stranger.address() as AddressInfo).port)}`;
-    const { app } = await stage.ready({ script: hostile(foreign) });
+    const { app } = await stage.share({ script: hostile(foreign) });
     const page = await stage.open(app);
     await page.ask('Go on');
     await page.answered(1);

@@ -22,7 +22,7 @@ const upTo = (count: number) => Array.from({ length: count }, (_, index) => inde
 
 describe('versions and branches', () => {
   test('any message can be edited, and every version stays', async ({ stage }) => {
-    const { app, client } = await stage.ready({ script: markdownScript });
+    const { app, client } = await stage.share({ script: markdownScript });
     const page = await stage.open(app);
     await page.ask('First try');
     await page.answered(1);
@@ -88,7 +88,7 @@ describe('versions and branches', () => {
   });
 
   test('a branch is copied, deleted, brought back and forked; an answer is made again', async ({ stage }) => {
-    const { app, client } = await stage.ready({ script: markdownScript });
+    const { app, client } = await stage.share({ script: markdownScript });
     const page = await stage.open(app);
     await page.ask('How do I sort?');
     await page.answered(1);
@@ -130,7 +130,7 @@ describe('versions and branches', () => {
 
   test('an answer goes on where it was stopped, or begins with given words', async ({ stage }) => {
     const words = 12_000;
-    const { app, client } = await stage.ready({ script: longScript(words), contextLength: 16_384 });
+    const { app, client } = await stage.share({ script: longScript(words), contextLength: 16_384 });
     const page = await stage.open(app);
     await page.ask('Count');
     await page.lastAnswer.getByText(/\bword50\b/).waitFor();
@@ -166,7 +166,7 @@ describe('messages that wait', () => {
   test('stand above the composer in order and are sent as answers complete, not after a stop', async ({
     stage,
   }) => {
-    const { app, client } = await stage.ready(talker);
+    const { app, client } = await stage.share(talker);
     const page = await stage.open(app);
     const list = page.page.getByRole('list', { name: 'Messages that wait' });
     const waiting = () => list.getByText(/^Queued:/u).allInnerTexts();

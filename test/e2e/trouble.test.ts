@@ -194,7 +194,7 @@ describe('models that cannot be used', () => {
   });
 
   test('a message waits while a model is chosen from the card, then goes', async ({ stage }) => {
-    const { app, client } = await stage.ready({ script: plainScript, name: 'Choice' }, { load: false });
+    const { app, client } = await stage.share({ script: plainScript, name: 'Choice' }, { load: false });
     await client.settings.update({ defaultModelId: null });
     const page = await stage.open(app);
     await page.ask('Kept until then');
@@ -275,7 +275,7 @@ describe('models that cannot be used', () => {
 
 describe('a context that is full', () => {
   test('the gauge says by how much, and a message that cannot fit is not sent', async ({ stage }) => {
-    const { app, client } = await stage.ready({ script: plainScript, contextLength: 512 });
+    const { app, client } = await stage.share({ script: plainScript, contextLength: 512 });
     const page = await stage.open(app);
     const long = Array.from({ length: 700 }, (_, index) => `w${index}`).join(' ');
     await page.composer.fill(long);
@@ -295,7 +295,7 @@ describe('a context that is full', () => {
   });
 
   test('an answer that reaches the end of the context says why it ended', async ({ stage }) => {
-    const { app } = await stage.ready({ ...talker, contextLength: 1024 });
+    const { app } = await stage.share({ ...talker, contextLength: 1024 });
     const page = await stage.open(app);
     await page.ask('Talk');
     await page.lastAnswer

@@ -37,7 +37,7 @@ const bans = [
   {
     owners: ['store', 'models', 'downloads', 'sidecar'],
     names: ['worker_threads', 'node:worker_threads'],
-    why: 'Only the store, the header parser, the template renderer, the file hasher and the sidecar (which watches its parent) run worker threads.',
+    why: 'Only the store, the header parser, the file hasher and the sidecar (which watches its parent) run worker threads.',
   },
 ];
 

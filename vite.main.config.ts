@@ -11,7 +11,13 @@ const external = [
 
 const shared = { ssr: true, outDir: 'out/main', target: 'node24', minify: false } as const;
 
-const sidecar: InlineConfig = {
+/** What plain Node runs, each one file. */
+const standalone = {
+  sidecar: 'src-main/engine/sidecar/main.ts',
+  'template-worker': 'src-main/models/template-worker.ts',
+};
+
+const buildOf = (name: string, source: string): InlineConfig => ({
   configFile: false,
   logLevel: 'warn',
   ssr: { noExternal: true },
@@ -19,25 +25,31 @@ const sidecar: InlineConfig = {
     ...shared,
     emptyOutDir: false,
     rolldownOptions: {
-      input: { sidecar: 'src-main/engine/sidecar/main.ts' },
+      input: { [name]: source },
       external: [...builtins, 'node-llama-cpp'],
       checks: { pluginTimings: false },
       output: { format: 'es', entryFileNames: '[name].js', codeSplitting: false },
     },
   },
-};
+});
 
 /**
- * The sidecar is one file that shares nothing with the app: in a package it lies outside the archive, where plain
- * Node can read it, and what the app itself runs stays inside, where its integrity is checked.
+ * The sidecar and the template's process are files that share nothing with the app: in a package they lie outside the
+ * archive, where plain Node can read them, and what the app itself runs stays inside, where its integrity is checked.
  */
-function buildSidecar(): Plugin {
-  return { name: 'leeward-sidecar', apply: 'build', closeBundle: () => build(sidecar).then(() => {}) };
+function buildStandalone(): Plugin {
+  return {
+    name: 'leeward-standalone',
+    apply: 'build',
+    closeBundle: async () => {
+      for (const [name, source] of Object.entries(standalone)) await build(buildOf(name, source));
+    },
+  };
 }
 
 // Builds the Node side. One flat folder: entries.ts finds the workers beside itself.
 export default defineConfig({
-  plugins: [buildSidecar()],
+  plugins: [buildStandalone()],
   build: {
     ...shared,
     emptyOutDir: true,
@@ -49,7 +61,6 @@ export default defineConfig({
         'search-worker': 'src-main/store/search-worker.ts',
         'hash-worker': 'src-main/downloads/hash-worker.ts',
         'gguf-worker': 'src-main/models/gguf-worker.ts',
-        'template-worker': 'src-main/models/template-worker.ts',
       },
       external,
       checks: { pluginTimings: false },

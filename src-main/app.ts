@@ -92,7 +92,12 @@ export async function createApp(
       await store.close();
       throw error;
     });
-  const plainEngine = createEngine({ sidecarPath: entries.sidecar, nodeBinary: platform.nodeBinary, log });
+  const plainEngine = createEngine({
+    sidecarPath: entries.sidecar,
+    nodeBinary: platform.nodeBinary,
+    log,
+    beforeIdleUnload: () => savedStates.rest(),
+  });
   const savedStates = new StateCache({
     engine: plainEngine,
     store,
@@ -201,7 +206,7 @@ export async function createApp(
     previewTraining: createTrainingPreview({
       store,
       models,
-      render: createTemplateRenderer(entries.templateWorker),
+      render: createTemplateRenderer(entries.templateWorker, { nodeBinary: platform.nodeBinary }),
     }),
     showRequests,
     privacy,

@@ -18,5 +18,5 @@ export const entries = {
   searchWorker: entry('./store/search-worker.ts', './search-worker.js'),
   hashWorker: entry('./downloads/hash-worker.ts', './hash-worker.js'),
   ggufWorker: entry('./models/gguf-worker.ts', './gguf-worker.js'),
-  templateWorker: entry('./models/template-worker.ts', './template-worker.js'),
+  templateWorker: outsideArchive(entry('./models/template-worker.ts', './template-worker.js')),
 };

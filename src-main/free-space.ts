@@ -1,5 +1,5 @@
 import { statfs } from 'node:fs/promises';
-import { appError, type NewAttachment } from './contract/index.ts';
+import { appError, type Attachment, type NewAttachment } from './contract/index.ts';
 
 /** Left free by what a person adds in one go, so that messages can still be saved after it. */
 const SPARE_BYTES = 50_000_000;
@@ -14,10 +14,16 @@ export interface RoomGuard {
   forImport(sizeBytes: number): Promise<void>;
   /** @throws disk_full with `needBytes` and `freeBytes` */
   forFiles(files: readonly Pick<NewAttachment, 'text'>[]): Promise<void>;
+  /** For files that are stored once more. @throws disk_full with `needBytes` and `freeBytes` */
+  forCopies(files: readonly Pick<Attachment, 'characters'>[]): Promise<void>;
 }
 
 /** Room is always there: what is in memory only, and tests that are about something else. */
-export const noGuard: RoomGuard = { forImport: () => Promise.resolve(), forFiles: () => Promise.resolve() };
+export const noGuard: RoomGuard = {
+  forImport: () => Promise.resolve(),
+  forFiles: () => Promise.resolve(),
+  forCopies: () => Promise.resolve(),
+};
 
 /** @param freeBytesOf free space on the volume of a folder, in bytes */
 export function createRoomGuard(
@@ -31,11 +37,13 @@ export function createRoomGuard(
     const [needBytes, freeBytes] = [bytes + SPARE_BYTES, await freeBytesOf(dataDir)];
     if (freeBytes < needBytes) throw appError('disk_full', { needBytes, freeBytes });
   }
+  async function forUnits(lengths: readonly number[]): Promise<void> {
+    const units = lengths.reduce((sum, length) => sum + length, 0);
+    if (units > 0) await demand(units * BYTES_PER_UNIT * STORED_FACTOR);
+  }
   return {
     forImport: (sizeBytes) => demand(sizeBytes * STORED_FACTOR),
-    async forFiles(files) {
-      const units = files.reduce((sum, { text }) => sum + text.length, 0);
-      if (units > 0) await demand(units * BYTES_PER_UNIT * STORED_FACTOR);
-    },
+    forFiles: (files) => forUnits(files.map(({ text }) => text.length)),
+    forCopies: (files) => forUnits(files.map(({ characters }) => characters)),
   };
 }

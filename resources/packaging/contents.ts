@@ -137,12 +137,16 @@ function missingOf(
     'out/main/search-worker.js',
     'out/main/gguf-worker.js',
     'out/main/hash-worker.js',
-    'out/main/template-worker.js',
     'out/preload/preload.cjs',
     'out/renderer.json',
     'out/renderer/index.html',
   ];
-  const outside = ['out/main/sidecar.js', 'node_modules/node-llama-cpp/dist/index.js', sqliteBinary(target)];
+  const outside = [
+    'out/main/sidecar.js',
+    'out/main/template-worker.js',
+    'node_modules/node-llama-cpp/dist/index.js',
+    sqliteBinary(target),
+  ];
   const beside = [target.platform === 'win32' ? 'node/node.exe' : 'node/node', 'node/node.json'];
   const lost = files.filter(
     ({ place, path }) => place === 'unpacked' && !existsSync(join(resourcesDir, 'app.asar.unpacked', path)),

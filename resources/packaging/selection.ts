@@ -4,16 +4,9 @@ import { followImports } from './import-graph.ts';
 import { enginePackages, sqliteBinary, type PackageTarget } from './target.ts';
 
 /** Run inside the archive, where Electron checks integrity. */
-const APP_ENTRIES = [
-  'main',
-  'store-worker',
-  'search-worker',
-  'hash-worker',
-  'gguf-worker',
-  'template-worker',
-];
+const APP_ENTRIES = ['main', 'store-worker', 'search-worker', 'hash-worker', 'gguf-worker'];
 /** Run by plain Node, which reads no archive. */
-const SIDECAR = 'sidecar';
+const NODE_ENTRIES = ['sidecar', 'template-worker'];
 
 /**
  * Named in the engine's code on paths that we never take: Electron as a host, and copy-on-write of downloads,
@@ -64,7 +57,7 @@ export interface Selection {
  */
 export function select(root: string, target: PackageTarget): Selection {
   const bundle = (name: string) => join(root, 'out', 'main', `${name}.js`);
-  for (const name of [...APP_ENTRIES, SIDECAR]) {
+  for (const name of [...APP_ENTRIES, ...NODE_ENTRIES]) {
     if (!existsSync(bundle(name))) throw new Error(`${name}.js is not built. Run "npm run build" first.`);
   }
   const binaries = enginePackages(target).map((name) => `node_modules/${name}`);
@@ -73,7 +66,7 @@ export function select(root: string, target: PackageTarget): Selection {
       throw new Error(`${dir} is not installed: "npm ci" left the engine for this system out.`);
   }
   const app = followImports(APP_ENTRIES.map(bundle), root, NEVER_RUN);
-  const engine = followImports([bundle(SIDECAR)], root, NEVER_RUN);
+  const engine = followImports(NODE_ENTRIES.map(bundle), root, NEVER_RUN);
   const missing = [...app.missing, ...engine.missing];
   if (missing.length > 0) throw new Error(`Not installed: ${missing.join(', ')}`);
   // The builds of other systems are named in the engine's code too.
@@ -84,7 +77,11 @@ export function select(root: string, target: PackageTarget): Selection {
     packages: [...new Set([...app.packages, ...outside])]
       .sort()
       .map((path) => ({ path, filter: [...FROM_EVERY_PACKAGE, ...ownFilter(path, target)] })),
-    unpacked: [`out/main/${SIDECAR}.js`, ...outside.map((path) => `${path}/**`), sqliteBinary(target)],
+    unpacked: [
+      ...NODE_ENTRIES.map((name) => `out/main/${name}.js`),
+      ...outside.map((path) => `${path}/**`),
+      sqliteBinary(target),
+    ],
     needed: [...reached]
       .map((file) => relative(root, file).split(sep).join('/'))
       // The engine names its builds for every system.

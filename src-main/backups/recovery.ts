@@ -40,6 +40,7 @@ export function createRecovery(options: RecoveryOptions) {
   let working: Promise<unknown> | null = null;
   let isRecovered = false;
   let look: Look | null = null;
+  let ending: Promise<void> | null = null;
 
   const refused = () => {
     throw why;
@@ -47,7 +48,12 @@ export function createRecovery(options: RecoveryOptions) {
 
   /** One choice at a time. @throws conflict */
   function choosing<T>(work: () => Promise<T>): Promise<T> {
-    if (working !== null || isRecovered || look !== null) throw appError('conflict');
+    if (look !== null) throw appError('conflict');
+    return alone(work);
+  }
+
+  function alone<T>(work: () => Promise<T>): Promise<T> {
+    if (working !== null || isRecovered) throw appError('conflict');
     const result = work().finally(() => (working = null));
     working = result;
     return result;
@@ -76,11 +82,18 @@ export function createRecovery(options: RecoveryOptions) {
     return salvaged;
   }
 
+  async function closeLook(open: Look): Promise<void> {
+    await open.close();
+    await beside.discardSalvaged();
+    look = null;
+  }
+
+  /** No choice is taken before it has ended. Who asks meanwhile waits for the same end. */
   async function endLook(): Promise<void> {
     const open = look;
-    look = null;
-    await open?.close();
-    await beside.discardSalvaged();
+    if (open === null) return;
+    ending ??= alone(() => closeLook(open)).finally(() => (ending = null));
+    await ending;
   }
 
   const handler = new RPCHandler(
@@ -102,7 +115,7 @@ export function createRecovery(options: RecoveryOptions) {
   );
   return {
     serve(channel: RawChannel): void {
-      if (look !== null) look.serve(channel);
+      if (look !== null && ending === null) look.serve(channel);
       else handler.upgrade(guardChannel(channel, { side: 'server' }));
     },
     async close(): Promise<void> {

@@ -32,8 +32,8 @@ export type RestoreStep = v.InferOutput<typeof RestoreStep>;
 export const Salvaged = v.object({
   chats: Count,
   messages: Count,
-  /** Entries, or places, of which nothing could be read: at least so many are missing. */
-  unreadable: Count,
+  /** Some entries could not be read. How many that were nobody can tell. */
+  unreadable: v.boolean(),
 });
 export type Salvaged = v.InferOutput<typeof Salvaged>;
 

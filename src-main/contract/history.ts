@@ -182,9 +182,12 @@ export const history = {
   erase: base
     .input(v.object({ ids: Ids }))
     .output(v.object({ erased: Count, backupsRewritten: Count, backupsRemoved: Count })),
-  /** How many backups hold one of these chats, and the date of the newest of them: for the dialog of Delete. */
+  /**
+   * How many backups hold one of these chats, and the date of the newest of them: for the dialog of Delete. A database
+   * that was put aside is one too, and so is what cannot be read. `ids` null: of the whole trash.
+   */
   inBackups: base
-    .input(v.object({ ids: Ids }))
+    .input(v.object({ ids: v.nullable(Ids) }))
     .output(v.object({ backups: Count, newestAt: v.nullable(TimeMs) })),
   /** Makes a temporary chat an ordinary one, with the same ids. @throws conflict while it answers */
   keep: base.input(v.object({ id: Id })).output(nothing),

@@ -30,6 +30,8 @@ interface Wanted {
   beginning: readonly ChatTurn[];
   /** Of the conversation. */
   chosen: ConversationSettings;
+  /** Of the conversation, see `promptDate`. */
+  date: string;
   /** Instead of the conversation's. */
   sampling: Sampling | undefined;
   /** Messages that do not fit may be left out. */
@@ -40,6 +42,7 @@ interface Wanted {
 export interface AnswerPrompt {
   readonly systemPrompt: string;
   readonly turns: ChatTurn[];
+  readonly date: string;
   readonly sampling: Sampling;
   readonly reasoning: ReasoningSettings;
   readonly settings: GenerationSettings;
@@ -60,6 +63,7 @@ export async function promptForAnswer(deps: Deps, wanted: Wanted): Promise<Answe
     tail: wanted.beginning,
     maxTokens: sampling.maxTokens,
     reasoning,
+    date: wanted.date,
   };
   const planned = await agreed(deps, input, wanted);
   const made = await madeWith(deps, modelId);
@@ -70,7 +74,8 @@ export async function promptForAnswer(deps: Deps, wanted: Wanted): Promise<Answe
     systemPromptHash: systemPromptHash(input.systemPrompt),
     leftOut: [...planned.leftOut],
   };
-  return { systemPrompt: input.systemPrompt, turns: [...planned.turns], sampling, reasoning, settings };
+  const { systemPrompt, date } = input;
+  return { systemPrompt, date, turns: [...planned.turns], sampling, reasoning, settings };
 }
 
 async function agreed(

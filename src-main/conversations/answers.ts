@@ -16,6 +16,7 @@ import type { SettingsService } from '../settings/settings.ts';
 import type { NewMessages, StartedIds, StoreClient, StoredMessage } from '../store/api.ts';
 import { withFiles } from './attached.ts';
 import { promptForAnswer } from './answer-prompt.ts';
+import { promptDate } from './prompt-date.ts';
 import { LiveAnswer, type AnswerEnd } from './live-answer.ts';
 
 export interface AnswersDeps {
@@ -204,11 +205,12 @@ export class Answers {
     const { loadMs } = await models.ensureLoaded(plan.modelId, signal);
     const id = userMessageId;
     const path = withFiles(await store.messages.path({ id }), await store.attachments.onPath({ id }));
-    const { settings: chosen } = await store.conversations.head({ id: answer.conversationId });
+    const { settings: chosen, createdAt } = await store.conversations.head({ id: answer.conversationId });
     const { settings, ...prompt } = await promptForAnswer(this.#deps, {
       modelId: plan.modelId,
       path,
       beginning: beginningOf(answer),
+      date: promptDate(createdAt),
       chosen: plan.reasoning === undefined ? chosen : { ...chosen, reasoning: plan.reasoning },
       sampling: plan.sampling,
       leaveOut: plan.leaveOut ?? false,

@@ -14,6 +14,7 @@ export interface Prompt {
   readonly reasoning: ReasoningSettings;
   readonly systemPrompt: string;
   readonly turns: readonly ChatTurn[];
+  readonly date?: string;
 }
 
 /** Counts a prompt; null when no model is loaded or the text is far too long to be counted. */

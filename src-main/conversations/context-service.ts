@@ -14,6 +14,7 @@ import type { Answers } from './answers.ts';
 import { withFiles } from './attached.ts';
 import { partCounter } from './context-counts.ts';
 import { createFileCounter } from './file-counts.ts';
+import { promptDate } from './prompt-date.ts';
 import { planPrompt, previewOf, sentMessagesOf, wholePrompt, type PromptInput } from './context.ts';
 
 interface ContextDeps {
@@ -61,6 +62,7 @@ export function createContextService({ store, engine, models, settings, bus, ans
           : [{ role: 'user', text: draft, files: attachments }],
       maxTokens: sampling.maxTokens,
       reasoning: chat?.settings.reasoning ?? DEFAULT_REASONING,
+      ...(chat ? { date: promptDate(chat.createdAt) } : {}),
     };
   }
 

@@ -29,6 +29,8 @@ export interface PromptInput {
   readonly tail: readonly TailTurn[];
   readonly maxTokens: number | null;
   readonly reasoning: ReasoningSettings;
+  /** Of the chat, see `promptDate`; absent before there is one. */
+  readonly date?: string;
 }
 
 /** A prompt as it is sent. */
@@ -36,6 +38,7 @@ export interface PlannedPrompt {
   readonly systemPrompt: string;
   readonly turns: readonly ChatTurn[];
   readonly reasoning: ReasoningSettings;
+  readonly date?: string;
   /** Messages that are not sent, oldest first. */
   readonly leftOut: readonly string[];
   readonly asks: boolean;
@@ -88,12 +91,13 @@ export function fitsSurely(
 }
 
 /** Everything is sent, and nothing was counted. */
-export function wholePrompt({ systemPrompt, path, tail, reasoning }: PromptInput): PlannedPrompt {
+export function wholePrompt({ systemPrompt, path, tail, reasoning, date }: PromptInput): PlannedPrompt {
   const turns = [...path.map(turnOf), ...tail.map(tailTurn)];
   return {
     systemPrompt,
     turns,
     reasoning,
+    ...(date === undefined ? {} : { date }),
     leftOut: [],
     asks: false,
     fits: true,
@@ -112,8 +116,9 @@ export async function planPrompt(
   countParts: CountParts,
 ): Promise<PlannedPrompt> {
   const whole = wholePrompt(input);
-  const { systemPrompt, reasoning } = whole;
-  const counts = await countParts({ systemPrompt, reasoning, turns: whole.turns });
+  const { systemPrompt, reasoning, date } = whole;
+  const prompt = { systemPrompt, reasoning, ...(date === undefined ? {} : { date }) };
+  const counts = await countParts({ ...prompt, turns: whole.turns });
   if (!counts) return whole;
   const wholeTokens = totalOf(counts);
   const reserve = reserveFor(contextSize, input.maxTokens);
@@ -123,7 +128,7 @@ export async function planPrompt(
   for (let round = 0; ; round++) {
     const plan = planContext(parts, contextSize, reserve + extra);
     const { turns, leftOut } = sentOf(parts, whole.turns, plan);
-    const kept = plan.dropped.length === 0 ? counts : await countParts({ systemPrompt, reasoning, turns });
+    const kept = plan.dropped.length === 0 ? counts : await countParts({ ...prompt, turns });
     if (!kept) return whole;
     const keptTokens = totalOf(kept);
     const fits = keptTokens <= contextSize - reserve;

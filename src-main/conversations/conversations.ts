@@ -15,6 +15,7 @@ import { createContextService } from './context-service.ts';
 import { createHistory, type HistoryDeps } from './history.ts';
 import { createPresets } from './presets.ts';
 import { createMessageQueue } from './queue.ts';
+import { promptDate } from './prompt-date.ts';
 import { createReadAhead } from './read-ahead.ts';
 import { titleFrom } from './title.ts';
 import { createTitles } from './titles.ts';
@@ -51,8 +52,8 @@ export type Conversations = ReturnType<typeof createConversations>;
 export function createConversations(deps: ConversationsDeps) {
   const { store, engine, settings, bus, recorder, room = noGuard } = deps;
   const answers = new Answers(deps);
-  const tree = createTree({ ...deps, answers });
-  const queue = createMessageQueue({ store, bus, answers });
+  const tree = createTree({ ...deps, room, answers });
+  const queue = createMessageQueue({ store, bus, room, answers });
   const history = createHistory({ ...deps, answers });
   const titles = createTitles({ store, engine, settings, bus, recorder });
   const context = createContextService({ ...deps, answers });
@@ -195,7 +196,8 @@ export function createConversations(deps: ConversationsDeps) {
       const systemPrompt = existing?.settings.systemPrompt ?? settings.get().defaultSystemPrompt;
       const turns = path.map((message) => turnOf({ ...answers.withLive(message), files: message.files }));
       if (draft.trim() !== '') turns.push({ role: 'user', text: draft });
-      const promptTokens = await engine.countTokens({ systemPrompt, turns });
+      const date = existing ? { date: promptDate(existing.createdAt) } : {};
+      const promptTokens = await engine.countTokens({ systemPrompt, turns, ...date });
       return { promptTokens, contextSize };
     },
 

@@ -77,7 +77,8 @@ export type History = ReturnType<typeof createHistory>;
 /** Lists, folders, tags, trash: where chats are. Every action can be taken back but those that delete for good. */
 export function createHistory({ store, bus, answers, forgetStates }: HistoryDeps) {
   const actions = new Map<string, Before>();
-  let purging: Promise<void> = Promise.resolve();
+  let purging: Promise<boolean> = Promise.resolve(true);
+  let clearing: Promise<unknown> = Promise.resolve();
   let isClosing = false;
   const timer = setInterval(() => void clearOut().catch(() => {}), TRASH_INTERVAL_MS);
   timer.unref();
@@ -118,13 +119,17 @@ export function createHistory({ store, bus, answers, forgetStates }: HistoryDeps
     return { changed: ids.length, undo: null };
   }
 
-  /** Deletes everything that is marked, in slices that let other calls through, then empties the log. */
-  function purge(): Promise<void> {
+  /**
+   * Deletes everything that is marked, in slices that let other calls through, then empties the log. False: the end of
+   * the app cut it short, and the next start goes on with it.
+   */
+  function purge(): Promise<boolean> {
     purging = purging
       .catch(() => {})
       .then(async () => {
         let isChanged = false;
-        for (let more = true; more && !isClosing;) {
+        let more = true;
+        while (more && !isClosing) {
           const slice = await store.trash.purgeSlice({ budgetMs: PURGE_SLICE_MS });
           isChanged ||= slice.found;
           more = slice.more;
@@ -133,12 +138,13 @@ export function createHistory({ store, bus, answers, forgetStates }: HistoryDeps
         for (let tries = 0; isChanged && tries < LOG_TRIES; tries += 1) {
           if (await store.files.truncateLog(undefined)) break;
         }
+        return !more;
       });
     return purging;
   }
 
   async function deleteMarked(ids: readonly string[] | null, anywhere = false): Promise<string[]> {
-    const eraseAt = anywhere ? null : Date.now() + DELETED_DAYS_IN_BACKUPS * DAY_MS;
+    const eraseAt = Date.now() + (anywhere ? 0 : DELETED_DAYS_IN_BACKUPS * DAY_MS);
     const marked = await store.trash.mark({ ids, anywhere, eraseAt });
     for (const id of marked) answers.stopIn(id);
     // They are out of every list at once; out of the files when the call ends.
@@ -157,8 +163,20 @@ export function createHistory({ store, bus, answers, forgetStates }: HistoryDeps
   async function clearBackups(): Promise<void> {
     const ids = await store.trash.overdue({ at: Date.now() });
     if (ids.length === 0) return;
-    await store.files.eraseFromBackups({ ids });
-    await store.trash.forget({ ids });
+    await eraseAndForget(ids);
+  }
+
+  /** Takes chats out of the backups. They are forgotten only when no backup that begins later can hold them. */
+  function eraseAndForget(ids: readonly string[]) {
+    const work = async () => {
+      const isOut = await purge();
+      const done = await store.files.eraseFromBackups({ ids });
+      if (isOut) await store.trash.forget({ ids });
+      return done;
+    };
+    const result = work();
+    clearing = Promise.allSettled([clearing, result]);
+    return result;
   }
 
   async function clearOut(): Promise<void> {
@@ -243,12 +261,18 @@ export function createHistory({ store, bus, answers, forgetStates }: HistoryDeps
     async erase(ids: readonly string[]) {
       for (const id of ids) await store.files.discard({ id });
       // The backups first: what is cut short leaves the chats in the list, and can be asked for once more.
-      const { rewritten, removed } = await store.files.eraseFromBackups({ ids });
+      const before = await store.files.eraseFromBackups({ ids });
       const erased = await deleteMarked(ids, true);
-      return { erased: erased.length, backupsRewritten: rewritten, backupsRemoved: removed };
+      // And those that were begun since.
+      const since = await eraseAndForget(ids);
+      return {
+        erased: erased.length,
+        backupsRewritten: before.rewritten + since.rewritten,
+        backupsRemoved: before.removed + since.removed,
+      };
     },
 
-    inBackups: (ids: readonly string[]) => store.files.backupsWith({ ids }),
+    inBackups: (ids: readonly string[] | null) => store.files.backupsWith({ ids }),
 
     async keep(id: string): Promise<void> {
       await store.files.keep({ id });
@@ -326,6 +350,7 @@ export function createHistory({ store, bus, answers, forgetStates }: HistoryDeps
       isClosing = true;
       clearInterval(timer);
       await purging.catch(() => {});
+      await clearing;
     },
   };
 }

@@ -1,12 +1,15 @@
 import { randomUUID } from 'node:crypto';
 import { appError, type NewAttachment, type QueuedMessage } from '../contract/index.ts';
 import type { EventBus } from '../events.ts';
+import type { RoomGuard } from '../free-space.ts';
 import type { StoreClient } from '../store/api.ts';
 import type { Answers } from './answers.ts';
 
 export interface QueueDeps {
   store: StoreClient;
   bus: EventBus;
+  /** Looks whether files will fit. */
+  room: RoomGuard;
   answers: Answers;
 }
 
@@ -25,7 +28,7 @@ export type MessageQueue = ReturnType<typeof createMessageQueue>;
  * Messages that wait for the answer before them. A complete answer at the end of the branch that is shown sends the
  * first; after anything else they wait for the user, but for one that came when the user had said stop already.
  */
-export function createMessageQueue({ store, bus, answers }: QueueDeps) {
+export function createMessageQueue({ store, bus, room, answers }: QueueDeps) {
   const changed = (conversationId: string) => bus.emit({ type: 'conversation.changed', conversationId });
 
   async function send(conversationId: string, entry: QueuedMessage): Promise<void> {
@@ -79,6 +82,8 @@ export function createMessageQueue({ store, bus, answers }: QueueDeps) {
       const { conversationId, id } = input;
       // Who sends after Stop wants it sent, whether or not the stop is through; what waited before it goes on waiting.
       const isAfterStop = afterId !== null && (answers.isStopping(afterId) || !answers.isStreaming(afterId));
+      if (files.length > 0 && !(await store.conversations.head({ id: conversationId })).temporary)
+        await room.forFiles(files);
       await store.queue.add({ ...input, files, at: Date.now() });
       changed(conversationId);
       if (afterId === null) return;

@@ -54,12 +54,13 @@ export function createReadAhead({ store, engine, settings, bus, context, isOnBat
     // Something will be left out, and what is not decided yet.
     if (planned.asks || !planned.fits || own.signal.aborted) return nothing;
     const { modelId } = engine.state;
-    const { systemPrompt, turns, reasoning } = planned;
+    const { systemPrompt, turns, reasoning, date } = planned;
     const result = await engine.readAhead(
       {
         systemPrompt,
         turns: [...turns],
         reasoning,
+        ...(date === undefined ? {} : { date }),
         ...(modelId === null ? {} : { modelId }),
         ...(next.id === null ? {} : { conversationId: next.id }),
       },

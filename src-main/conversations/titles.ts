@@ -5,6 +5,7 @@ import type { EventBus } from '../events.ts';
 import type { Recorder } from '../metrics/recorder.ts';
 import type { SettingsService } from '../settings/settings.ts';
 import type { StoreClient, StoredMessage } from '../store/api.ts';
+import { promptDate } from './prompt-date.ts';
 import { titleFrom } from './title.ts';
 
 /** Enough for a title in any script; what needs more is no title. */
@@ -54,6 +55,8 @@ export interface TitlesDeps {
 interface Beginning {
   conversationId: string;
   systemPrompt: string;
+  /** Of the chat, see `promptDate`. */
+  date: string;
   question: StoredMessage;
   answer: StoredMessage;
 }
@@ -82,18 +85,23 @@ export function createTitles({ store, engine, settings, bus, recorder }: TitlesD
     const hasOwnTitle = chat.title !== titleFrom(question.text);
     const isDone = answer.role === 'assistant' && answer.status === 'complete' && answer.text.trim() !== '';
     const { systemPrompt } = chat.settings;
-    return isDone && !hasOwnTitle ? { conversationId, systemPrompt, question, answer } : null;
+    const date = promptDate(chat.createdAt);
+    return isDone && !hasOwnTitle ? { conversationId, systemPrompt, date, question, answer } : null;
   }
 
-  /** The prompt begins as the chat's does: what the engine holds of it is not read again. */
+  /**
+   * The prompt begins as the chat's does, without its files: what the engine holds of it is not read again, or is
+   * left alone.
+   */
   async function ask(beginning: Beginning, signal: AbortSignal): Promise<string | null> {
-    const { conversationId, systemPrompt, question, answer } = beginning;
+    const { conversationId, systemPrompt, date, question, answer } = beginning;
     let text = '';
     const request = {
       generationId: randomUUID(),
       ...(answer.modelId === null ? {} : { modelId: answer.modelId }),
       conversationId,
       systemPrompt,
+      date,
       turns: [
         { role: 'user' as const, text: question.text.slice(0, EXCERPT_LENGTH) },
         { role: 'assistant' as const, text: answer.text.slice(0, EXCERPT_LENGTH) },

@@ -1,12 +1,15 @@
 import { randomUUID } from 'node:crypto';
 import { appError, type Message } from '../contract/index.ts';
 import type { NewMessages, NewQuestion, StartedIds, StoredMessage } from '../store/api.ts';
+import type { RoomGuard } from '../free-space.ts';
 import type { AnswerPlan, Answers, AnswersDeps } from './answers.ts';
 import type { HistoryDeps } from './history.ts';
 import { replayChanges, replayPlan } from './replay.ts';
 
 export interface TreeDeps extends Pick<AnswersDeps, 'store' | 'engine' | 'models' | 'bus'> {
   answers: Answers;
+  /** Looks whether files will fit. */
+  room: RoomGuard;
   forgetStates: HistoryDeps['forgetStates'];
 }
 
@@ -18,7 +21,7 @@ interface Request {
 export type Tree = ReturnType<typeof createTree>;
 
 /** Versions, branches and forks of conversations. */
-export function createTree({ answers, ...deps }: TreeDeps) {
+export function createTree({ answers, room, ...deps }: TreeDeps) {
   const { store, bus } = deps;
   const changed = (conversationId: string) => bus.emit({ type: 'conversation.changed', conversationId });
 
@@ -35,11 +38,18 @@ export function createTree({ answers, ...deps }: TreeDeps) {
     return work(message);
   }
 
+  /** A version has the files of the message that it is one of. @throws disk_full */
+  async function roomForVersion({ conversationId, attachments }: StoredMessage): Promise<void> {
+    if (attachments.length === 0) return;
+    if (!(await store.conversations.head({ id: conversationId })).temporary)
+      await room.forCopies(attachments);
+  }
+
   /** Begins an answer to a user message, new or there already, with the conversation's model of today. */
   async function answerTo(
     conversationId: string,
     question: { id: string; isNew: Omit<NewQuestion, 'id'> | null },
-    input: Pick<NewMessages, 'requestId' | 'beginning'>,
+    input: Pick<NewMessages, 'requestId' | 'beginning' | 'editOf'>,
     plan: Partial<AnswerPlan> = {},
   ): Promise<StartedIds> {
     const { settings } = await store.conversations.head({ id: conversationId });
@@ -90,17 +100,20 @@ export function createTree({ answers, ...deps }: TreeDeps) {
       }),
 
     editQuestion: ({ requestId, messageId, text }: Request & { text: string }): Promise<StartedIds> =>
-      once(requestId, messageId, ({ role, conversationId, parentId }) => {
+      once(requestId, messageId, async (message) => {
+        const { role, conversationId, parentId } = message;
         if (role !== 'user') throw appError('invalid_input');
+        await roomForVersion(message);
         return answerTo(
           conversationId,
           { id: randomUUID(), isNew: { parentId, text, filesOf: messageId } },
-          { requestId },
+          { requestId, editOf: messageId },
         );
       }),
 
     async saveVersion({ requestId, messageId, text }: Request & { text: string }) {
       if (answers.isStreaming(messageId)) throw appError('conflict');
+      await roomForVersion(await store.messages.get({ id: messageId }));
       const saved = await store.tree.addVersion({
         requestId,
         siblingId: messageId,
@@ -126,6 +139,7 @@ export function createTree({ answers, ...deps }: TreeDeps) {
         answerTo(message.conversationId, questionOf(message), {
           requestId,
           beginning: { text, reasoning: '' },
+          editOf: messageId,
         }),
       ),
 

@@ -82,9 +82,17 @@ export interface GenerateRequest {
   sampling: Sampling;
   /** Default: as the template does, without a limit. */
   reasoning?: Reasoning;
+  /**
+   * The day that a template writes as today's, as YYYY-MM-DD: one for all prompts of a chat, else what was read of
+   * it is of no use after midnight. Left out: today.
+   */
+  date?: string;
   /** Whose chat it is: what the engine holds of it is reused first. */
   conversationId?: string;
-  /** `background` gives way: see {@link Engine.generate}. Default `foreground`. */
+  /**
+   * `background` gives way, and ends as stopped where it would cut the chat used last: see {@link Engine.generate}.
+   * Default `foreground`.
+   */
   priority?: 'foreground' | 'background';
   /** Read where they save more tokens than what the memory holds, and cost less than reading those. */
   savedStates?: SavedStates;
@@ -92,7 +100,7 @@ export interface GenerateRequest {
 
 export type ReadAheadRequest = Pick<
   GenerateRequest,
-  'modelId' | 'systemPrompt' | 'turns' | 'reasoning' | 'conversationId' | 'savedStates'
+  'modelId' | 'systemPrompt' | 'turns' | 'reasoning' | 'date' | 'conversationId' | 'savedStates'
 >;
 
 export interface ReadAheadResult {
@@ -148,9 +156,14 @@ export interface HeldChat {
   hasDraft: boolean;
   /** As in {@link SavedState}. */
   readingMs: number | null;
+  /** What a state of those tokens would take, about; null when that cannot be told. */
+  bytes: number | null;
 }
 
-export type PromptRequest = Pick<GenerateRequest, 'systemPrompt' | 'turns' | 'reasoning'>;
+export type PromptRequest = Pick<
+  GenerateRequest,
+  'systemPrompt' | 'turns' | 'reasoning' | 'date' | 'conversationId'
+>;
 
 export type GenerationEvent =
   | { type: 'queued'; place: number }

@@ -26,7 +26,12 @@ import { EngineStateStore, errorState } from './state.ts';
 
 const DEFAULT_REASONING: Reasoning = { mode: 'auto', budgetTokens: null };
 
-export type EngineOptions = Omit<LifecycleOptions, 'state'>;
+type CountInput = PromptInput & Pick<PromptRequest, 'conversationId'>;
+
+export type EngineOptions = Omit<LifecycleOptions, 'state'> & {
+  /** Awaited before an idle model is freed; what it throws is not looked at. */
+  beforeIdleUnload?: () => Promise<void>;
+};
 
 /**
  * Makes the engine of this process. Nothing is started before it is needed.
@@ -52,6 +57,7 @@ class SupervisedEngine implements Engine {
   readonly #store = new EngineStateStore();
   readonly #lifecycle: Lifecycle;
   readonly #log: EngineOptions['log'];
+  readonly #beforeIdleUnload: EngineOptions['beforeIdleUnload'];
   readonly #queue = new WorkQueue((count) => this.#store.dispatch({ type: 'queued', count }));
   /** The model to come back to after a crash; null after an unload. */
   #wanted: LoadRequest | null = null;
@@ -68,6 +74,7 @@ class SupervisedEngine implements Engine {
 
   constructor(options: EngineOptions) {
     this.#log = options.log;
+    this.#beforeIdleUnload = options.beforeIdleUnload;
     this.#lifecycle = new Lifecycle({ ...options, state: this.#store });
     this.#memory = new MemoryWatch(this.#store, this.#lifecycle);
   }
@@ -144,6 +151,10 @@ class SupervisedEngine implements Engine {
   /** It comes back by itself with the next answer that it is asked for. */
   async #unloadIdle(): Promise<void> {
     if (!this.#queue.isIdle || !this.#inMemory) return;
+    const { rounds } = this.#keepLoaded;
+    await this.#beforeIdleUnload?.().catch(() => {});
+    // Whatever was asked meanwhile has set the time anew.
+    if (rounds !== this.#keepLoaded.rounds || !this.#queue.isIdle || !this.#inMemory) return;
     await this.#queue.run(() => {
       this.#log('engine.unloaded_idle');
       return this.#free();
@@ -330,11 +341,12 @@ class SupervisedEngine implements Engine {
     { signal, onEvent }: GenerateOptions,
     note: (event: GenerateEvent) => void,
   ): Promise<Extract<GenerateEvent, { type: 'done' }>> {
-    const { generationId, systemPrompt, turns, sampling, conversationId, savedStates } = request;
+    const { generationId, systemPrompt, turns, sampling, conversationId, savedStates, date } = request;
     const prompt = {
       systemPrompt,
       turns,
       reasoning: request.reasoning ?? DEFAULT_REASONING,
+      ...(date === undefined ? {} : { date }),
       ...(conversationId === undefined ? {} : { conversationId }),
     };
     const asked = { ...prompt, ...(savedStates ? { savedStates } : {}) };
@@ -343,6 +355,7 @@ class SupervisedEngine implements Engine {
       ...prompt,
       generationId,
       sampling,
+      ...(request.priority === 'background' ? { isBackground: true } : {}),
       ...(savedState ? { savedState } : {}),
     });
     const stop = () => void sidecar.client.stop({ generationId }).catch(() => {});
@@ -406,12 +419,19 @@ class SupervisedEngine implements Engine {
   }
 
   async #count<T>(
-    count: (client: SidecarClient, input: PromptInput) => Promise<T>,
-    { systemPrompt, turns, reasoning = DEFAULT_REASONING }: PromptRequest,
+    count: (client: SidecarClient, input: CountInput) => Promise<T>,
+    { systemPrompt, turns, reasoning = DEFAULT_REASONING, date, conversationId }: PromptRequest,
   ): Promise<T | null> {
     const sidecar = this.#inMemory?.sidecar;
     if (!sidecar || sidecar !== this.#lifecycle.sidecar) return null;
-    return sidecar.whileAlive(() => count(sidecar.client, { systemPrompt, turns, reasoning }));
+    const input = {
+      systemPrompt,
+      turns,
+      reasoning,
+      ...(date === undefined ? {} : { date }),
+      ...(conversationId === undefined ? {} : { conversationId }),
+    };
+    return sidecar.whileAlive(() => count(sidecar.client, input));
   }
 
   // Saved states ------------------------------------------------------------------------------------------

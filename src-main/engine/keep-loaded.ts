@@ -7,9 +7,15 @@ export class KeepLoaded {
   readonly #onIdle: () => void;
   #minutes: number | null = null;
   #timer: NodeJS.Timeout | null = null;
+  #rounds = 0;
 
   constructor(onIdle: () => void) {
     this.#onIdle = onIdle;
+  }
+
+  /** Grows with every call of {@link idle} and {@link busy}. */
+  get rounds(): number {
+    return this.#rounds;
   }
 
   /** @param minutes null: for ever; 0: until its next answer has ended */
@@ -28,6 +34,7 @@ export class KeepLoaded {
 
   /** Something is asked of the model, or there is none. */
   busy(): void {
+    this.#rounds += 1;
     if (this.#timer) clearTimeout(this.#timer);
     this.#timer = null;
   }

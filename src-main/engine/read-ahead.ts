@@ -29,11 +29,12 @@ async function followReadAhead(
   request: Input,
   { key, restore, signal }: { key: string | null; restore: RestoreWatch; signal: AbortSignal },
 ): Promise<ReadAheadResult | null> {
-  const { systemPrompt, turns, reasoning, conversationId, savedStates } = request;
+  const { systemPrompt, turns, reasoning, conversationId, savedStates, date } = request;
   const prompt = {
     systemPrompt,
     turns,
     reasoning,
+    ...(date === undefined ? {} : { date }),
     ...(conversationId === undefined ? {} : { conversationId }),
   };
   const savedState = await savedStateFor(client, { ...prompt, ...(savedStates ? { savedStates } : {}) }, key);

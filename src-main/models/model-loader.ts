@@ -69,12 +69,13 @@ export function createModelLoader(
 ): ModelLoader {
   let running: RunningLoad | undefined;
   let loadedKey: string | null = null;
+  let loadedMinutes: number | null = null;
   let isClosed = false;
 
   const isReady = (request: LoadRequest) => {
     const { status, modelId } = engine.state;
     const inUse = status === 'ready' || status === 'generating';
-    return inUse && modelId === request.modelId && loadedKey === JSON.stringify(request);
+    return inUse && modelId === request.modelId && loadedKey === keyOf(request);
   };
 
   const run = async (
@@ -83,7 +84,12 @@ export function createModelLoader(
     signal: AbortSignal,
   ): Promise<boolean> => {
     const request = await library.prepare(id, { retryAfterCrash, overrides });
-    if (isReady(request)) return false;
+    if (isReady(request)) {
+      // How long it stays may have changed, which loads nothing.
+      if (loadedMinutes !== request.keepLoadedMinutes) await engine.load(request, signal);
+      loadedMinutes = request.keepLoadedMinutes;
+      return false;
+    }
     if (signal.aborted) throw appError('aborted');
     loadedKey = null;
     await library.markLoading(id);
@@ -94,7 +100,8 @@ export function createModelLoader(
       await library.markSettled(id, crashed ? 'crashed' : 'refused');
       throw error;
     }
-    loadedKey = JSON.stringify(request);
+    loadedKey = keyOf(request);
+    loadedMinutes = request.keepLoadedMinutes;
     await library.markSettled(id, 'loaded');
     return true;
   };
@@ -147,6 +154,11 @@ export function createModelLoader(
       return cancel();
     },
   };
+}
+
+/** Tells loads apart that leave another model in memory: what a load has measured, and its end, do not. */
+function keyOf({ measured: _measured, keepLoadedMinutes: _minutes, ...request }: LoadRequest): string {
+  return JSON.stringify(request);
 }
 
 async function settled(promise: Promise<unknown>): Promise<void> {

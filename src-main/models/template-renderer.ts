@@ -1,9 +1,12 @@
-import { Worker } from 'node:worker_threads';
+import { MAX_PREVIEW_LENGTH } from '../contract/index.ts';
+import { textOfChild } from '../engine/child-text.ts';
 
-/** Templates of real models write a long chat in some milliseconds; starting the thread takes most of the time. */
+/** Templates of real models write a long chat in some milliseconds; starting the process takes most of the time. */
 const MAX_RENDER_MS = 5_000;
 /** A hundred times what a chat of a megabyte needs. */
 const MAX_HEAP_MB = 128;
+/** UTF-8 of the largest script. */
+const BYTES_PER_UNIT = 3;
 
 export interface TemplateInput {
   /** Jinja. */
@@ -14,42 +17,34 @@ export interface TemplateInput {
   eosToken: string;
 }
 
-/** `rendered` is null when the template fails on the chat. */
-export interface TemplateOutput {
-  rendered: string | null;
+/** What the process is given. */
+export interface TemplateTask extends TemplateInput {
+  /** Of what is written, UTF-16 units; the rest is cut off. */
+  maxLength: number;
+  /** The process ends itself after this, should nobody be left to end it. */
+  maxRenderMs: number;
 }
 
-/** Lets a template write messages; null when it fails, or takes too long. */
+/** Lets a template write messages, down to MAX_PREVIEW_LENGTH; null when it fails, or takes too long. */
 export type RenderTemplate = (input: TemplateInput) => Promise<string | null>;
 
 /**
- * Renders in a thread of its own, which ends with every template: it may be anyone's.
- * @param workerPath entry of the worker, `entries.templateWorker`
+ * Renders in a process of its own, which ends with every template: it may be anyone's.
+ * @param workerPath what the process runs, `entries.templateWorker`
+ * @param nodeBinary plain Node
  * @param maxRenderMs shorter in tests
  */
 export function createTemplateRenderer(
   workerPath: string,
-  { maxRenderMs = MAX_RENDER_MS } = {},
+  { nodeBinary, maxRenderMs = MAX_RENDER_MS }: { nodeBinary: string; maxRenderMs?: number },
 ): RenderTemplate {
-  return async (input) => {
-    const worker = new Worker(workerPath, {
-      workerData: input,
-      env: {},
-      execArgv: [],
-      resourceLimits: { maxOldGenerationSizeMb: MAX_HEAP_MB, maxYoungGenerationSizeMb: 32 },
+  return (input) =>
+    textOfChild({
+      path: workerPath,
+      nodeBinary,
+      input: { ...input, maxLength: MAX_PREVIEW_LENGTH, maxRenderMs } satisfies TemplateTask,
+      maxMs: maxRenderMs,
+      maxHeapMb: MAX_HEAP_MB,
+      maxBytes: MAX_PREVIEW_LENGTH * BYTES_PER_UNIT,
     });
-    let timer: NodeJS.Timeout | undefined;
-    try {
-      return await new Promise<string | null>((resolve) => {
-        timer = setTimeout(() => resolve(null), maxRenderMs);
-        worker.once('message', ({ rendered }: TemplateOutput) => resolve(rendered));
-        // Out of memory, or a fault of ours.
-        worker.once('error', () => resolve(null));
-        worker.once('exit', () => resolve(null));
-      });
-    } finally {
-      clearTimeout(timer);
-      await worker.terminate();
-    }
-  };
 }

@@ -1,26 +1,27 @@
-import { parentPort, workerData } from 'node:worker_threads';
+import { json } from 'node:stream/consumers';
+import { Script } from 'node:vm';
 import { Template } from '@huggingface/jinja';
-import type { TemplateInput, TemplateOutput } from './template-renderer.ts';
+import type { TemplateTask } from './template-renderer.ts';
 
-// Entry of the thread that lets a model's template write a chat. A template is a program from a stranger's file: it
-// can cost this thread its time or memory, and template-renderer.ts ends it then.
+// Entry of the process that lets a model's template write a chat, run by plain Node. A template is a program from a
+// stranger's file: it can cost this process its time or memory, and nothing else ends with it.
 
-if (!parentPort) throw new Error('runs as a worker thread only');
 // Proven edge: only template-renderer.ts starts this file.
-const { template, messages, bosToken, eosToken } = workerData as TemplateInput;
+const task = (await json(process.stdin)) as TemplateTask;
 
-function render(): TemplateOutput {
-  try {
-    const rendered = new Template(template).render({
-      messages,
-      bos_token: bosToken,
-      eos_token: eosToken,
-      add_generation_prompt: false,
-    });
-    return { rendered };
-  } catch {
-    // What it says of the chat stays here: it may hold the chat's words.
-    return { rendered: null };
-  }
+function render(): string {
+  const { template, messages, bosToken, eosToken, maxLength } = task;
+  return new Template(template)
+    .render({ messages, bos_token: bosToken, eos_token: eosToken, add_generation_prompt: false })
+    .slice(0, maxLength);
 }
-parentPort.postMessage(render());
+
+Object.assign(globalThis, { render });
+try {
+  // The app ends this process in time; should the app end first, nobody else would.
+  const written: unknown = new Script('render()').runInThisContext({ timeout: task.maxRenderMs });
+  process.stdout.write(String(written));
+} catch {
+  // What it says of the chat stays here: it may hold the chat's words.
+  process.exitCode = 1;
+}

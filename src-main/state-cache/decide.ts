@@ -48,6 +48,27 @@ export function isWorthSaving(
   return readingMs * Math.min(1, freshTokens / tokens) >= worthMs;
 }
 
+/** What of a chat is in memory and in no saved state, as far as the figures tell, in tokens. */
+export interface Unsaved {
+  /** Read or written by answers. */
+  readonly freshTokens: number;
+  /** Read ahead since the last answer: of a draft, which is never saved, or of the chat itself. */
+  readonly aheadTokens: number;
+}
+
+/**
+ * How many tokens of a chat no state on the disk has. Pure.
+ * @param chat.tokens in memory, without a draft
+ * @param chat.saved tokens of each of its states; without any, all is fresh
+ */
+export function freshOf(
+  chat: { tokens: number; saved: readonly number[] },
+  { freshTokens, aheadTokens }: Unsaved,
+): number {
+  if (chat.saved.length === 0) return chat.tokens;
+  return freshTokens + Math.min(aheadTokens, Math.max(0, chat.tokens - Math.max(...chat.saved)));
+}
+
 /** Milliseconds saved per byte, half as much for each week that it was not used. Pure. */
 function worthOf({ bytes, readingMs, usedAt }: Kept, now: number): number {
   return (readingMs / Math.max(1, bytes)) * 0.5 ** (Math.max(0, now - usedAt) / WORTH_HALVES_MS);

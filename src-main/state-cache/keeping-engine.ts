@@ -10,14 +10,14 @@ export function keepingEngine(engine: Engine, cache: StateCache): Engine {
     const { conversationId } = request;
     if (conversationId === undefined) return engine.generate(request, options);
     if (request.priority === 'background') {
-      // A title is asked for in the memory of its own chat.
-      await cache.leave(null);
+      // A title hardly cuts its own chat; another one may have to leave the memory for it.
+      await cache.leave(conversationId, options.signal);
       return engine.generate(request, options);
     }
     cache.answerStarts();
     let result: GenerationResult | null = null;
     try {
-      await cache.leave(conversationId);
+      await cache.leave(conversationId, options.signal);
       result = await generateWithStates({ ...request, conversationId }, options);
       return result;
     } finally {
@@ -51,9 +51,9 @@ export function keepingEngine(engine: Engine, cache: StateCache): Engine {
   const readAhead: Engine['readAhead'] = async (request, signal) => {
     const { conversationId } = request;
     if (conversationId === undefined) return engine.readAhead(request, signal);
-    await cache.leave(conversationId);
+    await cache.leave(conversationId, signal);
     const offer = await cache.offer(conversationId).catch(() => null);
-    cache.answerStarts();
+    cache.readAheadStarts();
     let readTokens = 0;
     try {
       const result = await engine.readAhead(
@@ -64,7 +64,7 @@ export function keepingEngine(engine: Engine, cache: StateCache): Engine {
       return result;
     } finally {
       offer?.read();
-      cache.answerEnds(conversationId, readTokens);
+      cache.readAheadEnds(conversationId, readTokens);
     }
   };
 
@@ -78,7 +78,7 @@ export function keepingEngine(engine: Engine, cache: StateCache): Engine {
     generate,
     readAhead,
     async load(request, signal) {
-      await cache.leave(null);
+      await cache.leave(null, signal);
       await engine.load(request, signal);
     },
     async unload() {

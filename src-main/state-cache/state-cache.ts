@@ -1,13 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { statfs } from 'node:fs/promises';
 import { join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 import { errorCodeOf, LOW_SPACE_BYTES, type SavedStatesInfo } from '../contract/index.ts';
 import type { Engine, HeldChat, SavedState, SavedStates } from '../engine/api.ts';
 import type { Platform } from '../platform.ts';
 import type { SettingsService } from '../settings/settings.ts';
 import type { StoreClient } from '../store/api.ts';
-import { capOf, isWorthSaving, WORTH_MS } from './decide.ts';
+import { capOf, freshOf, isWorthSaving, WORTH_MS, type Unsaved } from './decide.ts';
 import { Shelf } from './shelf.ts';
 
 /** Of the data folder. */
@@ -30,10 +29,12 @@ export interface StateCacheOptions {
   idleMs?: number | undefined;
 }
 
-/** A state that is being made of what the engine wrote. */
-interface Sealing {
+/** A state in the making, from before the engine is asked for it until it is a file of its own or gone. */
+interface Work {
+  readonly id: string;
   readonly conversationId: string;
-  isForgotten: boolean;
+  /** Aborted when the user wants nothing of it to stay. */
+  readonly forgotten: AbortController;
   done: Promise<void>;
 }
 
@@ -46,25 +47,37 @@ export interface Offer {
   blame(): void;
 }
 
-/** What of a chat is in memory and in no saved state. */
-type Unsaved = Map<string, { freshTokens: number }>;
+/** Resolves with the promise, or when the signal fires. */
+function until(promise: Promise<void>, signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return Promise.resolve();
+  return new Promise((resolve) => {
+    signal.addEventListener('abort', () => resolve(), { once: true });
+    void promise.then(resolve);
+  });
+}
 
 /**
- * What the engine has read of the chats, kept on the disk. Saved when a chat is left, after {@link IDLE_MS}, and when
- * the app ends; never where the chat is temporary or the disk is nearly full. Nothing here fails a caller: without a
+ * What the engine has read of the chats, kept on the disk. Saved when a chat is left, after {@link IDLE_MS}, before an
+ * idle model is freed, and when the app ends; never where the chat is temporary or the disk is nearly full. Nothing here fails a caller: without a
  * saved state a chat is read again.
  */
 export class StateCache {
   readonly #options: StateCacheOptions;
   readonly #shelf: Shelf;
   readonly #opened: Promise<void>;
-  readonly #unsaved: Unsaved = new Map();
-  readonly #sealings = new Set<Sealing>();
+  /** What of each chat is in memory and in no saved state. */
+  readonly #unsaved = new Map<string, Unsaved>();
+  readonly #works = new Set<Work>();
+  /** The longest state of each key that was written in this run, kept or not. */
+  readonly #written = new Map<string, { tokens: number; bytes: number }>();
   /** States that answers read now, each as often as it is read. */
   readonly #inUse: string[] = [];
   readonly #stopListening: () => void;
   #saving: Promise<void> = Promise.resolve();
   #answering = 0;
+  #readingAhead = 0;
+  /** Ends the save that nobody waits for. */
+  #idleSave = new AbortController();
   #idleTimer: NodeJS.Timeout | undefined;
   #isClosed = false;
 
@@ -86,19 +99,21 @@ export class StateCache {
 
   async #open(): Promise<void> {
     await this.#shelf.open();
-    if (!this.#isOn) return this.#deleteAll();
+    // Not when it was closed meanwhile: who quits at once has switched nothing off.
+    if (!this.#options.settings.get().saveStates) return this.#deleteAll();
     // A chat may have gone while its state could not: a kill, or a backup that was put back.
     for (const conversationId of new Set(this.#shelf.all.map(({ record }) => record.conversationId)))
       if ((await this.#chatOf(conversationId)) === 'gone') await this.#deleteOf(conversationId);
     await this.#shrink();
   }
 
-  async #chatOf(id: string): Promise<'gone' | 'temporary' | 'kept'> {
+  /** A chat in the trash is kept: it may come back. */
+  async #chatOf(id: string): Promise<'gone' | 'temporary' | 'kept' | 'unknown'> {
     try {
-      const { temporary } = await this.#options.store.conversations.head({ id });
+      const { temporary } = await this.#options.store.conversations.head({ id, withTrash: true });
       return temporary ? 'temporary' : 'kept';
     } catch (error) {
-      return errorCodeOf(error) === 'not_found' ? 'gone' : 'kept';
+      return errorCodeOf(error) === 'not_found' ? 'gone' : 'unknown';
     }
   }
 
@@ -117,24 +132,27 @@ export class StateCache {
 
   /** Deletes everything; what is in memory now is not written either. */
   async clear(): Promise<void> {
-    await this.#opened;
     this.#unsaved.clear();
-    await this.#forgetSealings(() => true);
+    const ended = this.#forgetWorks(() => true);
+    await this.#opened;
+    await ended;
     await this.#deleteAll();
   }
 
   /** Deletes what is kept of these chats, before they are deleted themselves. */
   async forget(conversationIds: readonly string[]): Promise<void> {
-    await this.#opened;
     const ids = new Set(conversationIds);
     for (const id of ids) this.#unsaved.delete(id);
-    await this.#forgetSealings(({ conversationId }) => ids.has(conversationId));
+    const ended = this.#forgetWorks(({ conversationId }) => ids.has(conversationId));
+    await this.#opened;
+    await ended;
     for (const id of ids) await this.#deleteOf(id);
   }
 
-  async #forgetSealings(isMeant: (sealing: Sealing) => boolean): Promise<void> {
-    const meant = [...this.#sealings].filter(isMeant);
-    for (const sealing of meant) sealing.isForgotten = true;
+  /** Resolves when nothing of them is written any more, and what was written is gone. */
+  async #forgetWorks(isMeant: (work: Work) => boolean): Promise<void> {
+    const meant = [...this.#works].filter(isMeant);
+    for (const { forgotten } of meant) forgotten.abort();
     await Promise.all(meant.map(({ done }) => done));
   }
 
@@ -166,45 +184,84 @@ export class StateCache {
 
   // Saving ---------------------------------------------------------------------------------------------------
 
-  /** An answer in one chat, or another model, is about to take the memory of the others. */
-  async leave(except: string | null): Promise<void> {
+  /**
+   * An answer in one chat, or another model, is about to take the memory of the others. Waits for {@link LEAVE_MS} at
+   * the most, and no longer than until `signal` fires.
+   */
+  async leave(except: string | null, signal?: AbortSignal): Promise<void> {
     // While another answers, its turn would be waited for.
-    if (this.#answering <= 1) await this.#save(except, LEAVE_MS);
+    if (this.#answering > 1) return;
+    const limit = AbortSignal.timeout(LEAVE_MS);
+    const both = signal ? AbortSignal.any([limit, signal]) : limit;
+    await until(this.#save(except, both), both);
+  }
+
+  /** Before the memory is given up for want of work: nobody waits. Ends when an answer starts. */
+  async rest(): Promise<void> {
+    await this.#save(null, this.#idleSignal());
   }
 
   /** Before the engine ends. */
   async quit(): Promise<void> {
     clearTimeout(this.#idleTimer);
-    const patience = new AbortController();
-    const all = this.#save(null, QUIT_MS).then(() =>
-      Promise.all([...this.#sealings].map(({ done }) => done)),
-    );
-    await Promise.race([all, delay(QUIT_MS, undefined, { signal: patience.signal }).catch(() => {})]);
-    patience.abort();
+    const limit = AbortSignal.timeout(QUIT_MS);
+    const all = this.#save(null, limit).then(async () => {
+      await Promise.all([...this.#works].map(({ done }) => done));
+    });
+    await until(all, limit);
     this.#isClosed = true;
     this.#stopListening();
+    clearTimeout(this.#idleTimer);
     // What the limit cut off is no state: the next start removes what was written of it.
-    for (const sealing of this.#sealings) sealing.isForgotten = true;
+    for (const { forgotten } of this.#works) forgotten.abort();
   }
 
   answerStarts(): void {
     this.#answering += 1;
     clearTimeout(this.#idleTimer);
+    this.#idleSave.abort();
   }
 
   /** @param freshTokens read or written by this answer, as far as the figures tell */
   answerEnds(conversationId: string, freshTokens: number): void {
     this.#answering -= 1;
-    const before = this.#unsaved.get(conversationId)?.freshTokens ?? 0;
-    if (freshTokens > 0) this.#unsaved.set(conversationId, { freshTokens: before + freshTokens });
-    if (this.#answering > 0 || this.#isClosed) return;
-    this.#idleTimer = setTimeout(() => void this.#save(null, IDLE_MS, true), this.#options.idleMs ?? IDLE_MS);
+    const before = this.#unsaved.get(conversationId);
+    // What was read ahead is a draft no more.
+    const fresh = freshTokens + (before ? before.freshTokens + before.aheadTokens : 0);
+    if (fresh > 0) this.#unsaved.set(conversationId, { freshTokens: fresh, aheadTokens: 0 });
+    this.#waitForQuiet();
+  }
+
+  readAheadStarts(): void {
+    this.#readingAhead += 1;
+    clearTimeout(this.#idleTimer);
+  }
+
+  /** @param tokens read, most of them of a message that is not sent */
+  readAheadEnds(conversationId: string, tokens: number): void {
+    this.#readingAhead -= 1;
+    const { freshTokens = 0, aheadTokens = 0 } = this.#unsaved.get(conversationId) ?? {};
+    if (tokens > 0) this.#unsaved.set(conversationId, { freshTokens, aheadTokens: aheadTokens + tokens });
+    this.#waitForQuiet();
+  }
+
+  #waitForQuiet(): void {
+    clearTimeout(this.#idleTimer);
+    if (this.#answering > 0 || this.#readingAhead > 0 || this.#isClosed) return;
+    this.#idleTimer = setTimeout(
+      () => void this.#save(null, this.#idleSignal(), true),
+      this.#options.idleMs ?? IDLE_MS,
+    );
     this.#idleTimer.unref();
   }
 
+  #idleSignal(): AbortSignal {
+    if (this.#idleSave.signal.aborted) this.#idleSave = new AbortController();
+    return AbortSignal.any([this.#idleSave.signal, AbortSignal.timeout(IDLE_MS)]);
+  }
+
   /** Saves what is worth it, one chat after the other. Never rejects. */
-  #save(except: string | null, limitMs: number, isIdle = false): Promise<void> {
-    const signal = AbortSignal.timeout(limitMs);
+  #save(except: string | null, signal: AbortSignal, isIdle = false): Promise<void> {
     this.#saving = this.#saving
       .then(() => this.#saveHeld(except, signal, isIdle))
       .catch((error: unknown) => {
@@ -215,77 +272,123 @@ export class StateCache {
 
   async #saveHeld(except: string | null, signal: AbortSignal, isIdle: boolean): Promise<void> {
     const { engine, worthMs = WORTH_MS } = this.#options;
-    if (!this.#isOn || this.#unsaved.size === 0 || engine.stateKey === null) return;
+    if (signal.aborted || !this.#isOn || this.#unsaved.size === 0 || engine.stateKey === null) return;
     await this.#opened;
+    let isPutOff = false;
     for (const held of await engine.heldChats()) {
       const { conversationId } = held;
       const unsaved = this.#unsaved.get(conversationId);
       if (!unsaved || conversationId === except || signal.aborted) continue;
-      // Someone is writing there: what was read of the message would be given up.
-      if (isIdle && held.hasDraft) continue;
       // What is not worth it now stays on the list: it grows with the next answer.
       if (!isWorthSaving({ ...held, freshTokens: this.#freshOf(held, unsaved) }, worthMs)) continue;
-      if ((await this.#chatOf(conversationId)) !== 'kept') this.#unsaved.delete(conversationId);
-      else await this.#saveOne(held, signal);
+      // Someone is writing there: what was read of the message would be given up.
+      if (isIdle && held.hasDraft) isPutOff = true;
+      else await this.#saveOne(held, unsaved, signal);
     }
+    if (isPutOff) this.#waitForQuiet();
   }
 
   /** What this chat took over from another one in memory is in none of its own states. */
-  #freshOf({ conversationId, tokens }: HeldChat, { freshTokens }: { freshTokens: number }): number {
+  #freshOf({ conversationId, tokens }: HeldChat, unsaved: Unsaved): number {
     const key = this.#options.engine.stateKey;
-    const isSaved =
-      this.#shelf.of(conversationId).some(({ record }) => record.key === key) ||
-      [...this.#sealings].some((sealing) => sealing.conversationId === conversationId);
-    return isSaved ? freshTokens : tokens;
+    const saved = this.#shelf
+      .of(conversationId)
+      .filter(({ record }) => record.key === key)
+      .map(({ record }) => record.tokenCount);
+    // One that is being sealed holds what was in memory then.
+    if ([...this.#works].some((work) => work.conversationId === conversationId)) saved.push(tokens);
+    return freshOf({ tokens, saved }, unsaved);
   }
 
-  async #saveOne({ conversationId, tokens }: HeldChat, signal: AbortSignal): Promise<void> {
-    const { engine, log } = this.#options;
-    if (!(await this.#hasRoomFor(tokens))) return log('states.no_room');
-    const id = randomUUID();
-    const unsaved = this.#unsaved.get(conversationId);
-    const saved = await engine
-      .saveState({ conversationId, path: this.#shelf.partPath(id) }, signal)
-      .catch(async (error: unknown) => {
-        await this.#shelf.drop(id);
-        throw error;
+  /** Resolves when the memory is free to change: the rest is between us and the disk. */
+  async #saveOne(held: HeldChat, unsaved: Unsaved, signal: AbortSignal): Promise<void> {
+    const { conversationId } = held;
+    const forgotten = new AbortController();
+    const work: Work = { id: randomUUID(), conversationId, forgotten, done: Promise.resolve() };
+    // Known before anything is waited for: whoever deletes the chat meanwhile ends it.
+    this.#works.add(work);
+    const writing = this.#write(held, unsaved, work, AbortSignal.any([signal, forgotten.signal]));
+    work.done = writing
+      .then(
+        (saved) => (saved === null ? undefined : this.#seal(work, saved)),
+        () => {},
+      )
+      .catch((error: unknown) => this.#options.log('states.not_sealed', { code: errorCodeOf(error) }))
+      .finally(async () => {
+        await this.#shelf.drop(work.id);
+        this.#works.delete(work);
       });
-    if (saved === null) return this.#shelf.drop(id);
-    // Forgotten meanwhile: it is on the list no more.
-    const isForgotten = this.#unsaved.get(conversationId) !== unsaved;
-    this.#unsaved.delete(conversationId);
-    const sealing: Sealing = { conversationId, isForgotten, done: Promise.resolve() };
-    this.#sealings.add(sealing);
-    sealing.done = this.#seal(id, sealing, saved)
-      .catch((error: unknown) => log('states.not_sealed', { code: errorCodeOf(error) }))
-      .finally(() => this.#sealings.delete(sealing));
+    await writing.catch((error: unknown) => {
+      if (!forgotten.signal.aborted) throw error;
+    });
   }
 
-  /** The memory is free to change from here on: the rest is between us and the disk. */
-  async #seal(id: string, sealing: Sealing, saved: SavedState): Promise<void> {
-    const { conversationId } = sealing;
-    const { key, tokens, bytes, elapsedMs, readingMs } = saved;
-    await this.#shelf.noteWritten(bytes);
-    const { cap } = await this.#space();
-    try {
-      if (sealing.isForgotten || bytes > cap) return;
-      await this.#shelf.shrink(cap - bytes, new Set(this.#inUse));
-      if (sealing.isForgotten) return;
-      await this.#shelf.add({ id, conversationId, key, tokens, readingMs: readingMs ?? 0 });
-      if (sealing.isForgotten) await this.#shelf.delete(id);
-      else
-        this.#options.log('states.saved', { tokens: tokens.length, bytes, elapsedMs: Math.round(elapsedMs) });
-    } finally {
-      await this.#shelf.drop(id);
+  #isForgotten({ forgotten }: Work): boolean {
+    return forgotten.signal.aborted || !this.#isOn;
+  }
+
+  async #write(
+    held: HeldChat,
+    unsaved: Unsaved,
+    work: Work,
+    signal: AbortSignal,
+  ): Promise<SavedState | null> {
+    const { engine, log } = this.#options;
+    const { conversationId } = held;
+    const chat = await this.#chatOf(conversationId);
+    // Whether it is temporary could not be asked: it is next time.
+    if (chat === 'unknown') return null;
+    const isSame = () => this.#unsaved.get(conversationId) === unsaved;
+    if (chat !== 'kept') {
+      if (isSame()) this.#unsaved.delete(conversationId);
+      return null;
     }
+    if (!(await this.#hasRoomFor(held))) {
+      log('states.no_room');
+      return null;
+    }
+    if (this.#isForgotten(work)) return null;
+    const saved = await engine.saveState({ conversationId, path: this.#shelf.partPath(work.id) }, signal);
+    if (saved === null) return null;
+    await this.#noteWritten(saved);
+    if (this.#isForgotten(work)) return null;
+    if (isSame()) this.#unsaved.delete(conversationId);
+    return saved;
   }
 
-  /** As large as those before it, token by token; the first one is looked at when it is there. */
-  async #hasRoomFor(tokens: number): Promise<boolean> {
-    const { free } = await this.#space();
-    if (free === null) return true;
-    const perToken = Math.max(0, ...this.#shelf.all.map(({ record, bytes }) => bytes / record.tokenCount));
-    return free - perToken * tokens > LOW_SPACE_BYTES;
+  async #noteWritten({ key, tokens, bytes }: SavedState): Promise<void> {
+    const longest = this.#written.get(key);
+    if (!longest || longest.tokens < tokens.length) this.#written.set(key, { tokens: tokens.length, bytes });
+    await this.#shelf.noteWritten(bytes);
+  }
+
+  async #seal(work: Work, saved: SavedState): Promise<void> {
+    const { id, conversationId } = work;
+    const { key, tokens, bytes, elapsedMs, readingMs } = saved;
+    const { cap } = await this.#space();
+    if (this.#isForgotten(work) || bytes > cap) return;
+    await this.#shelf.shrink(cap - bytes, new Set(this.#inUse));
+    if (this.#isForgotten(work)) return;
+    await this.#shelf.add({ id, conversationId, key, tokens, readingMs: readingMs ?? 0 });
+    if (this.#isForgotten(work)) await this.#shelf.delete(id);
+    else
+      this.#options.log('states.saved', { tokens: tokens.length, bytes, elapsedMs: Math.round(elapsedMs) });
+  }
+
+  async #hasRoomFor(held: HeldChat): Promise<boolean> {
+    const { free, cap } = await this.#space();
+    const bytes = this.#bytesOf(held);
+    return bytes <= cap && (free === null || free - bytes > LOW_SPACE_BYTES);
+  }
+
+  /** What a state would take: as the engine says, and no less than a shorter one of this model took. */
+  #bytesOf({ tokens, bytes }: HeldChat): number {
+    const { stateKey } = this.#options.engine;
+    const longest = stateKey === null ? undefined : this.#written.get(stateKey);
+    const known = longest && longest.tokens <= tokens ? longest.bytes : 0;
+    if (bytes !== null) return Math.max(bytes, known);
+    const perToken = this.#shelf.all.map(({ record, bytes: size }) => size / record.tokenCount);
+    return Math.max(known, tokens * Math.max(0, ...perToken));
   }
 
   // Reading --------------------------------------------------------------------------------------------------

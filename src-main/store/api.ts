@@ -118,6 +118,8 @@ export interface NewMessages {
   queuedId?: string;
   /** The user's message does not come from the composer, whose draft stays. */
   keepsDraft?: boolean;
+  /** The turn in whose editor this was typed: nothing of it waits there any more. */
+  editOf?: string;
   at: number;
 }
 
@@ -257,8 +259,11 @@ export interface StoreApi {
       messages: StoredMessage[];
       queue: QueuedMessage[];
     };
-    /** The conversation without its messages. */
-    head(input: { id: string }): StoredConversation;
+    /**
+     * The conversation without its messages. `withTrash`: in the trash too, which else is not_found; one that is being
+     * deleted for good, or not imported yet, always is.
+     */
+    head(input: { id: string; withTrash?: boolean }): StoredConversation;
     rename(input: { id: string; title: string; at: number }): void;
     trash(input: { id: string; at: number }): void;
     restore(input: { id: string }): void;
@@ -371,7 +376,7 @@ export interface StoreApi {
   };
   /** Changes answer with the conversation that they were made in. */
   tree: {
-    /** A sibling of `siblingId` that is complete, and shown. A repeated `requestId` changes nothing. */
+    /** A sibling of `siblingId` that is complete, and shown; what is typed there is let go. A repeated `requestId` changes nothing. */
     addVersion(input: { requestId: string; siblingId: string; id: string; text: string; at: number }): {
       messageId: string;
       conversationId: string;
@@ -538,8 +543,10 @@ export type StoreFiles = {
   discard: (input: { id: string }) => Promise<void>;
   /** Writes the write-ahead log into the database and empties it; false when a reader held it. */
   truncateLog: (input: undefined) => Promise<boolean>;
-  /** Backups that hold one of these chats. */
-  backupsWith: (input: { ids: readonly string[] }) => Promise<{ backups: number; newestAt: number | null }>;
+  /** Backups that hold one of these chats, or with null one of the trash. */
+  backupsWith: (input: {
+    ids: readonly string[] | null;
+  }) => Promise<{ backups: number; newestAt: number | null }>;
   /** Takes chats out of every backup; one that cannot be rewritten is removed. */
   eraseFromBackups: (input: { ids: readonly string[] }) => Promise<{ rewritten: number; removed: number }>;
   /** Makes a backup while other calls go on. @throws disk_full with `needBytes` and `freeBytes` */

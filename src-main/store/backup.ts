@@ -21,7 +21,8 @@ const DAY_MS = 24 * 3_600_000;
 /** 1 January 1970 was a Thursday: weeks are counted from Monday. */
 const MONDAY_OFFSET_DAYS = 3;
 
-const PARTIAL = '.partial';
+/** End of the name of a copy that is being written. */
+export const PARTIAL = '.partial';
 const BACKUP_NAME = /^leeward-v(\d+)-(\d{8}T\d{9}Z)(?:-(daily|manual|restore))?\.db$/;
 const STAMP = /^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)(\d{3})Z$/;
 
@@ -36,10 +37,13 @@ export interface BackupFacts {
 const isReason = (text: string | undefined): text is Exclude<BackupReason, 'upgrade'> =>
   text === 'daily' || text === 'manual' || text === 'restore';
 
+/** Time of a stamp as {@link stampOf} makes it, in ms since 1970; NaN for anything else. Pure. */
+export const timeOf = (stamp: string) => Date.parse(stamp.replace(STAMP, '$1-$2-$3T$4:$5:$6.$7Z'));
+
 /** Facts of a backup's file name; null for any other name. Pure. */
 export function backupFacts(name: string): BackupFacts | null {
   const [, version, stamp = '', reason] = BACKUP_NAME.exec(name) ?? [];
-  const createdAt = Date.parse(stamp.replace(STAMP, '$1-$2-$3T$4:$5:$6.$7Z'));
+  const createdAt = timeOf(stamp);
   if (version === undefined || Number.isNaN(createdAt)) return null;
   return { version: Number(version), createdAt, reason: isReason(reason) ? reason : 'upgrade' };
 }
@@ -85,6 +89,18 @@ function verify(file: string): void {
   }
 }
 
+/**
+ * Writes a database into a file of its own that holds its rows and nothing else, private from its first byte and not
+ * yet synced.
+ * @param to a file that is empty or not there
+ */
+export function writeCopy(db: Db, to: string): void {
+  // Pages that are split while the copy is written keep what moved away, and no later deletion finds it there.
+  db.pragma('secure_delete = ON');
+  ensurePrivateFile(to);
+  db.prepare('VACUUM INTO ?').run(to);
+}
+
 /** `20261123T200501123Z`: sorts by time and is a file name everywhere. */
 export const stampOf = (time: Date) => time.toISOString().replaceAll(/[-:.]/g, '');
 
@@ -127,9 +143,7 @@ export function backUp(
   const name = nameOfBackup(version, now, reason);
   const partial = join(folder, name + PARTIAL);
   try {
-    // VACUUM INTO takes an empty file, so the copy is private from its first byte; it does not sync by itself.
-    ensurePrivateFile(partial);
-    db.prepare('VACUUM INTO ?').run(partial);
+    writeCopy(db, partial);
     syncToDisk(partial, 'file');
     verify(partial);
   } catch (error) {

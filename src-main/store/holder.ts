@@ -7,6 +7,7 @@ import { storeError } from './errors.ts';
 import { sizeOf } from './files.ts';
 import { latestVersion, type Migration } from './migrate.ts';
 import { candidateFile, discardCandidate, exchange, keepRecords } from './restore.ts';
+import { trashed } from './queries/trash.ts';
 import type { Db } from './sql.ts';
 import { TemporaryChats } from './temporary-chats.ts';
 
@@ -92,8 +93,8 @@ export class Holder {
     });
   }
 
-  backupsWith(ids: readonly string[]) {
-    return this.#guarded(({ dataDir }) => backupsWith(dataDir, ids));
+  backupsWith(ids: readonly string[] | null) {
+    return this.#guarded(({ db, dataDir }) => backupsWith(dataDir, ids ?? trashed(db)));
   }
 
   /**

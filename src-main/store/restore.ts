@@ -14,7 +14,16 @@ import { join } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import Database from 'better-sqlite3';
 import { appError, type Backup, type RestoreStep } from '../contract/index.ts';
-import { backupFacts, backUp, listBackups, nameOfBackup, removeExpired, stampOf } from './backup.ts';
+import {
+  backupFacts,
+  backUp,
+  listBackups,
+  nameOfBackup,
+  removeExpired,
+  stampOf,
+  timeOf,
+  writeCopy,
+} from './backup.ts';
 import {
   backupFolder,
   databaseBytes,
@@ -27,18 +36,28 @@ import {
 } from './files.ts';
 import { inspectDatabase } from './inspect.ts';
 import { latestVersion, migrate, type Migration } from './migrate.ts';
+import { readableDeletions } from './salvage.ts';
 import { first, type Db } from './sql.ts';
 
 const SIDE_FILES = ['-wal', '-shm', '-journal'];
-const ASIDE_NAME = /^leeward-(?:damaged|newer)-\d{8}T\d{9}Z\.db$/;
+const ASIDE_NAME = /^leeward-(?:damaged|newer)-(\d{8}T\d{9}Z)\.db$/;
 /** Long enough to be fast, short enough that progress and a cancel come in between. */
 const COPY_BYTES = 4 * 1024 * 1024;
 
 /** A backup on its way to be the database, checked and of this version's schema when it is complete. */
 export const candidateFile = (dataDir: string) => `${databaseFile(dataDir)}.restoring`;
 
+/** The same while it is written anew. */
+const rewrittenFile = (dataDir: string) => `${candidateFile(dataDir)}.rewritten`;
+
 /** A database that was put aside because it could not be opened. Pure. */
 export const isPutAside = (name: string) => ASIDE_NAME.test(name);
+
+/** When that was, in ms since 1970; null for any other name. Pure. */
+export function putAsideAt(name: string): number | null {
+  const [, stamp] = ASIDE_NAME.exec(name) ?? [];
+  return stamp === undefined ? null : timeOf(stamp);
+}
 
 function removeWithSideFiles(file: string): void {
   for (const path of [file, ...SIDE_FILES.map((suffix) => file + suffix)]) removeFile(path);
@@ -47,6 +66,7 @@ function removeWithSideFiles(file: string): void {
 /** Removes what a restore that was cut off has left; the database itself is whole at any moment. */
 export function discardCandidate(dataDir: string): void {
   removeWithSideFiles(candidateFile(dataDir));
+  removeWithSideFiles(rewrittenFile(dataDir));
 }
 
 /** Calls `work` with a backup, or any closed database, that nobody else writes. */
@@ -127,7 +147,8 @@ export async function* prepareCandidate(
   const name = listBackups(dataDir).find((listed) => listed === `${id}.db`);
   if (name === undefined) throw appError('not_found');
   const file = join(backupFolder(dataDir), name);
-  demandSpace(dataDir, statSync(file).size);
+  // The copy, and the same written anew.
+  demandSpace(dataDir, 2 * statSync(file).size);
   const candidate = candidateFile(dataDir);
   discardCandidate(dataDir);
   let isComplete = false;
@@ -145,15 +166,27 @@ export async function* prepareCandidate(
       }
       yield { step: 'update', done: 0, total: 1 };
       await nextTurn();
-      db.pragma('secure_delete = ON');
-      migrate(db, migrations, version);
+      // Pages of a backup may keep text beside their rows, where no deletion would find it.
+      writeCopy(db, rewrittenFile(dataDir));
     } finally {
       db.close();
     }
+    renameSync(rewrittenFile(dataDir), candidate);
+    migrateCandidate(candidate, migrations, version);
     syncToDisk(candidate, 'file');
     isComplete = true;
   } finally {
     if (!isComplete) discardCandidate(dataDir);
+  }
+}
+
+function migrateCandidate(candidate: string, migrations: readonly Migration[], version: number): void {
+  const db = new Database(candidate);
+  try {
+    db.pragma('secure_delete = ON');
+    migrate(db, migrations, version);
+  } finally {
+    db.close();
   }
 }
 
@@ -219,7 +252,34 @@ function keepAs(file: string, kept: string): void {
 }
 
 /**
- * Puts a backup in the place of a database that cannot be opened; null: there is none afterwards. Its files stay
+ * Carries over until when backups may hold chats that were deleted, as far as the database that cannot be opened
+ * tells it.
+ * @param hasCandidate false: one without chats is made, when there is anything to carry
+ * @returns whether there is a candidate
+ */
+function keepDeletions(dataDir: string, migrations: readonly Migration[], hasCandidate: boolean): boolean {
+  const deletions = readableDeletions(dataDir);
+  if (deletions.length === 0) return hasCandidate;
+  const candidate = candidateFile(dataDir);
+  if (!hasCandidate) {
+    discardCandidate(dataDir);
+    ensurePrivateFile(candidate);
+    migrateCandidate(candidate, migrations, 0);
+  }
+  const db = new Database(candidate);
+  try {
+    const insert = db.prepare(`INSERT OR REPLACE INTO deleted_chats (id, erase_at) SELECT @id, @eraseAt
+      WHERE @id NOT IN (SELECT id FROM conversations)`);
+    db.transaction(() => deletions.forEach((deletion) => insert.run(deletion)))();
+  } finally {
+    db.close();
+  }
+  syncToDisk(candidate, 'file');
+  return true;
+}
+
+/**
+ * Puts a backup in the place of a database that cannot be opened; null: there are no chats afterwards. Its files stay
  * beside it under a name of their own, and are all there whenever this is cut off.
  * @param why part of that name
  * @throws as {@link prepareCandidate}
@@ -233,11 +293,12 @@ export async function replaceUnopened(
   const file = databaseFile(dataDir);
   // Nobody waits for its steps: there is no app yet.
   if (id !== null) for await (const _step of prepareCandidate(dataDir, id, migrations));
+  const hasCandidate = keepDeletions(dataDir, migrations, id !== null);
   const kept = join(dataDir, `leeward-${why}-${stampOf(new Date())}.db`);
   keepAs(file, kept);
   if (existsSync(`${file}-wal`)) keepAs(`${file}-wal`, `${kept}-wal`);
   syncToDisk(dataDir, 'folder');
-  if (id !== null) return putInPlace(dataDir);
+  if (hasCandidate) return putInPlace(dataDir);
   removeWithSideFiles(file);
   syncToDisk(dataDir, 'folder');
 }

@@ -103,7 +103,7 @@ function entity(holder: Holder, functions: (typeof queries)[keyof StoreApi]) {
 
 function fileRoutes(holder: Holder) {
   const ofChat = os.input(type<{ id: string }>());
-  const ofChats = os.input(type<{ ids: readonly string[] }>());
+  const ofChats = os.input(type<{ ids: readonly string[] | null }>());
   return {
     keep: ofChat.handler(({ input }) => holder.keep(input.id)),
     discard: ofChat.handler(({ input }) => holder.discard(input.id)),

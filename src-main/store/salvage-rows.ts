@@ -2,7 +2,7 @@ import type { Db } from './sql.ts';
 
 /** One failed look costs some microseconds: a table that is damaged all over is given up after seconds. */
 const MAX_FAILED_LOOKS = 200_000;
-/** A row of ours takes more: without a readable end of the table its last key is guessed from the file's size. */
+/** A row of ours takes more: so a file has room for so many keys above the last that could be read. */
 const LEAST_ROW_BYTES = 32;
 
 export type Row = Record<string, string | number | bigint | Buffer | null>;
@@ -12,8 +12,8 @@ const listOf = (columns: readonly string[]) => columns.map(quoted).join(', ');
 
 /** What the reading of a table has met. */
 export interface Reading {
-  /** Keys, or for a table without them places, at which nothing could be read. */
-  failures: number;
+  /** Something could not be read. How many rows that were a damaged page does not tell. */
+  isIncomplete: boolean;
 }
 
 /**
@@ -31,21 +31,39 @@ export function* readableRows(
     `SELECT rowid AS salvage_key, ${listOf(columns)} FROM ${quoted(table)} NOT INDEXED
       WHERE rowid > ? AND rowid <= ? ORDER BY rowid`,
   );
-  const open: [number, number][] = [[-1, lastKey(db, table, fileBytes)]];
+  const known = lastKey(db, table);
+  const room = Math.ceil(fileBytes / LEAST_ROW_BYTES);
+  let highest = known ?? highestFound(db, table);
+  let bound = known ?? highest + room;
+  if (known === null) reading.isIncomplete = true;
+  const open: [number, number][] = [[-1, bound]];
   let failedLooks = 0;
-  for (let next = open.pop(); next !== undefined && failedLooks < MAX_FAILED_LOOKS; next = open.pop()) {
+  for (;;) {
+    const next = open.pop();
+    if (next === undefined) {
+      if (known !== null || highest + room <= bound) return;
+      // A bound that was guessed moves up with the keys that were found.
+      open.push([bound, highest + room]);
+      bound = highest + room;
+      continue;
+    }
+    if (failedLooks >= MAX_FAILED_LOOKS) {
+      reading.isIncomplete = true;
+      return;
+    }
     let [after] = next;
     const [, until] = next;
     try {
       for (const { salvage_key: key, ...row } of range.iterate(after, until)) {
         yield row;
         after = key;
+        highest = Math.max(highest, key);
       }
     } catch (error) {
       if (!isUnreadable(error)) throw error;
       failedLooks += 1;
       if (until - after <= 1) {
-        reading.failures += 1;
+        reading.isIncomplete = true;
         continue;
       }
       const middle = after + Math.floor((until - after) / 2);
@@ -70,19 +88,52 @@ export function* readableFromEnds(
       return;
     } catch (error) {
       if (!isUnreadable(error)) throw error;
-      reading.failures += 1;
+      reading.isIncomplete = true;
     }
   }
 }
 
-function lastKey(db: Db, table: string, fileBytes: number): number {
+/** What a query gives, null where it gives nothing, undefined where a page in its way cannot be read. */
+function look(db: Db, sql: string, at: number | null = null): number | null | undefined {
   try {
-    const sql = `SELECT max(rowid) AS last FROM ${quoted(table)} NOT INDEXED`;
-    return db.prepare<[], { last: number | null }>(sql).get()?.last ?? 0;
+    return (
+      db
+        .prepare<number[], number | null>(sql)
+        .pluck()
+        .get(...(at === null ? [] : [at])) ?? null
+    );
   } catch (error) {
     if (!isUnreadable(error)) throw error;
-    return Math.ceil(fileBytes / LEAST_ROW_BYTES);
+    return undefined;
   }
+}
+
+/** The last key of a table, by the table itself or by one of its indexes; null when none can tell. */
+function lastKey(db: Db, table: string): number | null {
+  const ways = ['NOT INDEXED', ...wholeIndexes(db, table).map((name) => `INDEXED BY ${quoted(name)}`)];
+  for (const way of ways) {
+    const last = look(db, `SELECT max(rowid) FROM ${quoted(table)} ${way}`);
+    if (last !== undefined) return last ?? 0;
+  }
+  return null;
+}
+
+/** Those that hold every row. */
+function wholeIndexes(db: Db, table: string): string[] {
+  const sql = 'SELECT name FROM pragma_index_list(?) WHERE partial = 0';
+  return db.prepare<[string], string>(sql).pluck().all(table);
+}
+
+/** The highest key that is met when one looks up and down from places further and further up. */
+function highestFound(db: Db, table: string): number {
+  let highest = 0;
+  for (let at = 1; at < Number.MAX_SAFE_INTEGER; at *= 2) {
+    const from = `SELECT rowid FROM ${quoted(table)} NOT INDEXED WHERE rowid`;
+    const above = look(db, `${from} > ? ORDER BY rowid LIMIT 1`, at);
+    const below = look(db, `${from} <= ? ORDER BY rowid DESC LIMIT 1`, at);
+    highest = Math.max(highest, above ?? 0, below ?? 0);
+  }
+  return highest;
 }
 
 /** What SQLite says of a page that is not what it should be, or that the disk does not give. */

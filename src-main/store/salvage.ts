@@ -69,6 +69,22 @@ function reading<T>(dataDir: string, work: (db: Db, fileBytes: number) => T): T 
   }
 }
 
+/** Until when backups may hold chats that were deleted, as far as a damaged database tells it. */
+export function readableDeletions(dataDir: string): { id: string; eraseAt: number }[] {
+  const found: { id: string; eraseAt: number }[] = [];
+  try {
+    reading(dataDir, (db, fileBytes) => {
+      const rows = readableRows(db, 'deleted_chats', ['id', 'erase_at'], { isIncomplete: false }, fileBytes);
+      for (const { id, erase_at: eraseAt } of rows)
+        if (typeof id === 'string' && typeof eraseAt === 'number') found.push({ id, eraseAt });
+    });
+  } catch (error) {
+    // Not a database, or one from before there was the table.
+    if (!(error instanceof Database.SqliteError)) throw error;
+  }
+  return found;
+}
+
 function copy(from: Db, to: Db, migrations: readonly Migration[], fileBytes: number): Salvaged {
   const version = Math.min(versionOf(from), latestVersion(migrations));
   migrate(
@@ -81,7 +97,7 @@ function copy(from: Db, to: Db, migrations: readonly Migration[], fileBytes: num
     to,
     `SELECT name, sql FROM sqlite_schema WHERE type = 'trigger'`,
   );
-  const lost: Reading = { failures: 0 };
+  const lost: Reading = { isIncomplete: false };
   to.transaction(() => {
     // They hold for what the app does, in its order.
     for (const { name } of triggers) to.exec(`DROP TRIGGER "${name}"`);
@@ -94,7 +110,7 @@ function copy(from: Db, to: Db, migrations: readonly Migration[], fileBytes: num
     to,
     'SELECT (SELECT count(*) FROM conversations) AS chats, (SELECT count(*) FROM messages) AS messages',
   ) ?? { chats: 0, messages: 0 };
-  return { chats, messages, unreadable: lost.failures };
+  return { chats, messages, unreadable: lost.isIncomplete };
 }
 
 function versionOf(db: Db): number {
@@ -122,7 +138,15 @@ function columnsOf(db: Db, table: string): { name: string; pk: number }[] {
   }
 }
 
-function copyTable(
+function isRefusedRow(error: unknown): boolean {
+  return error instanceof Database.SqliteError && /^SQLITE_(?:CONSTRAINT|MISMATCH)/u.test(error.code);
+}
+
+/**
+ * Copies the rows of a table that can be read.
+ * @throws what SQLite says of the new database: a full disk, an input/output error
+ */
+export function copyTable(
   from: Db,
   to: Db,
   { name, hasKeys }: { name: string; hasKeys: boolean },
@@ -142,9 +166,9 @@ function copyTable(
     try {
       insert.run(columns.map((column) => row[column] ?? null));
     } catch (error) {
-      // What a damaged page gives may be no row of ours.
-      if (!(error instanceof Database.SqliteError)) throw error;
-      lost.failures += 1;
+      // What a damaged page gives may be no row of ours. Anything else is trouble of the new database.
+      if (!isRefusedRow(error)) throw error;
+      lost.isIncomplete = true;
     }
   }
 }

@@ -183,7 +183,8 @@ export class HistoryStore {
     return result;
   }
 
-  inBackups(ids: readonly string[]): Promise<{ backups: number; newestAt: number | null }> {
-    return this.#client.history.inBackups({ ids: [...ids] });
+  /** @param ids null: the whole trash */
+  inBackups(ids: readonly string[] | null): Promise<{ backups: number; newestAt: number | null }> {
+    return this.#client.history.inBackups({ ids: ids && [...ids] });
   }
 }

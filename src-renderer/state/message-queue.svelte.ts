@@ -18,7 +18,10 @@ export interface WaitingMessage {
 const isSame = (a: WaitingMessage, b: WaitingMessage): boolean =>
   a.text === b.text &&
   a.files.length === b.files.length &&
-  a.files.every(({ id }, index) => id === b.files[index]?.id);
+  a.files.every(({ id, parts }, index) => {
+    const other = b.files[index];
+    return id === other?.id && JSON.stringify(parts) === JSON.stringify(other.parts);
+  });
 
 /** The messages of one conversation that wait for the answer before them. */
 export class MessageQueue {

@@ -56,6 +56,8 @@ export class TurnActions {
     if (!edit || edit.text.trim() === '') return;
     const { text, kind } = edit;
     await this.#begin(async () => {
+      // Now: behind what is sent, it would come back as typed and not sent.
+      void this.edits.flush();
       const input = { requestId: newId(), messageId, text };
       if (kind === 'question') await this.#client.tree.editQuestion(input);
       else await this.#client.tree.beginWith(input);
@@ -68,6 +70,7 @@ export class TurnActions {
     const edit = this.edits.get(messageId);
     if (!edit || edit.kind === 'beginning' || edit.text.trim() === '' || this.#saving) return;
     this.#saving = true;
+    void this.edits.flush();
     try {
       await this.#client.tree.saveVersion({ requestId: newId(), messageId, text: edit.text });
       this.cancel(messageId);

@@ -62,8 +62,7 @@ export const backupTexts = catalogue({
   salvagedTitle: 'You are looking at what can still be read',
   salvagedText: (count: number, shown: string, messages: string) =>
     `${chats(count, shown)} with ${messages} messages could be read. Nothing can be changed here: export what you need, then choose a backup to go on with.`,
-  salvagedLost: (count: number, shown: string) =>
-    count === 1 ? 'One entry could not be read.' : `At least ${shown} entries could not be read.`,
+  salvagedLost: 'Some entries could not be read.',
   salvagedExport: 'Export chats',
   salvagedEnd: 'Choose a backup',
   damagedLeave: 'Close this page or window to leave everything as it is.',

@@ -10,7 +10,7 @@ export const modelSettingsTexts = catalogue({
   threadsNumber: 'Number of threads for this model',
   guess: 'Guess ahead',
   guessHint:
-    'Where an answer copies from the chat, several words are computed at once. Answers stay the same. It stops by itself where it does not pay.',
+    'At temperature 0, where an answer copies from the chat, several words are computed at once. Answers stay the same. It stops by itself where it does not pay.',
   guessOptions: { auto: 'Automatic', off: 'Off' },
   cache: 'Precision of the context',
   cacheHint: 'With 8 bits the context takes about half the memory.',

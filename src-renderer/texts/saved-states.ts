@@ -5,7 +5,7 @@ export const savedStateTexts = catalogue({
   title: 'Saved state',
   keep: 'Keep what models have read',
   keepHint:
-    'An old chat then goes on at once, after a restart too, instead of being read again. Saved when you leave a chat or quit, never after each answer, and never for temporary chats. It is deleted with its chat. Off deletes all of it.',
+    'An old chat then goes on at once, after a restart too, instead of being read again. Saved when you leave a chat, after 30 seconds of quiet and when you quit, never after each answer, and never for temporary chats. It is deleted with its chat. Off deletes all of it.',
   cap: 'Space on the disk',
   capHint: (cap: string) => `At most ${cap} now. What saves the least time for its size goes first.`,
   capHintPlain: 'What saves the least time for its size goes first.',

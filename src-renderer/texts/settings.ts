@@ -171,9 +171,9 @@ export const settingsTexts = catalogue({
     waiting: 'Waiting less',
     readAhead: 'Read ahead while you type',
     readAheadHint:
-      'The model reads a chat when you open it and a message while you write it, so that its answer begins sooner. Nothing of a message is stored before you send it. Off while this computer runs on its battery.',
+      'The model reads a chat when you open it and a message while you write it, so that its answer begins sooner. What it reads of a message is not stored before you send it; the text itself is kept as a draft. Off while this computer runs on its battery.',
     readAheadHintPlain:
-      'The model reads a chat when you open it and a message while you write it, so that its answer begins sooner. Nothing of a message is stored before you send it.',
+      'The model reads a chat when you open it and a message while you write it, so that its answer begins sooner. What it reads of a message is not stored before you send it; the text itself is kept as a draft.',
     setup: 'How models run',
     setupNote: 'used the next time a model is loaded',
     processorChoice: 'Where models run',

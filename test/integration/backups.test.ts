@@ -1,10 +1,13 @@
 import { existsSync, linkSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import Database from 'better-sqlite3';
 import * as v from 'valibot';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { createBackups, type BackupsDeps } from '../../src-main/backups/backups.ts';
 import { errorCodeOf, SearchFilters, type AppEvent } from '../../src-main/contract/index.ts';
+import { createHistory } from '../../src-main/conversations/history.ts';
 import { entries } from '../../src-main/entries.ts';
+import { createEventBus } from '../../src-main/events.ts';
 import { createBeside } from '../../src-main/store/beside.ts';
 import { openSearch } from '../../src-main/store/open-search.ts';
 import { openStore } from '../../src-main/store/open-store.ts';
@@ -219,6 +222,44 @@ describe('backups while the app runs', () => {
     }
   });
 
+  test('an erase takes the chat out of a backup that began while it ran, and only then forgets it', async () => {
+    const running = await open();
+    const id = await addChat(running, 'Canary 4711');
+    const kept = await addChat(running, 'Stays');
+    let isForgotten = false;
+    const history = createHistory({
+      store: {
+        ...running,
+        trash: {
+          purgeSlice: (input) => running.trash.purgeSlice(input),
+          expired: (input) => running.trash.expired(input),
+          overdue: (input) => running.trash.overdue(input),
+          async mark(input) {
+            const marked = await running.trash.mark(input);
+            await running.files.backUp({ reason: 'manual' });
+            expect(await running.trash.overdue({ at: Date.now() })).toEqual([id]);
+            return marked;
+          },
+          async forget(input) {
+            for (const name of inBackups())
+              expect(readFileSync(join(folder.path, 'backups', name)).includes('Canary 4711')).toBe(false);
+            await running.trash.forget(input);
+            isForgotten = true;
+          },
+        },
+      },
+      bus: createEventBus('run'),
+      answers: { isAnswering: () => false, stopIn: () => {} },
+      forgetStates: async () => {},
+    });
+    expect(await history.erase([id])).toEqual({ erased: 1, backupsRewritten: 1, backupsRemoved: 0 });
+    expect(isForgotten).toBe(true);
+    expect(await running.trash.overdue({ at: Number.MAX_SAFE_INTEGER })).toEqual([]);
+    expect((await running.conversations.list(undefined)).map((chat) => chat.id)).toEqual([kept]);
+    expect(inBackups()).toHaveLength(1);
+    await history.close();
+  });
+
   test('the daily one is made when the newest is older than a day, and never of an app without chats', async () => {
     const running = await open();
     let now = Date.now();
@@ -274,6 +315,43 @@ describe('a damaged database at start', () => {
     // Erase keeps its promise: what cannot be read may hold the chat.
     await opened.files.eraseFromBackups({ ids: [id] });
     expect(damagedCopies()).toEqual([]);
+  });
+
+  /** The chats can be read in part, as after most damage. */
+  async function damageIndex(): Promise<void> {
+    await store?.close();
+    store = null;
+    const file = join(folder.path, 'leeward.db');
+    const db = new Database(file);
+    const root = db.prepare(`SELECT rootpage FROM sqlite_schema WHERE name = 'messages_by_conversation'`);
+    const page = Number(root.pluck().get());
+    db.close();
+    writeFileSync(file, readFileSync(file).fill(0x5a, (page - 1) * 4_096, page * 4_096));
+    expect(await codeOf(open())).toBe('store_damaged');
+  }
+
+  test.each([true, false])('chats wait on for their day in the backups (from a backup: %s)', async (has) => {
+    const running = await open();
+    const id = await addChat(running, 'In the trash');
+    await running.files.backUp({ reason: 'manual' });
+    const [good] = await running.files.backups(undefined);
+    const deleted = await addChat(running, 'Deleted');
+    await running.trash.mark({ ids: [deleted], anywhere: true, eraseAt: 50 });
+    while ((await running.trash.purgeSlice({ budgetMs: 12 })).more);
+    await damageIndex();
+    await createBeside(options()).replaceUnopened(has ? (good?.id ?? '') : null, 'damaged');
+    const again = await open();
+    expect(await again.conversations.list(undefined)).toHaveLength(has ? 1 : 0);
+    expect(await again.trash.overdue({ at: 50 })).toEqual([deleted]);
+    expect(damagedCopies()).toHaveLength(1);
+
+    // The copy that was put aside is named with the backups, also when the whole trash is asked about.
+    const newestAt = expect.any(Number);
+    expect(await again.files.backupsWith({ ids: [id] })).toEqual({ backups: 2, newestAt });
+    expect(await again.files.backupsWith({ ids: [deleted] })).toEqual({ backups: 0, newestAt: null });
+    expect(await again.files.backupsWith({ ids: null })).toEqual({ backups: 0, newestAt: null });
+    if (has) await again.conversations.trash({ id, at: 60 });
+    expect((await again.files.backupsWith({ ids: null })).backups).toBe(has ? 2 : 0);
   });
 
   test('without a good backup it begins anew and keeps the damaged file; a choice is made once', async () => {

@@ -4,6 +4,7 @@ import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+import { PROTOCOL_VERSION } from '../../src-main/contract/protocol.ts';
 import { AppPage } from '../e2e/app-page.ts';
 import { eventually, newestAnswer } from '../e2e/fixture.ts';
 import { appFolders, startApp } from '../support/app-process.ts';
@@ -364,13 +365,13 @@ describe('the port', () => {
         },
         { text: first, twice: again },
       );
-    const hello = { leeward: 'hello', protocol: 1 };
+    const hello = { leeward: 'hello', protocol: PROTOCOL_VERSION };
     const refusal = (code: string) => [JSON.stringify({ leeward: 'error', code })];
     expect(await say(JSON.stringify({ ...hello, token: 'guess' }))).toEqual(refusal('unauthorized'));
     expect(await say('rubbish')).toEqual(refusal('malformed_frame'));
     expect(await say(JSON.stringify({ ...hello, protocol: 0 }))).toEqual(refusal('protocol_mismatch'));
     expect(await say(JSON.stringify(hello), true)).toEqual([
-      JSON.stringify({ leeward: 'ready', protocol: 1 }),
+      JSON.stringify({ leeward: 'ready', protocol: PROTOCOL_VERSION }),
     ]);
     const log = readFileSync(join(folders.dataDir, 'logs', 'leeward.log'), 'utf8');
     expect(log).toContain('"reason":"unauthorized"');

@@ -83,6 +83,32 @@ describe('a model that is kept for a while', () => {
     expect(kit.logs.filter((line) => line.event === 'engine.unloaded_idle')).toHaveLength(3);
   });
 
+  it('is told of before it goes, and stays when it is asked for meanwhile', async () => {
+    const request = loadRequest(await model(), { keepLoadedMinutes: 0 });
+    const held: string[][] = [];
+    let meanwhile: () => Promise<unknown> = async () => {};
+    const own = await makeEngine({
+      async beforeIdleUnload() {
+        held.push((await own.engine.heldChats()).map(({ conversationId }) => conversationId));
+        await meanwhile();
+      },
+    });
+    try {
+      await own.engine.load(request);
+      meanwhile = async () => {
+        meanwhile = async () => {};
+        await ask(own.engine, chat('Again'), { conversationId: 'b' });
+      };
+      await ask(own.engine, chat('Hello'), { conversationId: 'a' });
+      await untilState(own.engine, ({ status }) => status === 'idle');
+      expect(held).toHaveLength(2);
+      expect(held[0]).toEqual(['a']);
+      expect(own.logs.filter((line) => line.event === 'engine.unloaded_idle')).toHaveLength(1);
+    } finally {
+      await own.close();
+    }
+  });
+
   it('stays while something is asked of it; another time is no other model', async () => {
     const request = loadRequest(await model(), { keepLoadedMinutes: 0 });
     await kit.engine.load(request);

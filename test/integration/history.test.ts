@@ -30,8 +30,15 @@ function filesWith(folder: string, texts: readonly string[]): string[] {
   const found: string[] = [];
   for (const name of readdirSync(folder, { recursive: true, encoding: 'utf8' })) {
     const path = join(folder, name);
-    if (!statSync(path).isFile()) continue;
-    const bytes = readFileSync(path);
+    let bytes: Buffer;
+    try {
+      if (!statSync(path).isFile()) continue;
+      bytes = readFileSync(path);
+    } catch (error) {
+      // A copy that was being written has got its name meanwhile.
+      if (error instanceof Error && 'code' in error && error.code === 'ENOENT') continue;
+      throw error;
+    }
     if (needles.some((needle) => bytes.includes(needle))) found.push(name);
   }
   return found.sort();

@@ -3,7 +3,8 @@ import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { errorCodeOf, isAppError, type AppClient } from '../../src-main/contract/index.ts';
+import { createRecovery } from '../../src-main/backups/recovery.ts';
+import { appError, errorCodeOf, isAppError, type AppClient } from '../../src-main/contract/index.ts';
 import { entries } from '../../src-main/entries.ts';
 import type { Platform } from '../../src-main/platform.ts';
 import { createMemorySecrets } from '../../src-main/privacy/memory-secrets.ts';
@@ -69,6 +70,13 @@ function pagesOf(name: string): number[] {
   return [rootpage - 1];
 }
 
+/** Those that hold a text: not the schema, without which nothing can be read. */
+function pagesWith(text: string): number[] {
+  const bytes = readFileSync(file());
+  const pages = Array.from({ length: bytes.length / PAGE_BYTES }, (_, page) => page);
+  return pages.filter((page) => bytes.subarray(page * PAGE_BYTES, (page + 1) * PAGE_BYTES).includes(text));
+}
+
 async function start(): Promise<AppClient> {
   const platform: Platform = {
     host: 'browser',
@@ -102,9 +110,9 @@ function client(): AppClient {
 describe('what can still be read of a damaged database', () => {
   test('opens for reading only, without a change to the damaged file, until a backup is chosen', async () => {
     await write();
-    const pages = readFileSync(file()).length / PAGE_BYTES;
+    const pages = pagesWith('of the sea of the sea');
     const random = new Random(7);
-    const some = Array.from({ length: 12 }, () => 40 + Math.floor(random.uniform() * (pages - 40)));
+    const some = Array.from({ length: 12 }, () => pages[Math.floor(random.uniform() * pages.length)] ?? 0);
     const before = damage(some);
 
     const choice = await start();
@@ -112,7 +120,7 @@ describe('what can still be read of a damaged database', () => {
     const salvaged = await choice.backups.look();
     expect(salvaged.chats).toBeGreaterThan(CHATS / 2);
     expect(salvaged.messages).toBeGreaterThan(CHATS * 4);
-    expect(salvaged.unreadable).toBeGreaterThan(0);
+    expect(salvaged.unreadable).toBe(true);
     expect(await codeOf(choice.backups.recover({ id: null }))).toBe('conflict');
 
     const looking = client();
@@ -170,7 +178,7 @@ describe('what can still be read of a damaged database', () => {
     db.close();
     const choice = await start();
     const salvaged = await choice.backups.look();
-    expect(salvaged).toMatchObject({ chats: CHATS, messages: CHATS * 8, unreadable: 0 });
+    expect(salvaged).toMatchObject({ chats: CHATS, messages: CHATS * 8, unreadable: false });
     const titles = (await client().conversations.list()).map(({ title }) => title);
     expect(titles.some((title) => title.startsWith('Chat 4 question 0'))).toBe(true);
   });
@@ -202,11 +210,44 @@ describe('what can still be read of a damaged database', () => {
     db.close();
     damage(pagesOf('messages_by_conversation'));
     const choice = await start();
-    expect(await choice.backups.look()).toEqual({ chats: 1, messages: 1, unreadable: 0 });
+    expect(await choice.backups.look()).toEqual({ chats: 1, messages: 1, unreadable: false });
     const [chat] = await client().conversations.list();
     const { messages } = await client().conversations.get({ id: chat?.id ?? '' });
     expect(messages).toMatchObject([{ text: 'From then', status: 'interrupted' }]);
   });
+});
+
+test('no backup is chosen while the look at the readable part still ends, and who asks for the end waits', async () => {
+  await write();
+  damage(pagesOf('messages_by_conversation'));
+  let finish = () => {};
+  const closing = new Promise<void>((resolve) => (finish = resolve));
+  let begun = () => {};
+  const isClosing = new Promise<void>((resolve) => (begun = resolve));
+  let end = async () => {};
+  const recovery = createRecovery({
+    workerPath: entries.storeWorker,
+    dataDir: folder.path,
+    log: () => {},
+    why: Object.assign(appError('store_damaged'), { code: 'store_damaged' as const }),
+    onRecovered: async () => {},
+    openLook: async (_salvaged, endLook) => {
+      end = endLook;
+      return { serve: () => {}, close: () => (begun(), closing) };
+    },
+  });
+  const choice = memoryClient({ serve: recovery.serve }).client;
+  await choice.backups.look();
+  const ends = [end(), end()];
+  await isClosing;
+  const [good] = await choice.backups.good();
+  expect(await codeOf(choice.backups.recover({ id: good?.id ?? '' }))).toBe('conflict');
+  expect(existsSync(join(folder.path, 'salvaged'))).toBe(true);
+  finish();
+  await Promise.all(ends);
+  expect(existsSync(join(folder.path, 'salvaged'))).toBe(false);
+  await choice.backups.recover({ id: good?.id ?? '' });
+  await recovery.close();
 });
 
 describe('a database of a newer version', () => {

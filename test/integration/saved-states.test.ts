@@ -47,7 +47,13 @@ it('a chat goes on from the disk after a restart of the app; a temporary one lea
   // Quitting saves it.
   await first.app.close();
 
+  // A chat in the trash may come back, and what was read of it.
+  const between = await core(first);
+  await between.client.conversations.remove({ id: begun.conversationId });
+  await between.app.close();
+
   const second = await core(first);
+  await second.client.conversations.restore({ id: begun.conversationId });
   const saved = await second.client.savedStates.info();
   expect(saved).toMatchObject({ count: 1, writtenTodayBytes: expect.any(Number) });
   const stored = await second.client.privacy.stored();

@@ -272,7 +272,7 @@ describe('the hello', () => {
   });
 
   it('tells the right token with another protocol to reload, and a stranger nothing', async () => {
-    for (const protocol of [0, 2, 999]) {
+    for (const protocol of [PROTOCOL_VERSION - 1, PROTOCOL_VERSION + 1, 999]) {
       expect(await firstFrame(hello({ token: host.token, protocol }))).toEqual(
         errorFrame('protocol_mismatch'),
       );

@@ -2,12 +2,13 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { chatWrappers, specializedChatWrapperTypeNames, type ChatWrapper, type Token } from 'node-llama-cpp';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { Turn } from '../../src-main/engine/sidecar/contract.ts';
 import { commonPrefixLength } from '../../src-main/engine/sidecar/prefill.ts';
 import { movesSystemPrompt, renderPrompt } from '../../src-main/engine/sidecar/prompt.ts';
 import { certainTokens } from '../../src-main/engine/sidecar/read-ahead.ts';
 import { readTemplate, type ChatTemplate } from '../../src-main/engine/sidecar/template.ts';
+import { DatedWrapper, TemplateClock } from '../../src-main/engine/sidecar/template-date.ts';
 import { plainScript, writeScriptedModel } from '../support/gguf/scripted-model.ts';
 import { CHATML_TEMPLATE, switchedTemplate } from '../support/gguf/vocabulary.ts';
 import { ExactEngine } from '../support/probabilities.ts';
@@ -63,17 +64,19 @@ const upTo = (count: number): Turn[] =>
   TEXTS.slice(0, count).map((text, index) => ({ role: index % 2 === 0 ? 'user' : 'assistant', text }));
 
 /** How the prompts of a template are rendered, as after a load of it. */
-function renderer(template: ChatTemplate) {
+function renderer(template: ChatTemplate, systemPrompt = 'Be brief, and friendly.') {
   const { model, context } = engine.loaded;
   const isSystemMerged = movesSystemPrompt(template.wrapper('auto'));
   const loaded = { model, context, template, isSystemMerged };
-  const input = (count: number) => ({
-    systemPrompt: 'Be brief, and friendly.',
+  const input = (count: number, date?: string) => ({
+    systemPrompt,
     turns: upTo(count),
     reasoning: { mode: 'auto' as const, budgetTokens: null },
+    ...(date === undefined ? {} : { date }),
   });
   return {
-    prompt: (count: number) => renderPrompt(loaded, input(count)).tokens,
+    text: (date?: string) => renderPrompt(loaded, input(1, date)).text.toString(),
+    prompt: (count: number, date?: string) => renderPrompt(loaded, input(count, date)).tokens,
     ahead: (count: number) => certainTokens(loaded, input(count)),
   };
 }
@@ -108,6 +111,51 @@ describe('the prompt of a turn begins with that of the one before', () => {
   it('but not with one that changes its start, which costs the whole', () => {
     const { prompt } = renderer(readTemplate(engine.loaded.model, COUNTING));
     expect(lost(prompt(3), prompt(5))).toBeGreaterThan(prompt(3).length - 10);
+  });
+});
+
+/** As Llama 3.2's and gpt-oss's say it. */
+const DATED =
+  "{{ bos_token }}{% if strftime_now is defined %}{% set today = strftime_now('%d %b %Y') %}{% else %}{% set today = '26 Jul 2024' %}{% endif %}" +
+  '<|im_start|>system\nToday: {{ today }} ({{ strftime_now("%Y-%m-%d") }})<|im_end|>\n' +
+  CHATML_TEMPLATE.replace('{{ bos_token }}', '');
+const CLOCKED = ['llama3.1', 'llama3.2-lightweight', 'harmony', 'muse'] as const;
+
+describe('a prompt that tells the day begins as the one before, on another day', () => {
+  const DAY = '2026-03-04';
+  const library = (name: (typeof CLOCKED)[number]): ChatTemplate => {
+    const clock = new TemplateClock();
+    const inner = new chatWrappers[name](clock.wrapperSettings[name]);
+    return {
+      ...fixed(inner),
+      wrapper: (_mode, date) => (date === undefined ? inner : new DatedWrapper(inner, clock, date)),
+    };
+  };
+  const templates: [string, () => ChatTemplate][] = [
+    ...CLOCKED.map((name): [string, () => ChatTemplate] => [name, () => library(name)]),
+    ['strftime_now', () => readTemplate(engine.loaded.model, DATED)],
+    [
+      'strftime_now and switched thinking',
+      () => readTemplate(engine.loaded.model, `Today: {{ strftime_now('%d %B %Y') }}\n${switchedTemplate()}`),
+    ],
+  ];
+  afterEach(() => void vi.useRealTimers());
+
+  it.each(templates)('with %s', (_name, template) => {
+    vi.useFakeTimers({ toFake: ['Date'], now: new Date(2026, 10, 23, 23, 59) });
+    // Muse's tells it only where there is no system prompt.
+    const { prompt, text } = renderer(template(), '');
+    expect(text(DAY)).toMatch(/2026-03-04|0?4 Mar(ch)? 2026|04-03-2026/);
+    const [earlier, today] = [prompt(1, DAY), text()];
+    vi.setSystemTime(new Date(2026, 10, 24, 0, 1));
+    expect(lost(earlier, prompt(3, DAY))).toBe(0);
+    // What belongs to no chat tells today's.
+    expect(text()).not.toBe(today);
+  });
+
+  it('and every wrapper of the library that tells the day is told it', () => {
+    const dated = wrappers.filter((name) => 'todayDate' in new chatWrappers[name]());
+    expect(dated.toSorted()).toEqual([...CLOCKED].toSorted());
   });
 });
 

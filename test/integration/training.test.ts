@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import * as v from 'valibot';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { appError, TrainingFilters } from '../../src-main/contract/index.ts';
+import { appError, MAX_PREVIEW_LENGTH, TrainingFilters } from '../../src-main/contract/index.ts';
 import { createExporter } from '../../src-main/conversations/transfer/export.ts';
 import { createTrainingPreview } from '../../src-main/conversations/transfer/training-preview.ts';
 import { entries } from '../../src-main/entries.ts';
@@ -94,7 +94,7 @@ describe('the preview', () => {
           return Promise.resolve({ ...found, settings: { chatTemplate: override } } as never);
         },
       },
-      render: createTemplateRenderer(entries.templateWorker),
+      render: createTemplateRenderer(entries.templateWorker, { nodeBinary: process.execPath }),
     });
   const request = (more: Partial<TrainingFilters> = {}) => ({
     conversationIds: null,
@@ -131,6 +131,9 @@ describe('the preview', () => {
 });
 
 describe('a template', () => {
+  /** A text of a million letters. */
+  const DOUBLED =
+    "{% set ns = namespace(t='x') %}{% for a in range(20) %}{% set ns.t = ns.t ~ ns.t %}{% endfor %}";
   const input = (template: string): TemplateInput => ({
     template,
     messages: [{ role: 'user', content: 'secret' }],
@@ -146,9 +149,22 @@ describe('a template', () => {
       'grows without end',
       "{% set ns = namespace(t='x') %}{% for a in range(99) %}{% set ns.t = ns.t ~ ns.t %}{% endfor %}{{ ns.t }}",
     ],
-  ])('that %s costs its own thread, and nothing is written', async (_, template) => {
-    const render = createTemplateRenderer(entries.templateWorker, { maxRenderMs: 1_500 });
+    ['asks for one list of a billion', '{% for i in range(1000000000) %}x{% endfor %}'],
+    ['makes one text of gigabytes', `${DOUBLED}{{ ns.t|replace('x', '${'b'.repeat(1_000)}') }}`],
+  ])('that %s costs its own process, and nothing is written', async (_, template) => {
+    const render = createTemplateRenderer(entries.templateWorker, {
+      nodeBinary: process.execPath,
+      maxRenderMs: 5_000,
+    });
     expect(await render(input(template))).toBeNull();
     expect(await render(input('{{ messages[0].content }}{{ eos_token }}'))).toBe('secret</s>');
+  });
+
+  test('is cut to what is shown before it reaches the app', async () => {
+    const render = createTemplateRenderer(entries.templateWorker, { nodeBinary: process.execPath });
+    expect(await render(input(`${DOUBLED}{{ ns.t }}`))).toBe('x'.repeat(MAX_PREVIEW_LENGTH));
+    expect(await render(input('{{ messages[0].content }} 潮🌊'))).toBe('secret 潮🌊');
+    const missing = createTemplateRenderer(entries.templateWorker, { nodeBinary: '/nowhere/node' });
+    expect(await missing(input('x'))).toBeNull();
   });
 });

@@ -1,13 +1,16 @@
 import { strToU8, zipSync } from 'fflate';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { isAppError, type ImportReport } from '../../src-main/contract/index.ts';
+import { createImporter } from '../../src-main/conversations/transfer/import.ts';
 import { entries } from '../../src-main/entries.ts';
+import { createEventBus } from '../../src-main/events.ts';
+import { createRoomGuard } from '../../src-main/free-space.ts';
 import type { Store } from '../../src-main/store/api.ts';
 import { openStore } from '../../src-main/store/open-store.ts';
 import { BrokenZip, importChats, NoChatsFound } from '../../src-renderer/lib/import-chats.ts';
 import { chatGptExport } from '../support/imports/chatgpt.ts';
 import { claudeExport } from '../support/imports/claude.ts';
-import { clientOf, fileOf, importerOf, taken } from '../support/imports/importing.ts';
+import { clientOf, fileOf, importerOf, purgeAll, taken } from '../support/imports/importing.ts';
 import {
   janBranchedMessages,
   janBranchedThread,
@@ -131,6 +134,20 @@ describe('Jan', () => {
     expect(conversation.activeLeafId).toBe(byText.get('It melts at 63 °C.')?.id);
   });
 
+  test('messages in a cycle, and what hangs on them, are counted one by one', async () => {
+    const line = (id: string, role: string, parentId: string | null) => ({
+      ...{ id, role, object: 'thread.message', thread_id: 't', created_at: 1_719_000_100 },
+      ...{ content: [{ type: 'text', text: { value: id } }], metadata: { parentId } },
+    });
+    const messages = [
+      ...[line('Hello', 'user', null), line('Hi', 'assistant', 'Hello')],
+      ...[line('a', 'user', 'b'), line('b', 'assistant', 'a'), line('c', 'user', 'b')],
+    ];
+    const report = await taken(store, [fileOf('messages.jsonl', linesOf(messages))]);
+    expect(report).toMatchObject({ chats: 1, messages: 2 });
+    expect(countsOf(report)).toEqual({ damaged: 3 });
+  });
+
   test('messages without their thread, as chosen files, and what its menu exports', async () => {
     expect(await taken(store, [fileOf('messages.jsonl', linesOf(janMessages))])).toMatchObject({ chats: 1 });
     expect((await onlyChat()).conversation).toMatchObject({ title: 'Do bees sleep?', titleSource: 'auto' });
@@ -210,6 +227,29 @@ describe('several files', () => {
     );
     expect(await store.transfer.ids(undefined)).toEqual([]);
     expect(await taken(store, [fileOf('d.zip', Uint8Array.from(zip))])).toMatchObject({ chats: 2 });
+  });
+
+  test('more than a zip file weighs is taken only while there is room for it', async () => {
+    const long = { ...claudeExport[0], uuid: 'long', name: 'x'.repeat(20_000_000) };
+    const zip = new File([zipSync({ 'conversations.json': strToU8(JSON.stringify([long])) })], 'data.zip');
+    const asked: number[] = [];
+    const importing = (freeBytes: number) => {
+      const room = createRoomGuard(folder.path, async () => freeBytes);
+      const forImport = (sizeBytes: number) => (asked.push(sizeBytes), room.forImport(sizeBytes));
+      const importer = createImporter({
+        ...{ store, bus: createEventBus('import'), purge: () => purgeAll(store) },
+        room: { ...room, forImport },
+      });
+      const files = { files: [zip], from: 'files' as const };
+      return importChats(clientOf(importer), files, {
+        signal: new AbortController().signal,
+        onProgress: () => {},
+      });
+    };
+    await expect(importing(90_000_000)).rejects.toMatchObject({ code: 'disk_full' });
+    expect(await store.transfer.ids(undefined)).toEqual([]);
+    expect(await importing(500_000_000)).toMatchObject({ chats: 1 });
+    expect(asked.slice(-3)).toEqual([zip.size, 16_000_000, 16_000_000]);
   });
 
   test('cancelled on its way, nothing is kept', async () => {

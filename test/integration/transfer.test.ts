@@ -8,7 +8,9 @@ import {
   type ImportReport,
 } from '../../src-main/contract/index.ts';
 import { createExporter } from '../../src-main/conversations/transfer/export.ts';
+import { ImportFile } from '../../src-main/conversations/transfer/import-file.ts';
 import { createImporter } from '../../src-main/conversations/transfer/import.ts';
+import { FORMAT } from '../../src-main/conversations/transfer/own-file.ts';
 import { entries } from '../../src-main/entries.ts';
 import type { EventBus } from '../../src-main/events.ts';
 import type { Store } from '../../src-main/store/api.ts';
@@ -257,6 +259,17 @@ describe('files of other programs', () => {
   });
 });
 
+const nodesOf = (links: readonly [string, string][]) =>
+  Object.fromEntries(
+    links.map(([id, parent]) => [
+      id,
+      {
+        parent,
+        message: { author: { role: 'user' }, content: { content_type: 'text', parts: [id] } },
+      },
+    ]),
+  );
+
 describe('what is no file of chats', () => {
   test.each([
     ['empty', '', 'empty'],
@@ -273,6 +286,71 @@ describe('what is no file of chats', () => {
       reason,
     ]);
     expect(await store.transfer.ids(undefined)).toEqual([]);
+  });
+
+  test('a list whose element is larger than a chat may be, or nested without end, ends with a reason', () => {
+    const reasonFor = (start: string, piece: string): unknown => {
+      const file = new ImportFile('conversations.json');
+      try {
+        file.read(start);
+        for (let units = 0; units < 200_000_000; units += piece.length) file.read(piece);
+      } catch (error) {
+        return isAppError(error) ? error.data.details?.['reason'] : error;
+      }
+      return null;
+    };
+    const long = `"${'x'.repeat(4_000_000)}",`;
+    expect(reasonFor('[{"mapping":{"a":[', long)).toBe('too_large');
+    expect(reasonFor(`{"format":"${FORMAT}","version":1,"messages":[[`, long)).toBe('too_large');
+    expect(reasonFor('[', '['.repeat(10_000))).toBe('too_large');
+    // However many chats there are.
+    expect(reasonFor('[', long)).toBeNull();
+  }, 120_000);
+
+  test.each([
+    [
+      'ChatGPT',
+      [
+        {
+          id: 'c',
+          mapping: {
+            r: { parent: null, message: null },
+            ...nodesOf([
+              ['q', 'r'],
+              ['a', 'q'],
+              ['x', 'y'],
+              ['y', 'x'],
+            ]),
+          },
+        },
+      ],
+    ],
+    [
+      'Open WebUI',
+      [
+        {
+          id: 'c',
+          chat: {
+            history: {
+              currentId: 'a',
+              messages: Object.fromEntries(
+                [
+                  ['q', null],
+                  ['a', 'q'],
+                  ['x', 'y'],
+                  ['y', 'x'],
+                ].map(([id, parentId]) => [id, { id, parentId, role: 'user', content: `${id}` }]),
+              ),
+            },
+          },
+        },
+      ],
+    ],
+  ])('%s: messages in a cycle are counted one by one', async (_, file) => {
+    expect(await imported(store, JSON.stringify(file))).toMatchObject({
+      ...{ chats: 1, messages: 2 },
+      leftOut: [{ problem: 'damaged', count: 2 }],
+    });
   });
 
   test('a file that is cut at any place leaves nothing, one with changed bytes a report or a reason', async () => {

@@ -111,15 +111,18 @@ export async function buildPackage(): Promise<BuiltPackage> {
 
 /**
  * Puts a folder named app.asar in the archive's place, as plain Node sees what Electron shows to main: the files of
- * the archive, and those that lie unpacked, which Electron takes from there, as links. The sidecar and the engine's
- * binaries are left out: what runs them must look beside the archive.
+ * the archive, and those that lie unpacked, which Electron takes from there, as links. The sidecar, the template's
+ * process and the engine's binaries are left out: what runs them must look beside the archive.
  */
 export function openArchive(resourcesDir: string): string {
   const archive = join(resourcesDir, 'app.asar');
   const folder = join(resourcesDir, 'opened');
   for (const { path, place } of listContents(resourcesDir)) {
     const to = join(folder, path);
-    if (place === 'beside' || /^(?:out\/main\/sidecar\.js$|node_modules\/@node-llama-cpp\/)/.test(path))
+    if (
+      place === 'beside' ||
+      /^(?:out\/main\/(?:sidecar|template-worker)\.js$|node_modules\/@node-llama-cpp\/)/.test(path)
+    )
       continue;
     mkdirSync(dirname(to), { recursive: true });
     if (place === 'archive') writeFileSync(to, extractFile(archive, path.split('/').join(sep)));

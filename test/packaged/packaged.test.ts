@@ -114,9 +114,13 @@ describe.skipIf(!canPackage)('the package (on Linux x64, or with LEEWARD_PACKAGE
     ])
       expect(packages.has(name), name).toBe(false);
     expect(contents.some(({ path }) => path === 'out/main/serve.js')).toBe(false);
-    expect(
-      contents.filter(({ path }) => path.startsWith('out/main/') && path !== 'out/main/sidecar.js'),
-    ).toSatisfy((files: { place: string }[]) => files.every(({ place }) => place === 'archive'));
+    const ofNode = ['out/main/sidecar.js', 'out/main/template-worker.js'];
+    expect(contents.filter(({ path }) => path.startsWith('out/main/') && !ofNode.includes(path))).toSatisfy(
+      (files: { place: string }[]) => files.every(({ place }) => place === 'archive'),
+    );
+    expect(contents.filter(({ path }) => ofNode.includes(path))).toSatisfy((files: { place: string }[]) =>
+      files.every(({ place }) => place === 'unpacked'),
+    );
   });
 
   it('says what is wrong with contents that are not right', () => {
@@ -129,7 +133,8 @@ describe.skipIf(!canPackage)('the package (on Linux x64, or with LEEWARD_PACKAGE
       `node/${NODE} is missing.`,
       'node/node.json is missing.',
     ]);
-    expect(problems(without('out/main/sidecar.js'))).toEqual(['out/main/sidecar.js is missing.']);
+    for (const path of ['out/main/sidecar.js', 'out/main/template-worker.js'])
+      expect(problems(without(path))).toEqual([`${path} is missing.`]);
     const extra = (path: string, sizeBytes = 1) => [
       ...contents,
       { path, sizeBytes, place: 'archive' } as const,

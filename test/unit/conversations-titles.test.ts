@@ -41,6 +41,7 @@ function setUp(over: { chat?: object; answer?: object; titlesByModel?: boolean }
     titleSource: 'auto',
     title: 'How do I sort?',
     activeLeafId: MESSAGE,
+    createdAt: new Date(2026, 2, 4, 23, 30).getTime(),
     settings: { systemPrompt: 'Be brief.' },
     ...over.chat,
   };
@@ -88,6 +89,7 @@ describe('titles by the model', () => {
       modelId: MODEL,
       priority: 'background',
       systemPrompt: 'Be brief.',
+      date: '2026-03-04',
     });
     asked[0]?.onEvent({ type: 'chunk', kind: 'reasoning', text: 'Hm' });
     asked[0]?.onEvent({ type: 'chunk', kind: 'answer', text: '"Sorting ' });

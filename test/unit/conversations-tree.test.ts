@@ -6,10 +6,12 @@ import {
   DEFAULT_SAMPLING,
   errorCodeOf,
   type GenerationStats,
+  type NewAttachment,
 } from '../../src-main/contract/index.ts';
 import { createConversations, type ConversationsDeps } from '../../src-main/conversations/conversations.ts';
 import type { GenerateRequest, GenerationEvent, GenerationResult } from '../../src-main/engine/api.ts';
 import { createEventBus } from '../../src-main/events.ts';
+import { noGuard, type RoomGuard } from '../../src-main/free-space.ts';
 import { migrate } from '../../src-main/store/migrate.ts';
 import { migrations } from '../../src-main/store/migrations/index.ts';
 import { attachments } from '../../src-main/store/queries/attachments.ts';
@@ -32,6 +34,7 @@ interface Asked {
 
 let db: Db;
 let asked: Asked[];
+let room: RoomGuard;
 let service: ReturnType<typeof createConversations>;
 const model = { ...newModel(), available: true };
 let engineState: { contextSize: null; modelId: null; gpuLayers: null; engineVersion: string };
@@ -71,8 +74,10 @@ beforeEach(() => {
     models: { get: async () => model },
     provenance: { get: async () => null },
   };
+  room = { ...noGuard };
   const deps = {
     store,
+    room,
     engine: { state: engineState, generate, onState: () => () => {} },
     models: {
       list: async () => [model],
@@ -107,13 +112,14 @@ async function generation(count: number): Promise<Asked> {
 const settled = (id: string) => vi.waitFor(async () => expect((await chat(id)).answering).toBe(false));
 
 /** Sends a text; the answer has been asked for. */
-async function send(text: string, conversationId: string | null = null) {
+async function send(text: string, conversationId: string | null = null, attachments: NewAttachment[] = []) {
   const before = asked.length;
   const started = await service.send({
     requestId: request(),
     conversationId,
     parentId: null,
     text,
+    attachments,
     modelId: model.id,
   });
   return { ...started, answer: await generation(before + 1) };
@@ -257,6 +263,32 @@ it('a removed branch stops what is being written in it, and comes back as it was
   await service.tree.restoreBranch({ messageId: second.userMessageId, shownLeafId });
   expect(await chat(id)).toMatchObject({ activeLeafId: second.assistantMessageId, messageCount: 4 });
   expect(await message(id, second.assistantMessageId)).toMatchObject({ text: 'half', status: 'stopped' });
+});
+
+describe('files on a disk that is full', () => {
+  const file = {
+    ...{ id: randomUUID(), name: 'a.txt', kind: 'text' as const, sizeBytes: 9 },
+    ...{ text: 'A long text', pageStarts: null, parts: null },
+  };
+  const full = appError('disk_full', { needBytes: 2, freeBytes: 1 });
+
+  it('are refused with a message that waits, and with another version of one that has them', async () => {
+    const { conversationId, userMessageId: messageId, answer } = await send('One', null, [file]);
+    answer.end('end');
+    await settled(conversationId);
+    room.forFiles = () => Promise.reject(full);
+    room.forCopies = () => Promise.reject(full);
+    const waits = { conversationId, text: 'Two', place: null, afterId: null };
+    const adds = (attachments: (typeof file)[]) =>
+      service.queue.add({ ...waits, id: randomUUID(), attachments });
+    await expect(adds([{ ...file, id: randomUUID() }])).rejects.toBe(full);
+    const version = { requestId: randomUUID(), messageId, text: 'Other' };
+    await expect(service.tree.saveVersion(version)).rejects.toBe(full);
+    await expect(service.tree.editQuestion(version)).rejects.toBe(full);
+    expect(await chat(conversationId)).toMatchObject({ messageCount: 2, queue: [] });
+    await adds([]);
+    expect((await chat(conversationId)).queue).toHaveLength(1);
+  });
 });
 
 describe('messages that wait', () => {

@@ -136,8 +136,11 @@ describe('how far is guessed', () => {
 });
 
 test('is left where it would change what is said', () => {
-  expect(mayGuess(DEFAULT_SAMPLING)).toBe(true);
-  expect(mayGuess({ ...DEFAULT_SAMPLING, repeatPenalty: 1.1 })).toBe(false);
-  expect(mayGuess({ ...DEFAULT_SAMPLING, seed: 1 })).toBe(false);
-  expect(mayGuess({ ...DEFAULT_SAMPLING, temperature: 0, seed: 1 })).toBe(true);
+  const exact = { ...DEFAULT_SAMPLING, temperature: 0 };
+  expect(mayGuess(exact)).toBe(true);
+  expect(mayGuess({ ...exact, seed: 1 })).toBe(true);
+  expect(mayGuess({ ...exact, repeatPenalty: 1.1 })).toBe(false);
+  // Its seed is told, and has to say the same again.
+  expect(mayGuess({ ...exact, temperature: 0.7, seed: null })).toBe(false);
+  expect(mayGuess({ ...exact, temperature: 0.7, seed: 1 })).toBe(false);
 });

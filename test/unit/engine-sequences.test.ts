@@ -1,6 +1,11 @@
 import type { Token } from 'node-llama-cpp';
 import { describe, expect, it } from 'vitest';
-import { reachablePrefix, Sequences, type Live } from '../../src-main/engine/sidecar/sequences.ts';
+import {
+  MAX_BACKGROUND_LOSS,
+  reachablePrefix,
+  Sequences,
+  type Live,
+} from '../../src-main/engine/sidecar/sequences.ts';
 
 const tokensOf = (text: string) => [...text].map((letter) => letter.charCodeAt(0) as Token);
 
@@ -63,5 +68,60 @@ describe('the sequence for a prompt', () => {
     const { all } = setUp();
     expect(all.reusable(tokensOf(`${system}Two and much more of it`))).toBe(system.length + 22);
     expect(all.reusable(tokensOf('Other'))).toBe(0);
+  });
+
+  it('is told with no more than what the one that is taken holds', () => {
+    const { empty, all } = setUp();
+    const prompt = tokensOf(`${system}Three`);
+    for (const text of ['One and much more of it', 'Two and much more of it'])
+      all.giveBack(all.take(tokensOf(system + text)));
+    // Two begin with it, and neither is given up for it.
+    expect(all.reusable(prompt)).toBe(0);
+    expect(all.take(prompt)).toBe(empty);
+    all.giveBack(empty);
+    all.giveBack(all.take(tokensOf(`${system}Two and much more of it`), 'second'));
+    const changed = tokensOf(`${system}Two, said otherwise`);
+    expect([all.reusable(changed), all.reusable(changed, 'second')]).toEqual([
+      system.length,
+      system.length + 3,
+    ]);
+  });
+});
+
+describe('the sequence for work in the background', () => {
+  const system = 'Be brief. ';
+  const file = 'x'.repeat(2 * MAX_BACKGROUND_LOSS);
+  const answered = (all: Sequences<Live>, text: string, id: string) =>
+    all.giveBack(all.take(tokensOf(text), id));
+
+  it('is another than that of a chat which would be cut, and then the first to be given up', () => {
+    const own = sequence(`${system}${file}`);
+    const empty = sequence('');
+    const all = new Sequences([own, empty]);
+    answered(all, `${system}${file}`, 'own');
+    expect(all.takeInBackground(tokensOf(`${system}Title`), 'own')).toBe(empty);
+    all.giveBackFromBackground(empty);
+    expect(all.held()).toEqual([
+      { conversationId: 'own', tokens: file.length + system.length, hasDraft: false },
+    ]);
+    expect(all.take(tokensOf('New'))).toBe(empty);
+  });
+
+  it('is that of the chat where most of it stays, and what follows is none of the chat', () => {
+    const own = sequence(`${system}${file}`);
+    const all = new Sequences([own, sequence('')]);
+    answered(all, `${system}${file}`, 'own');
+    expect(all.takeInBackground(tokensOf(`${system}${file.slice(5)}Title`), 'own')).toBe(own);
+    all.giveBackFromBackground(own);
+    const tokens = file.length + system.length - 5;
+    expect(all.held()).toEqual([{ conversationId: 'own', tokens, hasDraft: true }]);
+  });
+
+  it('is none where the only one would be cut by more than a little', () => {
+    const only = new Sequences([sequence(`${system}${file}`)]);
+    answered(only, `${system}${file}`, 'own');
+    expect(only.takeInBackground(tokensOf(`${system}Title`), 'own')).toBeNull();
+    const short = sequence(`${system}One`);
+    expect(new Sequences([short]).takeInBackground(tokensOf(`${system}Title`), 'own')).toBe(short);
   });
 });

@@ -23,6 +23,9 @@ describe('room for what is added in one go', () => {
     const files = [{ text: 'x'.repeat(1_000_000) }, { text: 'y'.repeat(1_000_000) }];
     await expect(guard(68_000_000).forFiles(files)).resolves.toBeUndefined();
     await expect(guard(67_999_999).forFiles(files)).rejects.toMatchObject({ code: 'disk_full' });
+    const stored = [{ characters: 1_000_000 }, { characters: 1_000_000 }];
+    await expect(guard(68_000_000).forCopies(stored)).resolves.toBeUndefined();
+    await expect(guard(67_999_999).forCopies(stored)).rejects.toMatchObject({ code: 'disk_full' });
   });
 
   test('the person reads both figures and what to do', () => {

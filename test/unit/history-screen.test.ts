@@ -1,10 +1,13 @@
 import { describe, expect, it, vi } from 'vitest';
 import type { AppClient, ConversationSummary, Folder, SearchResult } from '../../src-main/contract/index.ts';
+import { toasts } from '../../src-renderer/components/toasts.svelte.ts';
 import { fuzzyMatch } from '../../src-renderer/lib/fuzzy.ts';
 import { groupByDay } from '../../src-renderer/lib/format.ts';
 import { RowLayout } from '../../src-renderer/lib/row-window.ts';
+import { chatActions } from '../../src-renderer/screens/chat/chat-actions.ts';
 import { groupNewestFirst } from '../../src-renderer/screens/chat/chat-groups.ts';
 import { dateOf, rangeSince, startOfDay } from '../../src-renderer/screens/chat/search-dates.ts';
+import type { AppState } from '../../src-renderer/state/app.svelte.ts';
 import { ChatList } from '../../src-renderer/state/chat-list.svelte.ts';
 import { ChatSearch } from '../../src-renderer/state/chat-search.svelte.ts';
 import { HistoryStore } from '../../src-renderer/state/history.svelte.ts';
@@ -33,6 +36,37 @@ const chat = (
   temporary: false,
   modelId: null,
   ...extra,
+});
+
+describe('the way back from the trash', () => {
+  async function undone(leave: (route: (screen: string) => void) => void) {
+    const arrived = Promise.withResolvers<undefined>();
+    const openChat = vi.fn();
+    const navigation = { conversationId: 'c', route: { screen: 'chat' }, openChat };
+    const app = {
+      navigation,
+      conversations: { byId: () => undefined, list: [], refetch: async () => {} },
+      history: {
+        ...{ archive: { items: [] }, trash: { items: [] } },
+        update: async () => ({ undo: 'token' }),
+        undo: () => arrived.promise,
+      },
+      historyScreen: { selection: { active: false } },
+      attempt: (work: Promise<unknown>) => work,
+    } as unknown as AppState;
+    await chatActions.trash(app, ['c']);
+    toasts.act(toasts.list[0]?.id ?? 0);
+    leave((screen) => (navigation.route = { screen }));
+    arrived.resolve(undefined);
+    await arrived.promise;
+    await Promise.resolve();
+    return openChat;
+  }
+
+  it('shows the chat again, but takes nobody away from where they went meanwhile', async () => {
+    expect(await undone(() => {})).toHaveBeenCalledExactlyOnceWith('c', { replace: true });
+    expect(await undone((route) => route('models'))).not.toHaveBeenCalled();
+  });
 });
 
 describe('RowLayout', () => {

@@ -9,6 +9,8 @@ function setUp() {
   const calls: string[] = [];
   const pending = new Map<string, { resolve: () => void; reject: (error: unknown) => void }>();
   const contextSizes = new Map<string, number>();
+  const measured = new Map<string, number>();
+  const kept = new Map<string, number>();
   const engine = {
     state: { ...INITIAL_STATE, status: 'idle' } satisfies EngineState as EngineState,
     async load(request: LoadRequest, signal?: AbortSignal) {
@@ -44,9 +46,9 @@ function setUp() {
         speculation: 'auto',
         cacheType: 'f16',
         windowCache: 'window',
-        measured: { threads: null, cacheDivergence: null },
+        measured: { threads: measured.get(id) ?? null, cacheDivergence: null },
         sequences: null,
-        keepLoadedMinutes: null,
+        keepLoadedMinutes: kept.get(id) ?? null,
       };
     },
     async markLoading(id) {
@@ -67,7 +69,7 @@ function setUp() {
     if (error === undefined) load?.resolve();
     else load?.reject(error);
   };
-  return { loader, calls, engine, contextSizes, end, until };
+  return { loader, calls, engine, contextSizes, measured, kept, end, until };
 }
 
 const codeOf = (promise: Promise<unknown>) =>
@@ -96,6 +98,23 @@ test('changed settings load the same model again', async () => {
   await end('a');
   expect((await second).loadMs).toBeGreaterThan(0);
   expect(calls).toEqual(['mark a', 'load a', 'loaded a']);
+});
+
+test('what its first load has measured, and how long it stays, loads nothing again', async () => {
+  const { loader, calls, kept, measured, end } = setUp();
+  const first = loader.load('a');
+  await end('a');
+  await first;
+  measured.set('a', 4);
+  expect(await loader.load('a')).toEqual({ loadMs: 0 });
+  expect(calls).toEqual(['mark a', 'load a', 'loaded a']);
+  // The engine is told for how long, and has nothing to load.
+  kept.set('a', 5);
+  calls.length = 0;
+  const other = loader.load('a');
+  await end('a');
+  expect(await other).toEqual({ loadMs: 0 });
+  expect(calls).toEqual(['load a']);
 });
 
 test('callers of one model share its load; it goes on while one of them waits', async () => {

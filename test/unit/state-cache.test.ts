@@ -4,7 +4,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { appError, type Settings } from '../../src-main/contract/index.ts';
-import type { Engine, GenerateRequest, GenerationResult, HeldChat } from '../../src-main/engine/api.ts';
+import type {
+  Engine,
+  GenerateRequest,
+  GenerationResult,
+  HeldChat,
+  ReadAheadResult,
+} from '../../src-main/engine/api.ts';
 import { DEFAULT_SETTINGS } from '../../src-main/settings/defaults.ts';
 import { keepingEngine } from '../../src-main/state-cache/keeping-engine.ts';
 import { STATES_FOLDER, StateCache } from '../../src-main/state-cache/state-cache.ts';
@@ -20,7 +26,10 @@ let caches: StateCache[];
 let held: HeldChat[];
 let stateKey: string | null;
 let saves: string[];
-let chats: Map<string, { temporary: boolean }>;
+let chats: Map<string, { temporary: boolean; trashed?: boolean }>;
+/** Awaited by the store and by the engine, for tests that do something meanwhile. */
+let whileAsked: () => Promise<void>;
+let whileWritten: (path: string, signal: AbortSignal | undefined) => Promise<void>;
 let settings: Settings;
 let changeSettings: (patch: Partial<Settings>) => void;
 let logs: string[];
@@ -34,6 +43,8 @@ beforeEach(() => {
   chats = new Map(['a', 'b', 'c'].map((id) => [id, { temporary: false }]));
   settings = DEFAULT_SETTINGS;
   logs = [];
+  whileAsked = async () => {};
+  whileWritten = async () => {};
 });
 afterEach(async () => {
   for (const cache of caches) await cache.quit();
@@ -43,6 +54,8 @@ afterEach(async () => {
 const tokensOf = (text: string): number[] => [...text].map((letter) => letter.charCodeAt(0));
 const files = () => readdirSync(join(dataDir, STATES_FOLDER)).filter((name) => name.endsWith('.state'));
 
+const parts = () => readdirSync(join(dataDir, STATES_FOLDER)).filter((name) => name.endsWith('.part'));
+
 /** What each chat holds when it is saved: a letter a token. */
 const texts = new Map<string, string>();
 function hold(
@@ -50,10 +63,11 @@ function hold(
   text: string,
   readingMs: number | null = 9_000,
   hasDraft = false,
+  bytes: number | null = null,
 ): void {
   texts.set(conversationId, text);
   held = held.filter((chat) => chat.conversationId !== conversationId);
-  held.push({ conversationId, tokens: text.length, hasDraft, readingMs });
+  held.push({ conversationId, tokens: text.length, hasDraft, readingMs, bytes });
 }
 
 function start(idleMs = 60_000) {
@@ -72,17 +86,22 @@ function start(idleMs = 60_000) {
       stats: { ...fullStats, readTokens: text.length, generatedTokens: 0 },
     };
   };
+  let readAhead = async (): Promise<ReadAheadResult> => ({ readTokens: 0, reusedTokens: 0, elapsedMs: 1 });
   const plain = {
     get stateKey() {
       return stateKey;
     },
     heldChats: async () => held,
-    async saveState({ conversationId, path }: { conversationId: string; path: string }) {
+    async saveState(
+      { conversationId, path }: { conversationId: string; path: string },
+      signal?: AbortSignal,
+    ) {
       const chat = held.find((candidate) => candidate.conversationId === conversationId);
       if (!chat || stateKey === null) return null;
       saves.push(conversationId);
       const text = texts.get(conversationId) ?? '';
       await writeFile(path, `library's form of ${text}`);
+      await whileWritten(path, signal);
       const { readingMs } = chat;
       return { key: stateKey, tokens: tokensOf(text), bytes: statSync(path).size, elapsedMs: 1, readingMs };
     },
@@ -90,6 +109,7 @@ function start(idleMs = 60_000) {
       asked.push(request);
       return answer(request);
     },
+    readAhead: async (): Promise<ReadAheadResult> => readAhead(),
     load: async () => {},
     unload: async () => {},
     dispose: async () => {},
@@ -98,9 +118,10 @@ function start(idleMs = 60_000) {
     engine: plain as unknown as Engine,
     store: {
       conversations: {
-        async head({ id }: { id: string }) {
+        async head({ id, withTrash }: { id: string; withTrash?: boolean }) {
+          await whileAsked();
           const chat = chats.get(id);
-          if (!chat) throw appError('not_found');
+          if (!chat || (chat.trashed && !withTrash)) throw appError('not_found');
           return chat;
         },
       },
@@ -123,6 +144,9 @@ function start(idleMs = 60_000) {
     engine,
     asked,
     answerWith: (next: typeof answer) => (answer = next),
+    readAheadWith: (next: typeof readAhead) => (readAhead = next),
+    type: (conversationId: string) =>
+      engine.readAhead({ conversationId, systemPrompt: '', turns: [] }, new AbortController().signal),
     say: (conversationId: string, priority: 'foreground' | 'background' = 'foreground') =>
       engine.generate(
         { conversationId, generationId: 'g', priority, systemPrompt: '', turns: [], sampling: null as never },
@@ -170,12 +194,12 @@ it('leaves a chat alone in which someone is writing, until that is left', async 
   expect(saves).toContain('a');
 });
 
-it('saves when the app ends, when the model changes, and before a title is asked for', async () => {
+it('saves when the app ends, when the model changes, and before a title of another is asked for', async () => {
   for (const leave of [
     ({ engine }: ReturnType<typeof start>) => engine.dispose(),
     ({ engine }: ReturnType<typeof start>) => engine.unload(),
     ({ engine }: ReturnType<typeof start>) => engine.load({} as never),
-    ({ say }: ReturnType<typeof start>) => say('a', 'background'),
+    ({ say }: ReturnType<typeof start>) => say('b', 'background'),
   ]) {
     saves = [];
     const run = start();
@@ -300,6 +324,192 @@ it('is deleted when it is switched off, or by hand', async () => {
     await vi.waitFor(() => expect(files()).toEqual([]));
   }
   expect(await cache.info()).toMatchObject({ count: 0, bytes: 0 });
+});
+
+it('leaves nothing of what is deleted while its chat is looked up, or while it is written', async () => {
+  const removals = [
+    (cache: StateCache) => cache.forget(['a']),
+    (cache: StateCache) => cache.clear(),
+    async (cache: StateCache) => {
+      changeSettings({ saveStates: false });
+      await cache.clear();
+    },
+  ];
+  for (const remove of removals) {
+    for (const moment of ['asked', 'written'] as const) {
+      const { say, cache } = start();
+      changeSettings({ saveStates: true });
+      hold('a', 'hello world');
+      await say('a');
+      const reached = Promise.withResolvers<unknown>();
+      const goOn = Promise.withResolvers<unknown>();
+      const hook = async () => {
+        reached.resolve(null);
+        await goOn.promise;
+      };
+      if (moment === 'asked') whileAsked = hook;
+      else whileWritten = hook;
+      const leaving = cache.leave(null);
+      await reached.promise;
+      const removed = remove(cache).then(() => files().length + parts().length);
+      goOn.resolve(null);
+      // Nothing is there when the call has ended, nor later.
+      expect(await removed).toBe(0);
+      await leaving;
+      await cache.quit();
+      expect([...files(), ...parts()]).toEqual([]);
+      whileAsked = async () => {};
+      whileWritten = async () => {};
+    }
+  }
+});
+
+it('tells that a chat is deleted only when the engine writes nothing of it any more', async () => {
+  const { say, cache } = start();
+  hold('a', 'hello world');
+  await say('a');
+  const reached = Promise.withResolvers<AbortSignal | undefined>();
+  const goOn = Promise.withResolvers<unknown>();
+  whileWritten = async (_path, signal) => {
+    reached.resolve(signal);
+    await goOn.promise;
+  };
+  const leaving = cache.leave(null);
+  const signal = await reached.promise;
+  let isForgotten = false;
+  const forgetting = cache.forget(['a']).then(() => (isForgotten = true));
+  expect(signal?.aborted).toBe(true);
+  await cache.info();
+  expect({ isForgotten, parts: parts().length }).toEqual({ isForgotten: false, parts: 1 });
+  goOn.resolve(null);
+  await Promise.all([forgetting, leaving]);
+  expect([...files(), ...parts()]).toEqual([]);
+});
+
+it('saves nothing while the store cannot say whether the chat is temporary', async () => {
+  const { say, cache } = start();
+  hold('a', 'hello world');
+  await say('a');
+  whileAsked = () => Promise.reject(appError('store_failed'));
+  await cache.leave(null);
+  expect(saves).toEqual([]);
+  whileAsked = async () => {};
+  await cache.leave(null);
+  expect(saves).toEqual(['a']);
+});
+
+it('writes nothing that has no room, by the engine’s figure or by what was written before', async () => {
+  const { say, cache } = start();
+  // More than any disk has.
+  hold('a', 'hello world', 9_000, false, 1e18);
+  await say('a');
+  await cache.leave(null);
+  changeSettings({ savedStatesMaxBytes: 1_000 });
+  hold('a', 'hello world', 9_000, false, 1_001);
+  await cache.leave(null);
+  expect(saves).toEqual([]);
+  expect(logs.filter((line) => line === 'states.no_room')).toHaveLength(2);
+  // Nothing is known of its size before: once it was too large it is not tried again.
+  changeSettings({ savedStatesMaxBytes: 10 });
+  hold('a', 'hello world');
+  await cache.leave(null);
+  await vi.waitFor(async () => expect((await cache.info()).writtenTodayBytes).toBeGreaterThan(10));
+  hold('a', 'hello world, and more');
+  await say('a');
+  await cache.leave(null);
+  expect(saves).toEqual(['a']);
+  expect(files()).toEqual([]);
+});
+
+it('makes an answer wait for a slow save no longer than a second, nor after a stop', async () => {
+  const { say, cache, engine } = start(IDLE_MS);
+  const reached = Promise.withResolvers<AbortSignal | undefined>();
+  const goOn = Promise.withResolvers<unknown>();
+  whileWritten = async (_path, signal) => {
+    reached.resolve(signal);
+    await goOn.promise;
+  };
+  hold('a', 'hello world');
+  await say('a');
+  // The save of the quiet hangs; it is given up as soon as it can be.
+  const idle = await reached.promise;
+  expect(idle?.aborted).toBe(false);
+  const stop = new AbortController();
+  const stopped = engine.generate(
+    { conversationId: 'b', generationId: 'g', systemPrompt: '', turns: [], sampling: null as never },
+    { signal: stop.signal, onEvent: () => {} },
+  );
+  expect(idle?.aborted).toBe(true);
+  stop.abort();
+  await stopped;
+  await say('b');
+  goOn.resolve(null);
+  await cache.quit();
+});
+
+it('saves what is left while another chat is read ahead', async () => {
+  const { say, type, readAheadWith } = start();
+  hold('a', 'hello world');
+  await say('a');
+  const goOn = Promise.withResolvers<unknown>();
+  const begun = Promise.withResolvers<unknown>();
+  readAheadWith(async () => {
+    begun.resolve(null);
+    await goOn.promise;
+    return { readTokens: 0, reusedTokens: 0, elapsedMs: 1 };
+  });
+  const reading = type('a');
+  await begun.promise;
+  await say('b');
+  expect(saves).toEqual(['a']);
+  goOn.resolve(null);
+  await reading;
+});
+
+it('is not written again for a message that is not sent', async () => {
+  const { say, type, cache, readAheadWith } = start();
+  hold('a', 'hello world');
+  await say('a');
+  await cache.leave(null);
+  await vi.waitFor(() => expect(files()).toHaveLength(1));
+  readAheadWith(async () => ({ readTokens: 500, reusedTokens: 0, elapsedMs: 1 }));
+  hold('a', 'hello world', 9_000, true);
+  await type('a');
+  await cache.leave(null);
+  expect(saves).toEqual(['a']);
+  // Sent and answered, it is the chat's.
+  hold('a', 'hello world and more');
+  await say('a');
+  await cache.leave(null);
+  expect(saves).toEqual(['a', 'a']);
+});
+
+it('tries again when the message that someone was writing is gone, and before an idle model is freed', async () => {
+  const { say, cache } = start(IDLE_MS);
+  hold('a', 'hello world', 9_000, true);
+  // Not worth it yet when it is left for the other, but at the end of the quiet.
+  hold('b', 'another one', 100);
+  await say('b');
+  await say('a');
+  hold('b', 'another one');
+  await vi.waitFor(() => expect(saves).toEqual(['b']));
+  hold('a', 'hello world');
+  await vi.waitFor(() => expect(saves).toEqual(['b', 'a']));
+  hold('a', 'hello world, and on', 9_000, true);
+  await say('a');
+  await cache.rest();
+  expect(saves).toEqual(['b', 'a', 'a']);
+});
+
+it('keeps the states of chats in the trash over a restart', async () => {
+  const first = start();
+  hold('a', 'hello world');
+  await first.say('a');
+  await first.engine.dispose();
+  chats.set('a', { temporary: false, trashed: true });
+  expect(await start().cache.info()).toMatchObject({ count: 1 });
+  chats.delete('a');
+  expect(await start().cache.info()).toMatchObject({ count: 0 });
 });
 
 it('goes when the engine refused it, or died with it', async () => {

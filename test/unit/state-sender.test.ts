@@ -1,5 +1,10 @@
 import { describe, expect, it, vi } from 'vitest';
-import { appError, type AppClient, type ContextPreview } from '../../src-main/contract/index.ts';
+import {
+  appError,
+  type AppClient,
+  type ContextPreview,
+  type NewAttachment,
+} from '../../src-main/contract/index.ts';
 import { ChatSender, type SendPress } from '../../src-renderer/screens/chat/chat-sender.svelte.ts';
 import { SendGuard } from '../../src-renderer/screens/chat/inspector/send-guard.svelte.ts';
 import type { AppState } from '../../src-renderer/state/app.svelte.ts';
@@ -152,6 +157,27 @@ describe('MessageQueue', () => {
     const [first, retry, next] = add.mock.calls.map(([{ id }]) => id);
     expect(retry).toBe(first);
     expect(next).not.toBe(first);
+  });
+
+  it('is another message when other parts of a file go with it', async () => {
+    const { add, queue: made } = queue();
+    const file = {
+      id: 'f',
+      name: 'a.txt',
+      kind: 'text',
+      sizeBytes: 9,
+      text: 'A long text',
+      pageStarts: null,
+    };
+    const withParts = (parts: { start: number; end: number }[] | null) =>
+      made.add({ text: 'Hi', files: [{ ...file, parts } as unknown as NewAttachment] }, 'a');
+    add.mockRejectedValueOnce(appError('disk_full')).mockRejectedValueOnce(appError('disk_full'));
+    await expect(withParts([{ start: 0, end: 4 }])).rejects.toMatchObject({ code: 'disk_full' });
+    await expect(withParts([{ start: 4, end: 9 }])).rejects.toMatchObject({ code: 'disk_full' });
+    await withParts([{ start: 4, end: 9 }]);
+    const [first, other, retry] = add.mock.calls.map(([{ id }]) => id);
+    expect(other).not.toBe(first);
+    expect(retry).toBe(other);
   });
 
   it('gives back what was typed in a message whose turn came', () => {

@@ -38,6 +38,23 @@ describe('editing a turn', () => {
     expect(turns.begun).toBe(1);
   });
 
+  it('saves what was typed before it is sent, never behind it', async () => {
+    const { tree, turns } = actions();
+    turns.edit(question);
+    turns.change('q', 'New');
+    await turns.submit('q');
+    turns.edit(answer);
+    turns.change('a', 'Mine');
+    await turns.save('a');
+    const [typed, mine] = tree.saveEdit.mock.invocationCallOrder;
+    expect(typed).toBeLessThan(tree.editQuestion.mock.invocationCallOrder[0] ?? 0);
+    expect(mine).toBeDefined();
+    expect(tree.saveEdit.mock.calls.flatMap(([input]) => [input])).toContainEqual({
+      messageId: 'a',
+      edit: { kind: 'answer', text: 'Mine' },
+    });
+  });
+
   it('keeps what was typed when saving fails', async () => {
     const { tree, turns } = actions();
     tree.editQuestion.mockRejectedValueOnce(appError('disk_full'));

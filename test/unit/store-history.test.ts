@@ -7,6 +7,7 @@ import { errorCodeOf, type SearchFilters, type SearchResult } from '../../src-ma
 import { backUp } from '../../src-main/store/backup.ts';
 import { eraseFromBackups } from '../../src-main/store/backup-erase.ts';
 import { closeDatabase, openDatabase } from '../../src-main/store/database.ts';
+import { candidateFile, prepareCandidate } from '../../src-main/store/restore.ts';
 import { databaseFile } from '../../src-main/store/files.ts';
 import { migrate } from '../../src-main/store/migrate.ts';
 import { migrations } from '../../src-main/store/migrations/index.ts';
@@ -324,6 +325,69 @@ test('a backup holds nothing of many chats that were erased, and fills its index
     const copy = new Database(file);
     expect(copy.pragma('integrity_check', { simple: true })).toBe('ok');
     indexAll(copy);
+    expect(search(copy, 'lighthouse').chats.map(({ conversationId }) => conversationId)).toEqual([kept]);
+    copy.close();
+  } finally {
+    folder.dispose();
+  }
+});
+
+/** 800 messages of many lengths with one word, so that the pages of a copy are split on its way. */
+function canaries(path: string): { db: Db; ids: string[] } {
+  const { db } = openDatabase(path, migrations);
+  db.pragma('synchronous = OFF');
+  const text = (n: number) => `kanari ${'x'.repeat((n * 397) % 1_700)}`;
+  const ids = db.transaction(() => Array.from({ length: 400 }, (_, n) => chat(db, text(n), text(n + 7))))();
+  return { db, ids };
+}
+
+const holds = (file: string) => readFileSync(file, 'latin1').split('kanari').length - 1;
+
+test('no second copy of a message stays: of a new backup, one of before, and what is restored of that', async () => {
+  const folder = temporaryFolder();
+  try {
+    const { db, ids } = canaries(folder.path);
+    const held = join(folder.path, 'backups', backUp(db, folder.path, 240));
+    const old = 'leeward-v240-20200101T000000000Z';
+    const oldFile = join(folder.path, 'backups', `${old}.db`);
+    db.pragma('secure_delete = OFF');
+    db.prepare('VACUUM INTO ?').run(oldFile);
+    closeDatabase(db);
+    expect(holds(oldFile)).toBeGreaterThan(holds(held));
+
+    for await (const _step of prepareCandidate(folder.path, old, migrations));
+    const restored = new Database(candidateFile(folder.path));
+    restored.pragma('secure_delete = ON');
+    restored.exec('DELETE FROM messages; DELETE FROM conversations');
+    restored.close();
+    expect(holds(candidateFile(folder.path))).toBe(0);
+
+    expect(eraseFromBackups(folder.path, ids)).toEqual({ rewritten: 2, removed: 0 });
+    expect([holds(held), holds(oldFile)]).toEqual([0, 0]);
+  } finally {
+    folder.dispose();
+  }
+});
+
+test('a backup that was made in the middle of a deletion loses what its index only noted as gone', () => {
+  const folder = temporaryFolder();
+  try {
+    const { db } = openDatabase(folder.path, migrations);
+    const gone = chat(db, 'a kanarimast', 'yes');
+    const erased = chat(db, 'a kanariboom', 'yes');
+    const kept = chat(db, 'a lighthouse', 'yes');
+    indexAll(db);
+    db.exec(`INSERT INTO search_messages (search_messages, rank) VALUES ('secure-delete', 0);
+      DELETE FROM messages WHERE conversation_id = '${gone}';
+      DELETE FROM conversations WHERE id = '${gone}'`);
+    const file = join(folder.path, 'backups', backUp(db, folder.path, 240));
+    closeDatabase(db);
+    expect(eraseFromBackups(folder.path, [erased])).toEqual({ rewritten: 1, removed: 0 });
+    // Words behind another that begins alike are kept without that beginning.
+    for (const word of ['kanari', 'mast', 'boom']) expect(readFileSync(file, 'latin1')).not.toContain(word);
+    const copy = new Database(file);
+    const option = `SELECT v FROM search_messages_config WHERE k = 'secure-delete'`;
+    expect(copy.prepare(option).pluck().get()).toBe(1);
     expect(search(copy, 'lighthouse').chats.map(({ conversationId }) => conversationId)).toEqual([kept]);
     copy.close();
   } finally {

@@ -10,6 +10,7 @@ import { ledger } from '../../src-main/store/queries/ledger.ts';
 import { messages } from '../../src-main/store/queries/messages.ts';
 import { models } from '../../src-main/store/queries/models.ts';
 import { provenance } from '../../src-main/store/queries/provenance.ts';
+import { trash } from '../../src-main/store/queries/trash.ts';
 import type { Db } from '../../src-main/store/sql.ts';
 import {
   finished,
@@ -200,6 +201,15 @@ describe('begin', () => {
     );
     conversations.trash(db, { id, at: 5 });
     expect(codeOf(() => messages.begin(db, newSend({ conversationId: id })))).toBe('not_found');
+  });
+
+  test('the head of a chat in the trash is there for who asks with the trash, until it is being deleted', () => {
+    const { id } = conversation();
+    conversations.trash(db, { id, at: 5 });
+    expect(codeOf(() => conversations.head(db, { id }))).toBe('not_found');
+    expect(conversations.head(db, { id, withTrash: true })).toMatchObject({ id, temporary: false });
+    trash.mark(db, { ids: [id], anywhere: true });
+    expect(codeOf(() => conversations.head(db, { id, withTrash: true }))).toBe('not_found');
   });
 
   test('an answer to an answer, ids that are taken or do not fit are conflicts', () => {

@@ -110,6 +110,19 @@ describe('what is typed at a turn', () => {
     tree.saveEdit(db, { messageId: assistant, edit: { kind: 'answer', text: 'Too late' } });
     expect(edits(id)).toEqual([]);
   });
+
+  test('goes with what is sent or saved of it, and no other', () => {
+    const { id, user, assistant } = turn();
+    tree.saveEdit(db, { messageId: user, edit: { kind: 'question', text: 'New' } });
+    tree.saveEdit(db, { messageId: assistant, edit: { kind: 'answer', text: 'Mine' } });
+    const of = { requestId: randomUUID(), siblingId: assistant, id: randomUUID(), text: 'Mine', at: 9 };
+    tree.addVersion(db, of);
+    expect(edits(id)).toEqual([{ messageId: user, kind: 'question', text: 'New' }]);
+    messages.begin(db, newAnswer(id, user));
+    expect(edits(id)).toHaveLength(1);
+    messages.begin(db, { ...newAnswer(id, user), editOf: user });
+    expect(edits(id)).toEqual([]);
+  });
 });
 
 describe('a new version', () => {

@@ -1,4 +1,5 @@
 import * as v from 'valibot';
+import type { LeaveOut } from './imported.ts';
 
 // What the readers of other programs' files share.
 
@@ -27,8 +28,14 @@ export function msOfIso(text: string | null): number | null {
   return Number.isNaN(parsed) || parsed < 0 ? null : parsed;
 }
 
-/** Nodes with parents before their children; a damaged tree with a cycle loses only what is in the cycle. Pure. */
-export function inOrder<T extends { parent: string | null }>(nodes: ReadonlyMap<string, T>): [string, T][] {
+/**
+ * Nodes with parents before their children. Pure but for `leaveOut`.
+ * @param leaveOut is told of each node in a cycle, or below one: where it belongs cannot be known
+ */
+export function inOrder<T extends { parent: string | null }>(
+  nodes: ReadonlyMap<string, T>,
+  leaveOut: LeaveOut,
+): [string, T][] {
   const children = new Map<string | null, string[]>();
   for (const [id, { parent }] of nodes) {
     const key = parent !== null && nodes.has(parent) ? parent : null;
@@ -43,6 +50,7 @@ export function inOrder<T extends { parent: string | null }>(nodes: ReadonlyMap<
     if (node) ordered.push([id, node]);
     waiting.push(...(children.get(id) ?? []).toReversed());
   }
+  for (let lost = nodes.size - ordered.length; lost > 0; lost -= 1) leaveOut('damaged');
   return ordered;
 }
 

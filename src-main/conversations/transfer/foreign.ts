@@ -113,7 +113,7 @@ function chatGpt(value: unknown, leaveOut: LeaveOut): ForeignChat | null {
   const chat = parsed.output;
   const id = chat.conversation_id ?? chat.id;
   if (id === null) return null;
-  const nodes = inOrder(new Map(Object.entries(chat.mapping)));
+  const nodes = inOrder(new Map(Object.entries(chat.mapping)), leaveOut);
   let systemPrompt = '';
   const messages = nodes.map(([nodeId, { parent, message }]) => {
     systemPrompt ||= customInstructions(message);
@@ -218,7 +218,7 @@ function claude(value: unknown, leaveOut: LeaveOut): ForeignChat | null {
     systemPrompt: '',
     activeId: chat.current_leaf_message_uuid,
     archived: false,
-    messages: inOrder(messages).map(([, message]) => message),
+    messages: inOrder(messages, leaveOut).map(([, message]) => message),
   };
 }
 
@@ -270,20 +270,22 @@ function openWebUi(value: unknown, leaveOut: LeaveOut): ForeignChat | null {
     Object.entries(messages).map(([key, message]) => [key, { ...message, parent: message.parentId }]),
   );
   let systemPrompt = chat.system ?? '';
-  const taken = inOrder(nodes).map(([key, { parent, role, content, model, modelName, timestamp }]) => {
-    const texts = openWebUiTexts(content, leaveOut);
-    if (role === 'system') systemPrompt ||= texts.text;
-    if (role === 'tool') leaveOut('tool');
-    const isTaken = role === 'user' || role === 'assistant';
-    return {
-      id: key,
-      parentId: parent,
-      role: role === 'user' ? ('user' as const) : ('assistant' as const),
-      modelName: modelName ?? model,
-      createdAt: ms(timestamp),
-      ...(isTaken ? texts : { text: '' }),
-    };
-  });
+  const taken = inOrder(nodes, leaveOut).map(
+    ([key, { parent, role, content, model, modelName, timestamp }]) => {
+      const texts = openWebUiTexts(content, leaveOut);
+      if (role === 'system') systemPrompt ||= texts.text;
+      if (role === 'tool') leaveOut('tool');
+      const isTaken = role === 'user' || role === 'assistant';
+      return {
+        id: key,
+        parentId: parent,
+        role: role === 'user' ? ('user' as const) : ('assistant' as const),
+        modelName: modelName ?? model,
+        createdAt: ms(timestamp),
+        ...(isTaken ? texts : { text: '' }),
+      };
+    },
+  );
   return {
     id,
     title: row.title ?? chat.title,

@@ -1,4 +1,4 @@
-import { JSONParser } from '@streamparser/json';
+import { JSONParser, TokenType } from '@streamparser/json';
 import { appError, type ImportFailure } from '../../contract/index.ts';
 import { baseNameOf } from './foreign-kit.ts';
 import { JSON_VERSION } from './formats.ts';
@@ -16,8 +16,10 @@ export type Found =
   /** The lines of a file with an object on each. */
   | { type: 'lines'; values: readonly unknown[] };
 
-/** Files of one chat are whole in memory, those of many are not: the longest text of such a file, UTF-16 units. */
+/** One chat is whole in memory, a file of many is not: the longest text of a chat, UTF-16 units. */
 const MAX_ONE_CHAT = 128_000_000;
+/** Of lists and objects in each other; chats have some ten. The parser keeps much of each, however short its text. */
+const MAX_DEPTH = 1_000;
 
 const OWN_LISTS = { folders: 'folder', tags: 'tag', conversations: 'chat' } as const;
 /** What is kept of a file that is one object: the fields of which other programs make a chat. */
@@ -41,6 +43,9 @@ export class ImportFile {
   #parser: JSONParser | null = null;
   #found: Found[] = [];
   #units = 0;
+  /** Since the last element of a list that was handed on. */
+  #unitsOfOne = 0;
+  #depth = 0;
   #isOwn = false;
   #isObject = false;
   /** Of a value; the parser would take an error that is thrown there for its own. */
@@ -62,9 +67,11 @@ export class ImportFile {
     const plain = this.#units === 0 ? text.replace(/^\uFEFF/u, '') : text;
     this.#units += text.length;
     const isOneChat = this.#isLines || (this.#isObject && !this.#isOwn);
-    if (isOneChat && this.#units > MAX_ONE_CHAT) throw unreadable('too_large');
+    this.#unitsOfOne += text.length;
+    if ((isOneChat ? this.#units : this.#unitsOfOne) > MAX_ONE_CHAT) throw unreadable('too_large');
     if (this.#isLines) this.#readLines(plain);
     else this.#readJson(plain);
+    if (this.#found.length > 0) this.#unitsOfOne = 0;
     return this.#take();
   }
 
@@ -109,7 +116,7 @@ export class ImportFile {
       if (!this.#parser.isEnded) this.#parser.write(text);
       else if (text.trim() !== '') throw new Error('text behind the end');
     } catch (cause) {
-      throw unreadable('not_json', cause);
+      throw unreadable(this.#depth > MAX_DEPTH ? 'too_large' : 'not_json', cause);
     }
     if (this.#failure !== null) throw unreadable(this.#failure);
   }
@@ -118,8 +125,15 @@ export class ImportFile {
     this.#isObject = start.startsWith('{');
     if (!this.#isObject && !start.startsWith('[')) throw unreadable('not_json');
     const parser = new JSONParser({ paths: this.#isObject ? OBJECT_PATHS : ['$.*'], keepStack: false });
+    parser.onToken = ({ token }) => this.#onToken(token);
     parser.onValue = ({ key, value, stack }) => this.#onValue(key, stack.at(-1)?.key, value);
     return parser;
+  }
+
+  #onToken(token: TokenType): void {
+    if (token === TokenType.LEFT_BRACE || token === TokenType.LEFT_BRACKET) this.#depth += 1;
+    else if (token === TokenType.RIGHT_BRACE || token === TokenType.RIGHT_BRACKET) this.#depth -= 1;
+    if (this.#depth > MAX_DEPTH) throw new Error('too deep');
   }
 
   #onValue(key: string | number | undefined, list: string | number | undefined, value: unknown): void {

@@ -8,6 +8,7 @@ import {
   type ImportReport,
   type ImportSource,
 } from '../../contract/index.ts';
+import type { RoomGuard } from '../../free-space.ts';
 import type { Store, StoredFolder, StoredTag } from '../../store/api.ts';
 import type { WholeChat } from './formats.ts';
 import { foreignSource, readForeign } from './foreign.ts';
@@ -16,16 +17,29 @@ import { chatOf, type ForeignChat } from './imported.ts';
 import { isJanMessage, isJanThread, janFolder, JanFolders, type JanFiles } from './jan.ts';
 import { ownChat, OwnFolder, OwnTag } from './own-file.ts';
 
+/** What is found room for at once while more arrives than the files have, which are packed then; in bytes. */
+const ROOM_STEP_BYTES = 16_000_000;
 /** Files that are named in the report; of more, only how many. */
 const MAX_NAMED = 20;
 
 const noChats = () => appError('import_unreadable', { reason: 'no_chats' });
+
+interface ImportRunOptions {
+  store: Store;
+  id: string;
+  several: boolean;
+  sizeBytes: number;
+  room: RoomGuard;
+}
 
 /** One import on its way in: a file, or several. */
 export class ImportRun {
   readonly #store: Store;
   readonly #id: string;
   readonly #isSeveral: boolean;
+  readonly #room: RoomGuard;
+  /** There was room for this much more text, in bytes. */
+  #roomBytes: number;
   readonly #now = Date.now();
   readonly #leftOut = new Map<ImportProblem, number>();
   readonly #unreadable: ImportReport['unreadable'] = [];
@@ -46,11 +60,16 @@ export class ImportRun {
   readonly #tagIds = new Map<string, string>();
   #working: Promise<unknown> = Promise.resolve();
 
-  /** @param several of more files than one, some may hold no chats */
-  constructor({ store, id, several }: { store: Store; id: string; several: boolean }) {
+  /**
+   * @param from.several of more files than one, some may hold no chats
+   * @param from.sizeBytes of the files as they were chosen: room for these has been found
+   */
+  constructor({ store, id, several, sizeBytes, room }: ImportRunOptions) {
     this.#store = store;
     this.#id = id;
     this.#isSeveral = several;
+    this.#room = room;
+    this.#roomBytes = sizeBytes;
   }
 
   /** @throws import_unreadable */
@@ -61,10 +80,11 @@ export class ImportRun {
     });
   }
 
-  /** @throws import_unreadable */
+  /** @throws import_unreadable, disk_full */
   append(text: string): Promise<{ chats: number }> {
     return this.#next(async () => {
       const file = (this.#file ??= new ImportFile(''));
+      await this.#findRoom(Buffer.byteLength(text));
       if (!this.#isSkipping) await this.#attempt(file, () => file.read(text));
       return { chats: this.#added.length };
     });
@@ -86,6 +106,13 @@ export class ImportRun {
   async end(): Promise<void> {
     this.#isEnded = true;
     await this.#working;
+  }
+
+  async #findRoom(bytes: number): Promise<void> {
+    this.#roomBytes -= bytes;
+    if (this.#roomBytes >= 0) return;
+    await this.#room.forImport(ROOM_STEP_BYTES);
+    this.#roomBytes += ROOM_STEP_BYTES;
   }
 
   #report(source: ImportSource): ImportReport {

@@ -61,7 +61,7 @@ export function createImporter({ store, bus, purge, room = noGuard }: ImporterDe
       if (oldest !== undefined && open.size >= MAX_OPEN) await abandon(oldest);
       const id = randomUUID();
       await store.transfer.begin({ id, at: Date.now() });
-      open.set(id, new ImportRun({ store, id, several }));
+      open.set(id, new ImportRun({ store, id, several, sizeBytes, room }));
       return { importId: id };
     },
 

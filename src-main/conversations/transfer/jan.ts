@@ -1,5 +1,5 @@
 import * as v from 'valibot';
-import { folderOf, ms, Parts, Seconds, splitThought, Text } from './foreign-kit.ts';
+import { folderOf, inOrder, ms, Parts, Seconds, splitThought, Text } from './foreign-kit.ts';
 import type { ForeignChat, ForeignMessage, LeaveOut } from './imported.ts';
 
 // A chat of Jan is a folder: thread.json says what it is, messages.jsonl holds a message on every line. Newer
@@ -149,18 +149,6 @@ function modelOf(thread: Thread | null): string | null {
   return id === '*' || id === '' ? null : id;
 }
 
-/** A parent before what hangs on it, in the order of the file otherwise; what hangs on itself is dropped. */
-function inFileOrder(messages: readonly ForeignMessage[]): ForeignMessage[] {
-  const below = Map.groupBy(messages, ({ parentId }) => parentId);
-  const ordered: ForeignMessage[] = [];
-  const waiting = (below.get(null) ?? []).toReversed();
-  for (let message = waiting.pop(); message; message = waiting.pop()) {
-    ordered.push(message);
-    waiting.push(...(below.get(message.id) ?? []).toReversed());
-  }
-  return ordered;
-}
-
 function chatOf(
   id: string,
   thread: Thread | null,
@@ -202,7 +190,10 @@ function chatOf(
     activeId: activeIdOf(messages, parents),
     archived: false,
     pinned: thread?.metadata?.['is_favorite'] === true,
-    messages: inFileOrder(taken),
+    messages: inOrder(
+      new Map(taken.map((message) => [message.id, { ...message, parent: message.parentId }])),
+      leaveOut,
+    ).map(([, message]) => message),
   };
 }
 

@@ -71,7 +71,7 @@ export function createTrainingPreview({ store, models, render }: TrainingPreview
     const rendered = await render({ template, messages, bosToken: bosToken ?? '', eosToken: eosToken ?? '' });
     return {
       template,
-      rendered: rendered === null ? null : shortened(rendered),
+      rendered,
       problem: rendered === null ? 'template_failed' : null,
     };
   }

@@ -96,6 +96,8 @@ export const PromptInput = v.object({
   /** Ends with the user's turn to answer, or with an answer that is to be continued. */
   turns: v.array(Turn),
   reasoning: Reasoning,
+  /** The day that a template writes as today's, as YYYY-MM-DD; left out: today. */
+  date: v.exactOptional(v.string()),
 });
 export type PromptInput = v.InferOutput<typeof PromptInput>;
 
@@ -122,6 +124,8 @@ export const GenerateInput = v.object({
   /** Whose chat it is: the sequence that holds it is asked first. */
   conversationId: v.exactOptional(v.string()),
   sampling: Sampling,
+  /** It gives up no chat for itself: where it would have to, it ends as stopped. */
+  isBackground: v.exactOptional(v.boolean()),
   /** The state that was chosen, and where its checked file lies. */
   savedState: v.exactOptional(v.object({ ...SavedStateCandidate.entries, path: v.string() })),
 });
@@ -137,7 +141,7 @@ const RestoreEnd = v.object({ type: v.literal('restored'), id: v.string(), isRef
 export type RestoreEvent = v.InferOutput<typeof Restoring> | v.InferOutput<typeof RestoreEnd>;
 
 /** Stopped like a generation, by its id. */
-export const ReadAheadInput = v.omit(GenerateInput, ['sampling']);
+export const ReadAheadInput = v.omit(GenerateInput, ['sampling', 'isBackground']);
 export type ReadAheadInput = v.InferOutput<typeof ReadAheadInput>;
 
 export const ReadAheadEvent = v.variant('type', [
@@ -226,11 +230,14 @@ export const sidecarContract = {
         tokens: Count,
         hasDraft: v.boolean(),
         readingMs: v.nullable(v.number()),
+        bytes: v.nullable(Bytes),
       }),
     ),
   ),
   countTokens: base.input(PromptInput).output(v.nullable(Count)),
-  countParts: base.input(PromptInput).output(v.nullable(PromptParts)),
+  countParts: base
+    .input(v.object({ ...PromptInput.entries, conversationId: v.exactOptional(v.string()) }))
+    .output(v.nullable(PromptParts)),
   memory: base.output(v.nonNullish(EngineState.entries.memory)),
   /** Frees everything; the process ends after the answer. */
   shutdown: base.output(v.void()),

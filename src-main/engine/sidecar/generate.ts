@@ -47,7 +47,12 @@ export async function generate(input: GenerateInput, context: GenerateContext): 
     const contextSize = loaded.context.contextSize;
     // The library needs room for one token more.
     if (promptTokens + 1 >= contextSize) throw appError('context_full', { promptTokens, contextSize });
-    let sequence = loaded.sequences.take(prompt.tokens, input.conversationId);
+    const { conversationId, isBackground = false } = input;
+    const taken = isBackground
+      ? loaded.sequences.takeInBackground(prompt.tokens, conversationId)
+      : loaded.sequences.take(prompt.tokens, conversationId);
+    if (!taken) return emit({ type: 'done', stopReason: 'stopped', stats: null, failure: null });
+    let sequence = taken;
     try {
       let restored = { tokens: 0, elapsedMs: 0 };
       if (input.savedState && !signal.aborted)
@@ -77,7 +82,8 @@ export async function generate(input: GenerateInput, context: GenerateContext): 
       };
       await answer({ ...context, prompt, sampling, progress });
     } finally {
-      loaded.sequences.giveBack(sequence);
+      if (isBackground) loaded.sequences.giveBackFromBackground(sequence);
+      else loaded.sequences.giveBack(sequence);
     }
   } catch (error) {
     emit({ type: 'done', stats: null, ...endOf(error, signal) });

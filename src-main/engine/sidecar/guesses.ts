@@ -8,11 +8,11 @@ const ROOM_TOKENS = 2;
 
 /**
  * Whether an answer stays what it would be without guesses. With a repeat penalty it does not: every token of a batch
- * would be punished for the text before the batch. A seed is to say the same again, and which guesses pay depends on
- * the clock. Pure.
+ * would be punished for the text before the batch. Nor above temperature 0: the seed that an answer was made with is
+ * kept to say the same again, and which guesses pay, each of which draws anew, depends on the clock. Pure.
  */
-export function mayGuess({ repeatPenalty, temperature, seed }: Sampling): boolean {
-  return repeatPenalty === 1 && (temperature === 0 || seed === null);
+export function mayGuess({ repeatPenalty, temperature }: Sampling): boolean {
+  return repeatPenalty === 1 && temperature === 0;
 }
 
 type Account = Pick<GuessAccount, 'length' | 'note'>;

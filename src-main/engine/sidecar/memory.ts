@@ -127,6 +127,24 @@ export async function fitSequences(
   return 1;
 }
 
+/** What each further sequence of this context size takes, in RAM and VRAM together. */
+export async function sequenceBytes(
+  model: LlamaModel,
+  contextSize: number,
+  cache: CacheOptions,
+): Promise<number> {
+  const needOf = async (sequences: number) => {
+    const { cpuRam, gpuVram } = await model.fileInsights.estimateContextResourceRequirementsV2({
+      contextSize,
+      sequences,
+      modelGpuLayers: model.gpuLayers,
+      ...estimateOf(cache),
+    });
+    return cpuRam + gpuVram;
+  };
+  return (await needOf(2)) - (await needOf(1));
+}
+
 /** Whether a model with a sliding window may keep the whole context; false for one without. */
 export async function fitsFullWindow(
   model: LlamaModel,

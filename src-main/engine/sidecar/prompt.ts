@@ -102,7 +102,7 @@ export function renderPrompt(loaded: PromptModel, input: PromptInput): Prompt {
   ];
   const units = history.reduce((sum, item) => sum + unitsOf(item), 0);
   if (units > contextSize * MAX_UNITS_PER_TOKEN) throw appError('context_full', { contextSize });
-  const plain = template.wrapper(mode);
+  const plain = template.wrapper(mode, input.date);
   const wrapper = open ? new ContinuingWrapper(plain) : plain;
   try {
     const { contextText: text } = wrapper.generateContextState({ chatHistory: history });

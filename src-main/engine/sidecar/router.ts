@@ -152,7 +152,7 @@ class SidecarService {
     return this.#shared(async () => (this.#loaded ? saveState(this.#loaded, input) : null));
   }
 
-  heldChats() {
+  async heldChats() {
     return this.#loaded ? heldChats(this.#loaded) : [];
   }
 
@@ -216,7 +216,7 @@ export function createSidecarRouter(exit: () => void) {
     countParts: os.countParts.handler(({ input }) =>
       service.count((loaded) => {
         const { tokens, ...parts } = countParts(loaded, input);
-        return { ...parts, reusable: loaded.sequences.reusable(tokens) };
+        return { ...parts, reusable: loaded.sequences.reusable(tokens, input.conversationId) };
       }),
     ),
     memory: os.memory.handler(() => readMemory(service.llama)),

@@ -1,8 +1,10 @@
 import type { LlamaContextSequence, Token } from 'node-llama-cpp';
 import type { GenerateInput, RestoreEvent, SavedStateCandidate } from './contract.ts';
+import { sequenceBytes } from './memory.ts';
 import type { LoadedModel } from './model.ts';
 import { commonPrefixLength } from './prefill.ts';
 import { reachablePrefix } from './sequences.ts';
+import { CACHE_TYPES } from './tune.ts';
 
 /** A state that saves fewer tokens is not looked at: they are read in about one chunk. */
 const MIN_GAIN_TOKENS = 16;
@@ -138,8 +140,29 @@ export function saveState(
 }
 
 /** The chats that could be saved now. */
-export function heldChats(loaded: LoadedModel) {
-  return loaded.sequences.held().map((chat) => ({ ...chat, readingMs: readingMs(loaded, chat.tokens) }));
+export async function heldChats(loaded: LoadedModel) {
+  const perToken = await cacheBytesPerToken(loaded);
+  return loaded.sequences.held().map((chat) => ({
+    ...chat,
+    readingMs: readingMs(loaded, chat.tokens),
+    bytes: perToken === null ? null : Math.ceil(perToken * chat.tokens),
+  }));
+}
+
+const perTokens = new WeakMap<LoadedModel, Promise<number | null>>();
+
+/** By the model's header, found out once a load. */
+function cacheBytesPerToken(loaded: LoadedModel): Promise<number | null> {
+  const known = perTokens.get(loaded);
+  if (known) return known;
+  const { context, model, tuning } = loaded;
+  const cache = { ...CACHE_TYPES[tuning.cacheType], swaFullCache: tuning.fullWindow };
+  const asked = sequenceBytes(model, context.contextSize, cache).then(
+    (bytes) => (bytes > 0 ? bytes / context.contextSize : null),
+    () => null,
+  );
+  perTokens.set(loaded, asked);
+  return asked;
 }
 
 function readingMs({ readingSpeed: { msPerToken } }: LoadedModel, tokens: number): number | null {

@@ -26,6 +26,12 @@ export function reachablePrefix(sequence: Live, tokens: readonly Token[]): numbe
   return Math.max(0, index + 1 - Math.max(0, sequence.getRestoreToPrefixIndexEvaluationSize(index)));
 }
 
+/**
+ * Tokens of the chat used last that work in the background may cost, which that chat would have to read again: a few
+ * seconds on a slow processor, and more than what a template or a thought makes differ.
+ */
+export const MAX_BACKGROUND_LOSS = 512;
+
 interface Place<T> {
   sequence: T;
   /** Whose chat it holds, where that is known. */
@@ -69,6 +75,29 @@ export class Sequences<T extends Live = LlamaContextSequence> {
     return place.sequence;
   }
 
+  /**
+   * As `take`, for work that leaves nothing of use: a chat is only gone back in where most of it stays, and what else
+   * is taken is the first to be given up afterwards. Null where only the chat that was used last is left to take, and
+   * would lose more than `MAX_BACKGROUND_LOSS`.
+   */
+  takeInBackground(tokens: readonly Token[], conversationId?: string): T | null {
+    const free = this.#free();
+    const last = free.at(-1);
+    const costs = ({ sequence }: Place<T>) =>
+      sequence.nextTokenIndex - reachablePrefix(sequence, tokens) > MAX_BACKGROUND_LOSS;
+    let { place } = this.#choose(tokens);
+    if (place === last && last && costs(last)) place = free[0] ?? null;
+    if (!place || (place === last && costs(place))) return null;
+    const reach = reachablePrefix(place.sequence, tokens);
+    const isOwn = place.owner !== null && place.owner === conversationId;
+    place.isBusy = true;
+    if (isOwn && reach > 0) {
+      // What is written behind the chat is no part of it.
+      place.draftAt = Math.min(reach, place.draftAt ?? reach);
+    } else place.owner = null;
+    return place.sequence;
+  }
+
   /** Tokens that the sequence which `take` would give can go back to. */
   reachOf(tokens: readonly Token[], conversationId?: string): number {
     return this.#choose(tokens, conversationId).reach;
@@ -82,6 +111,16 @@ export class Sequences<T extends Live = LlamaContextSequence> {
     this.#uses += 1;
     place.usedAt = this.#uses;
     place.draftAt = draftAt;
+  }
+
+  /** Of one that was taken in the background. */
+  giveBackFromBackground(sequence: T): void {
+    const place = this.#placeOf(sequence);
+    if (!place) return;
+    place.isBusy = false;
+    if (place.owner !== null) return;
+    place.usedAt = 0;
+    place.draftAt = null;
   }
 
   /**
@@ -123,11 +162,11 @@ export class Sequences<T extends Live = LlamaContextSequence> {
     if (place) place.sequence = other;
   }
 
-  /** Tokens that need not be read, were this prompt answered now. */
-  reusable(tokens: readonly Token[]): number {
+  /** Tokens that need not be read, were this prompt answered now in the sequence that `take` gives. */
+  reusable(tokens: readonly Token[], conversationId?: string): number {
+    const { place } = this.#choose(tokens, conversationId);
     // The last token of a prompt is always evaluated, to sample from.
-    const prompt = tokens.slice(0, -1);
-    return this.all.reduce((most, sequence) => Math.max(most, reachablePrefix(sequence, prompt)), 0);
+    return place ? reachablePrefix(place.sequence, tokens.slice(0, -1)) : 0;
   }
 
   #choose(tokens: readonly Token[], conversationId?: string): { place: Place<T> | null; reach: number } {

@@ -12,6 +12,7 @@ import {
   type LlamaModel,
 } from 'node-llama-cpp';
 import type { ReasoningMode, ReasoningSupport } from './contract.ts';
+import { DatedWrapper, TemplateClock } from './template-date.ts';
 
 /** Variables by which templates are told whether to think: Qwen's (and most others'), DeepSeek's and Granite's. */
 const SWITCHES = ['enable_thinking', 'thinking'] as const;
@@ -30,8 +31,11 @@ export interface ChatTemplate {
    * has to follow a closed one.
    */
   readonly isOpenedOnStart: boolean;
-  /** How answers are separated from thinking and the chat is rendered in this mode. */
-  wrapper(mode: ReasoningMode): ChatWrapper;
+  /**
+   * How answers are separated from thinking and the chat is rendered in this mode.
+   * @param date the day that a template writes as today's, as YYYY-MM-DD; left out: today
+   */
+  wrapper(mode: ReasoningMode, date?: string): ChatWrapper;
 }
 
 /**
@@ -41,8 +45,20 @@ export interface ChatTemplate {
  * @throws Error when the override fails on a short chat
  */
 export function readTemplate(model: LlamaModel, override: string | null): ChatTemplate {
+  const clock = new TemplateClock();
+  const template = readUndated(model, override, clock);
+  return {
+    ...template,
+    wrapper: (mode, date) => {
+      const wrapper = template.wrapper(mode);
+      return date === undefined ? wrapper : new DatedWrapper(wrapper, clock, date);
+    },
+  };
+}
+
+function readUndated(model: LlamaModel, override: string | null, clock: TemplateClock): ChatTemplate {
   const text = override ?? model.fileInfo.metadata.tokenizer?.chat_template ?? '';
-  const plain = resolvePlain(model, text, override);
+  const plain = resolvePlain(model, text, override, clock);
   const thought = plain.settings.segments?.thought;
   const fixed = (wrapper: ChatWrapper): ChatTemplate => ({
     reasoning: thought && mentions(text, thought) ? 'always' : 'none',
@@ -51,7 +67,7 @@ export function readTemplate(model: LlamaModel, override: string | null): ChatTe
   });
   if (!thought || textOf(thought.prefix) === null || !mentions(text, thought)) return fixed(plain);
   const prompts = (switches: Partial<Record<Switch, boolean>>) =>
-    new ThinkingWrapper(plain, thought, jinja(model, text, switches));
+    new ThinkingWrapper(plain, thought, jinja(model, text, switches, clock));
   try {
     // llama.cpp and the library say so when nothing is said; some templates expect it.
     const auto = prompts({ enable_thinking: true });
@@ -71,18 +87,29 @@ export function readTemplate(model: LlamaModel, override: string | null): ChatTe
 }
 
 /** As the library chooses; it takes some templates that think for plain ChatML, which knows no thoughts. */
-function resolvePlain(model: LlamaModel, text: string, override: string | null): ChatWrapper {
-  const plain =
-    override === null
-      ? resolveChatWrapper(model)
-      : resolveChatWrapper(model, {
-          customWrapperSettings: { jinjaTemplate: { template: override } },
-          fallbackToOtherWrappersOnJinjaError: false,
-          warningLogs: false,
-        });
+function resolvePlain(
+  model: LlamaModel,
+  text: string,
+  override: string | null,
+  clock: TemplateClock,
+): ChatWrapper {
+  const { template, parameters } = clock.jinja(text);
+  const customWrapperSettings = {
+    ...clock.wrapperSettings,
+    // Without a template of the file the library chooses by other marks.
+    ...(text === '' ? {} : { jinjaTemplate: { template, additionalRenderParameters: parameters } }),
+  };
+  const plain = resolveChatWrapper(model, {
+    customWrapperSettings,
+    ...(override === null ? {} : { fallbackToOtherWrappersOnJinjaError: false, warningLogs: false }),
+  });
   if (plain.settings.segments?.thought || !text.includes('</think>')) return plain;
   try {
-    const thinking = new JinjaTemplateChatWrapper({ template: text, tokenizer: model.tokenizer });
+    const thinking = new JinjaTemplateChatWrapper({
+      template,
+      tokenizer: model.tokenizer,
+      additionalRenderParameters: parameters,
+    });
     return thinking.settings.segments?.thought ? thinking : plain;
   } catch {
     return plain;
@@ -102,13 +129,19 @@ function textOf(mark: Thought['prefix'] | undefined): string | null {
 }
 
 /** Renders up to where the answer begins, with the template's own words for that. */
-function jinja(model: LlamaModel, template: string, switches: Partial<Record<Switch, boolean>>) {
+function jinja(
+  model: LlamaModel,
+  text: string,
+  switches: Partial<Record<Switch, boolean>>,
+  clock: TemplateClock,
+) {
+  const { template, parameters } = clock.jinja(text, { add_generation_prompt: true, ...switches });
   return new JinjaTemplateChatWrapper({
     template,
     tokenizer: model.tokenizer,
     reasoning: null,
     functionCallMessageTemplate: 'noJinja',
-    additionalRenderParameters: { add_generation_prompt: true, ...switches },
+    additionalRenderParameters: parameters,
   });
 }
 

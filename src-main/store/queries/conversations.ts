@@ -46,8 +46,10 @@ type ConversationRow = Omit<StoredConversation, 'settings' | 'tags' | 'temporary
 export const LIST = `WHERE c.trashed_at IS NULL AND c.archived_at IS NULL
   ORDER BY c.updated_at DESC, c.seq DESC`;
 
-const GET = `SELECT ${selectList('c', summaryColumns)}, c.active_leaf_id AS activeLeafId, c.draft,
-  ${selectList('c', settingsColumns)} FROM conversations c WHERE c.id = @id AND c.trashed_at IS NULL`;
+const GET_ANY = `SELECT ${selectList('c', summaryColumns)}, c.active_leaf_id AS activeLeafId, c.draft,
+  ${selectList('c', settingsColumns)} FROM conversations c WHERE c.id = @id`;
+const GET = `${GET_ANY} AND c.trashed_at IS NULL`;
+const GET_WITH_TRASH = `${GET_ANY} AND (c.trashed_at IS NULL OR c.trashed_at > ${BEING_DELETED})`;
 
 const SAVE_SETTINGS = `UPDATE conversations SET ${assignments(settingsColumns)} WHERE id = @id`;
 
@@ -104,7 +106,10 @@ export const conversations: Queries<StoreApi['conversations']> = {
     return { conversation, messages, queue: queueOf(db, id) };
   },
 
-  head: (db, { id }) => conversationWithId(db, id),
+  head: (db, { id, withTrash = false }) =>
+    withTrash
+      ? conversationOf(db, one<ConversationRow>(db, GET_WITH_TRASH, { id }))
+      : conversationWithId(db, id),
 
   rename: (db, input) =>
     change(

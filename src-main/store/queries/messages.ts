@@ -6,6 +6,7 @@ import { conversationWithId, insertConversation } from './conversations.ts';
 import { copyFiles, insertFiles, takeQueuedFiles } from './attachments.ts';
 import { messageOf, outlineOf, SELECT, someMessages, statsColumns, type MessageRow } from './message-rows.ts';
 import { PATH_SEQS } from './path-seqs.ts';
+import { saveEdit } from './turn-edits.ts';
 
 export const GET = `${SELECT} WHERE m.id = @id AND m.removed_at IS NULL`;
 
@@ -151,6 +152,7 @@ function begin(db: Db, input: NewMessages): StartedIds & { repeated: boolean } {
   } else conversationWithId(db, conversationId);
   checkParents(db, input);
   insertMessages(db, input.queuedId === undefined ? input : asQueued(db, input, input.queuedId));
+  if (input.editOf !== undefined) saveEdit(db, { messageId: input.editOf, edit: null });
   const isTyped = user !== null && input.keepsDraft !== true;
   change(
     db,

@@ -42,6 +42,12 @@ function setOverwrites(db: Db, on: boolean): void {
   );
 }
 
+/** The chats that emptying the trash takes. */
+export const trashed = (db: Db): string[] =>
+  all<{ id: string }>(db, `SELECT id FROM conversations WHERE trashed_at > ${BEING_DELETED}`).map(
+    ({ id }) => id,
+  );
+
 function isBulk(db: Db): boolean {
   const { count } = one<{ count: number }>(
     db,
@@ -64,6 +70,13 @@ function mergeIndex(db: Db, until: number): boolean {
     if (changes() - before < 2) return true;
   } while (performance.now() < until);
   return false;
+}
+
+/** Ends what a deletion of many messages has begun: the index overwrites at once again, and holds none of before. */
+export function settleIndex(db: Db): void {
+  if (overwritesAtOnce(db)) return;
+  mergeIndex(db, Number.POSITIVE_INFINITY);
+  setOverwrites(db, true);
 }
 
 /** Deleting for good: chats are marked in one go, then taken out in slices, because the index is rewritten with them. */

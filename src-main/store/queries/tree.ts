@@ -132,6 +132,7 @@ function addVersion(db: Db, input: Parameters<StoreApi['tree']['addVersion']>[0]
   );
   if (added.changes === 0) throw appError('conflict');
   copyFiles(db, siblingId, id);
+  saveEdit(db, { messageId: siblingId, edit: null });
   run(
     db,
     `UPDATE conversations SET active_leaf_id = @id, updated_at = max(updated_at, @at)

@@ -14,14 +14,25 @@ function nameOf(app: AppState, ids: readonly string[]): string {
   return one ? texts.one(one.title) : texts.several(ids.length, formatCount(ids.length));
 }
 
-/** Offers the way back for {@link toasts}' time; says nothing when nothing was changed. */
-export function offerUndo(app: AppState, text: string, done: Done, after?: () => void): void {
+/**
+ * Offers the way back for {@link toasts}' time; says nothing when nothing was changed.
+ * @param after is told whether the person is still where they went back
+ */
+export function offerUndo(
+  app: AppState,
+  text: string,
+  done: Done,
+  after?: (isStillThere: boolean) => void,
+): void {
   const { undo } = done;
   if (undo === null) return;
   toasts.show({
     text,
     actionLabel: texts.undo,
-    onaction: () => app.attempt(app.history.undo(undo).then(after)),
+    onaction: () => {
+      const pressedAt = app.navigation.route;
+      return app.attempt(app.history.undo(undo).then(() => after?.(app.navigation.route === pressedAt)));
+    },
   });
 }
 
@@ -30,16 +41,16 @@ async function change(
   ids: readonly string[],
   what: ChatChange,
   text: (name: string) => string,
-  after?: () => void,
+  after?: (isStillThere: boolean) => void,
 ): Promise<void> {
   if (ids.length === 0) return;
   const name = nameOf(app, ids);
   const done = await app.history.update(ids, what);
   await app.conversations.refetch(ids);
   if (app.historyScreen.selection.active) app.historyScreen.selection.end();
-  offerUndo(app, text(name), done, () => {
+  offerUndo(app, text(name), done, (isStillThere) => {
     void app.conversations.refetch(ids);
-    after?.();
+    after?.(isStillThere);
   });
 }
 
@@ -60,7 +71,7 @@ export const chatActions = {
     return change(app, ids, { archived }, archived ? texts.archived : texts.unarchived);
   },
 
-  /** To the trash; the chat on screen comes back to the screen when it is taken back. */
+  /** To the trash; the chat on screen comes back to the screen when it is taken back, unless the person has left. */
   async trash(app: AppState, ids: readonly string[]): Promise<void> {
     const shown = app.navigation.conversationId;
     const wasShown = shown !== null && ids.includes(shown);
@@ -68,8 +79,8 @@ export const chatActions = {
     // They are in no trash: there is a question instead of a way back.
     if (temporary.length > 0) app.historyScreen.dialog = { kind: 'discard', ids: temporary };
     const ordinary = ids.filter((id) => !temporary.includes(id));
-    await change(app, ordinary, { trashed: true }, texts.trashed, () => {
-      if (wasShown) app.navigation.openChat(shown, { replace: true });
+    await change(app, ordinary, { trashed: true }, texts.trashed, (isStillThere) => {
+      if (wasShown && isStillThere) app.navigation.openChat(shown, { replace: true });
     });
   },
 

@@ -18,7 +18,7 @@ export const importerOf = (store: Store): Importer =>
 export function clientOf(importer: Importer): ImportClient {
   return {
     transfer: {
-      beginImport: ({ several }) => importer.begin({ several: several ?? false }),
+      beginImport: ({ several, sizeBytes }) => importer.begin({ several: several ?? false, sizeBytes }),
       nextImportFile: ({ importId, fileName }) => importer.nextFile(importId, fileName),
       appendImport: ({ importId, text }) => importer.append(importId, text),
       finishImport: ({ importId }) => importer.finish(importId),

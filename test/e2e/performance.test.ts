@@ -202,12 +202,12 @@ describe('Performance', () => {
     expect(await after.innerText()).toContain('too few to compare');
     await after.getByRole('button', { name: 'Compare After, Main' }).click();
     const compared = page.dialog('Compare 2 runs');
+    await compared.getByRole('row', { name: /^Decode, 128 tokens/ }).waitFor();
     expect(await compared.getByRole('columnheader').allInnerTexts()).toEqual([
       'Figure',
       expect.stringMatching(/^Before/),
       expect.stringMatching(/^After/),
     ]);
-    await compared.getByRole('row', { name: /^Decode, 128 tokens/ }).waitFor();
     await compared.getByRole('button', { name: 'Close' }).click();
 
     const { text } = await client.lab.exportFile({ ids: rows.map(({ run: { id } }) => id) });

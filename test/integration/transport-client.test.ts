@@ -2,7 +2,7 @@ import { MessageChannel } from 'node:worker_threads';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { WebSocket } from 'ws';
 import { isAppError, type AppEvent } from '../../src-main/contract/index.ts';
-import { acceptHello } from '../../src-main/contract/protocol.ts';
+import { acceptHello, PROTOCOL_VERSION } from '../../src-main/contract/protocol.ts';
 import {
   channelOfMessagePort,
   createMemoryChannelPair,
@@ -254,7 +254,7 @@ describe('client over other channels', () => {
 
   it.each([
     ['a core of another protocol', errorFrame('protocol_mismatch')],
-    ['a core that answers with another version', '{"leeward":"ready","protocol":2}'],
+    ['a core that answers with another version', JSON.stringify({ leeward: 'ready', protocol: PROTOCOL_VERSION + 1 })],
     ['a core that does not understand the hello', errorFrame('malformed_frame')],
     ['something that is no core', '<html>'],
   ])('tells the page to reload: %s', async (_name, answer) => {

@@ -254,7 +254,10 @@ describe('client over other channels', () => {
 
   it.each([
     ['a core of another protocol', errorFrame('protocol_mismatch')],
-    ['a core that answers with another version', JSON.stringify({ leeward: 'ready', protocol: PROTOCOL_VERSION + 1 })],
+    [
+      'a core that answers with another version',
+      JSON.stringify({ leeward: 'ready', protocol: PROTOCOL_VERSION + 1 }),
+    ],
     ['a core that does not understand the hello', errorFrame('malformed_frame')],
     ['something that is no core', '<html>'],
   ])('tells the page to reload: %s', async (_name, answer) => {

@@ -6,6 +6,7 @@ import { downloadsTexts } from '../../src-renderer/texts/downloads.ts';
 import { historyTexts } from '../../src-renderer/texts/history.ts';
 import { modelSettingsTexts } from '../../src-renderer/texts/model-settings.ts';
 import { otherAppsTexts } from '../../src-renderer/texts/other-apps.ts';
+import { performanceTexts } from '../../src-renderer/texts/performance.ts';
 import { settingsTexts } from '../../src-renderer/texts/settings.ts';
 import { startCore, type TestCore } from '../support/core.ts';
 import { plainScript, writeScriptedModel } from '../support/gguf/scripted-model.ts';
@@ -46,6 +47,10 @@ const fates: Record<string, Fate> = {
   'models.cancelLoad': { losesNothing: 'nothing was there yet' },
   'transfer.cancelImport': { losesNothing: 'what was here before stays' },
   'transfer.endExport': { losesNothing: 'nothing was there yet' },
+  'lab.remove': { undo: 'lab.restore' },
+  'lab.cancel': { losesNothing: 'what was measured is kept, or dropped as the user says' },
+  'metrics.forget': { asks: [performanceTexts.forget.text(3, '3')] },
+  'savedStates.clear': { losesNothing: 'chats are read again when they go on' },
   'backups.endLook': { losesNothing: 'a copy; the damaged file and the backups stay' },
 };
 

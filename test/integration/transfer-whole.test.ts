@@ -40,6 +40,8 @@ const OTHERS = [
   /^(?:model|hidden_model|attached|kept)_/,
   // What is on its way out, and what is typed at a turn and not sent.
   /^(?:deleted_chats|turn_edits)$/,
+  // Figures without a chat, and runs of the lab: they have files of their own.
+  /^(?:sample_setups|generation_samples|bench_)/,
 ];
 
 /** Columns that the import sets by itself, and why. */

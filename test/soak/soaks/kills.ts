@@ -174,7 +174,15 @@ class Kills {
     this.#modelId = id;
     await client.models.load({ id });
     const person = new Person(client, this.#witness, id);
-    this.#questionId = (await person.send()).userMessageId;
+    const { conversationId, userMessageId, assistantMessageId } = await person.send();
+    this.#questionId = userMessageId;
+    // A question is not edited while its answer is being written.
+    await client.conversations.stop({ messageId: assistantMessageId });
+    const isWriting = async () =>
+      (await client.conversations.get({ id: conversationId })).messages.some(
+        ({ status }) => status === 'streaming',
+      );
+    while (await isWriting()) await pause(20);
     for (const call of calls) {
       const begin = await this.#call(call, person);
       const startedAt = performance.now();

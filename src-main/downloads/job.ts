@@ -1,3 +1,6 @@
+// Longer than a module should be: one run of a download is one order of steps, which parts would hide; what a step does
+// lies in the modules beside it.
+
 import { stat } from 'node:fs/promises';
 import { appError } from '../contract/index.ts';
 import { CONNECTIONS } from './api.ts';

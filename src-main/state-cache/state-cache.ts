@@ -1,3 +1,6 @@
+// Longer than a module should be: what may be saved, read and forgotten at once is decided in one place, as each waits for
+// the others; the rules are in decide.ts, the files in shelf.ts.
+
 import { randomUUID } from 'node:crypto';
 import { statfs } from 'node:fs/promises';
 import { join } from 'node:path';

@@ -23,7 +23,7 @@ const specsOn = (host: string, include: string[], exclude: string[]): TestProjec
     name: `e2e ${host}`,
     include,
     exclude,
-    env: { LEEWARD_E2E_HOST: host },
+    env: { LEEWARD_E2E_HOST: host, LEEWARD_GUIDE_FILE: '' },
     retry: RETRIES,
     globalSetup: BROWSER,
   },
@@ -32,6 +32,8 @@ const specsOn = (host: string, include: string[], exclude: string[]): TestProjec
 export default defineConfig({
   plugins: [svelte({ configFile: false })],
   test: {
+    // With the built-in model no test would be without one; its own tests switch it on.
+    env: { LEEWARD_GUIDE_FILE: '' },
     testTimeout: 30_000,
     hookTimeout: 60_000,
     // Each worker may hold a model and a browser: two at a time is what two cores carry.

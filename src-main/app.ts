@@ -111,7 +111,18 @@ export async function createApp(
   const privacy = createPrivacy({ store, settings, bus, sessionId: runId, log });
   const isDamaged = async (id: string) =>
     (await downloads.list()).some((download) => isFailedCheck(download, id));
-  const models = createModels({ store, engine, platform, sources, bus, settings, log, isDamaged });
+  const models = createModels({
+    store,
+    engine,
+    platform,
+    sources,
+    bus,
+    settings,
+    log,
+    isDamaged,
+    // A look at a damaged database writes nothing.
+    guideFile: isReadOnly ? null : platform.paths.guideFile,
+  });
   const hubToken = () => platform.secrets.get('huggingFaceToken');
   const hub = createHub({
     privacy,

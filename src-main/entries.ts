@@ -18,5 +18,9 @@ export const entries = {
   searchWorker: entry('./store/search-worker.ts', './search-worker.js'),
   hashWorker: entry('./downloads/hash-worker.ts', './hash-worker.js'),
   ggufWorker: entry('./models/gguf-worker.ts', './gguf-worker.js'),
+  /** The built-in model, which the sidecar opens. */
+  guide: outsideArchive(
+    entry('../resources/guide/leeward-guide.gguf', '../../resources/guide/leeward-guide.gguf'),
+  ),
   templateWorker: outsideArchive(entry('./models/template-worker.ts', './template-worker.js')),
 };

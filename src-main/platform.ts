@@ -40,6 +40,8 @@ export interface Platform {
     readonly dataDir: string;
     /** The same for a person to read: the home folder shortened to `~`. */
     readonly dataDirLabel: string;
+    /** The built-in model; null or absent: none. */
+    readonly guideFile?: string | null;
     /** Folders whose model files may be used. */
     readonly modelFolders: readonly AllowedFolder[];
     /** Where other apps keep their models: looked at for their names, used when the user says so. */

@@ -7,6 +7,8 @@ import { enginePackages, sqliteBinary, type PackageTarget } from './target.ts';
 const APP_ENTRIES = ['main', 'store-worker', 'search-worker', 'hash-worker', 'gguf-worker'];
 /** Run by plain Node, which reads no archive. */
 const NODE_ENTRIES = ['sidecar', 'template-worker'];
+/** The built-in model, which the engine's process opens. */
+export const GUIDE = 'resources/guide/leeward-guide.gguf';
 
 /**
  * Named in the engine's code on paths that we never take: Electron as a host, and copy-on-write of downloads,
@@ -80,6 +82,7 @@ export function select(root: string, target: PackageTarget): Selection {
     unpacked: [
       ...NODE_ENTRIES.map((name) => `out/main/${name}.js`),
       ...outside.map((path) => `${path}/**`),
+      GUIDE,
       sqliteBinary(target),
     ],
     needed: [...reached]

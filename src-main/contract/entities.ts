@@ -316,6 +316,8 @@ export const Model = v.object({
   notes: v.string(),
   /** The files may be deleted from here: they are no other app's. */
   canDelete: v.boolean(),
+  /** The guide that comes with the app: it stays in the library and keeps its settings. */
+  builtIn: v.boolean(),
 });
 export type Model = v.InferOutput<typeof Model>;
 

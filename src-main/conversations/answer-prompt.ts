@@ -13,6 +13,7 @@ import type { Models } from '../models/models.ts';
 import type { SettingsService } from '../settings/settings.ts';
 import type { StoreClient } from '../store/api.ts';
 import { partCounter } from './context-counts.ts';
+import { inputFor } from './guide-prompt.ts';
 import { systemPromptHash } from './replay.ts';
 import { fitsSurely, planPrompt, wholePrompt, type PlannedPrompt, type PromptInput } from './context.ts';
 
@@ -57,7 +58,7 @@ export async function promptForAnswer(deps: Deps, wanted: Wanted): Promise<Answe
   const { chosen, modelId } = wanted;
   const sampling = wanted.sampling ?? chosen.sampling ?? (await deps.models.samplingOf(modelId));
   const reasoning = chosen.reasoning ?? DEFAULT_REASONING;
-  const input = {
+  const whole = {
     systemPrompt: chosen.systemPrompt,
     path: wanted.path,
     tail: wanted.beginning,
@@ -65,6 +66,7 @@ export async function promptForAnswer(deps: Deps, wanted: Wanted): Promise<Answe
     reasoning,
     date: wanted.date,
   };
+  const input = inputFor(whole, modelId);
   const planned = await agreed(deps, input, wanted);
   const made = await madeWith(deps, modelId);
   const settings = {

@@ -14,6 +14,7 @@ import type { Answers } from './answers.ts';
 import { withFiles } from './attached.ts';
 import { partCounter } from './context-counts.ts';
 import { createFileCounter } from './file-counts.ts';
+import { inputFor } from './guide-prompt.ts';
 import { promptDate } from './prompt-date.ts';
 import { planPrompt, previewOf, sentMessagesOf, wholePrompt, type PromptInput } from './context.ts';
 
@@ -67,7 +68,7 @@ export function createContextService({ store, engine, models, settings, bus, ans
   }
 
   async function plan(next: NextSend) {
-    const input = await inputOf(next);
+    const input = inputFor(await inputOf(next), engine.state.modelId);
     const { contextSize } = engine.state;
     const planned = contextSize === null ? wholePrompt(input) : await planPrompt(input, contextSize, count);
     return { input, contextSize, planned };

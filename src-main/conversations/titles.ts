@@ -5,6 +5,7 @@ import type { EventBus } from '../events.ts';
 import type { Recorder } from '../metrics/recorder.ts';
 import type { SettingsService } from '../settings/settings.ts';
 import type { StoreClient, StoredMessage } from '../store/api.ts';
+import { GUIDE_ID } from '../models/guide.ts';
 import { promptDate } from './prompt-date.ts';
 import { titleFrom } from './title.ts';
 
@@ -134,6 +135,8 @@ export function createTitles({ store, engine, settings, bus, recorder }: TitlesD
     const beginning = await beginningOf(conversationId);
     // No model is loaded for a title.
     if (!beginning || beginning.answer.modelId !== engine.state.modelId || signal.aborted) return;
+    // It knows the app and nothing else: the first words say more.
+    if (beginning.answer.modelId === GUIDE_ID) return;
     const title = await ask(beginning, signal);
     if (signal.aborted || title === null) return;
     const before = titleFrom(beginning.question.text);

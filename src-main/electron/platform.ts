@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { app, powerMonitor, shell } from 'electron';
+import { guideFile } from '../models/guide.ts';
 import { shortPath } from '../models/short-path.ts';
 import type { Platform, SecretName } from '../platform.ts';
 import { createLogger } from '../server/logger.ts';
@@ -37,7 +38,7 @@ export function createDesktopPlatform(
       canCloseToTray: process.platform !== 'darwin',
       canNotify: canNotify(),
     },
-    paths: { dataDir, dataDirLabel: shortPath(dataDir), ...folders },
+    paths: { dataDir, dataDirLabel: shortPath(dataDir), guideFile: guideFile(), ...folders },
     settingsFile: openDesktopSettingsFile(dataDir, (keptAs) => {
       log('settings.broken');
       showSettingsBroken(keptAs);

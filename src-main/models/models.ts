@@ -23,6 +23,7 @@ import type { StoreClient, StoredModel } from '../store/api.ts';
 import { createAdapters, type Adapters } from './adapters.ts';
 import { createCheckedHeaders } from './checked-headers.ts';
 import { createFolderLibrary } from './folder-library.ts';
+import { createGuide, GUIDE_ID, GUIDE_LOAD } from './guide.ts';
 import { createHeaderReader } from './gguf-header.ts';
 import { createModelFiles, isInside, type FoundModel } from './model-files.ts';
 import type { ModelSources } from './model-sources.ts';
@@ -73,7 +74,7 @@ export interface Models {
   expectDownload(): void;
   /** Absolute paths of a model's parts, in order. @throws not_found, model_file_missing */
   partPathsOf(id: string): Promise<readonly string[]>;
-  /** Unloads the model and takes it off the list; the file stays. */
+  /** Unloads the model and takes it off the list; the file stays. @throws conflict for the guide */
   remove(id: string): Promise<void>;
   /**
    * Takes the model off the list and its files to the trash, or off the disk where the host has none.
@@ -116,6 +117,8 @@ interface ModelsOptions {
   bus: EventBus;
   settings: SettingsService;
   log: Platform['log'];
+  /** The built-in model; null: none. */
+  guideFile?: string | null | undefined;
   /** A check of its hashes failed, and it was not repaired since. */
   isDamaged?: (id: string) => Promise<boolean>;
   /** Another reader than the worker's, for tests. */
@@ -163,8 +166,22 @@ export function createModels(options: ModelsOptions): Models {
       fileName: await files.nameOf(path),
       location: files.location(path),
       available,
-      canDelete: mayDelete(path),
+      canDelete: row.id !== GUIDE_ID && mayDelete(path),
+      builtIn: row.id === GUIDE_ID,
     };
+  };
+
+  const guide = createGuide({
+    store,
+    settings,
+    files,
+    readHeader: (found) => headers.of(found),
+    log,
+    path: options.guideFile ?? null,
+  });
+  /** @throws conflict for the guide */
+  const expectOwn = (id: string) => {
+    if (id === GUIDE_ID) throw appError('conflict', { reason: 'built_in' });
   };
 
   const toFiles = async (wanted?: ReadonlySet<string>): Promise<ModelFile[]> => {
@@ -191,7 +208,8 @@ export function createModels(options: ModelsOptions): Models {
     if (adapter) await store.adapters.put({ modelId: row.id, ...adapter });
     await store.provenance.takeBack({ modelId: row.id, ...(await fileMark(found)) });
     changed();
-    const isFirst = row.kind === 'model' && settings.get().defaultModelId === null;
+    const { defaultModelId } = settings.get();
+    const isFirst = row.kind === 'model' && (defaultModelId === null || defaultModelId === GUIDE_ID);
     if (isFirst) settings.update({ defaultModelId: row.id });
     return toModel(row);
   };
@@ -216,6 +234,7 @@ export function createModels(options: ModelsOptions): Models {
     const { conversationIds } = await store.models.remove({ id });
     changed();
     if (settings.get().defaultModelId === id) settings.update({ defaultModelId: null });
+    await guide.settle();
     return conversationIds;
   };
 
@@ -279,7 +298,7 @@ export function createModels(options: ModelsOptions): Models {
       const on = await adapters.forLoad(id);
       const fileState = [state, on.fileState].filter((part) => part !== '').join(' + ');
       const request = loadRequest(row, { found, fileState, adapters: on.adapters }, settings);
-      return tunings.complete({ ...request, ...overrides });
+      return tunings.complete({ ...request, ...(id === GUIDE_ID ? GUIDE_LOAD : {}), ...overrides });
     },
     markLoading: (id) => setOutcome(id, true, null),
     async markSettled(id, outcome) {
@@ -307,8 +326,9 @@ export function createModels(options: ModelsOptions): Models {
   return {
     adapters,
     async list() {
+      const isReady = await guide.ready;
       const [rows, attached] = await Promise.all([store.models.list(undefined), adapters.attached()]);
-      const wanted = rows.filter(({ kind }) => kind === 'model');
+      const wanted = rows.filter(({ kind, id }) => kind === 'model' && (id !== GUIDE_ID || isReady));
       return Promise.all(wanted.map((row) => toModel(row, attached)));
     },
     async details(id) {
@@ -371,11 +391,13 @@ export function createModels(options: ModelsOptions): Models {
     expectDownload: () => worker.getReady(),
     partPathsOf: async (id) => (await files.parts((await store.models.get({ id })).path)).partPaths,
     async remove(id) {
+      expectOwn(id);
       const { path } = await store.models.get({ id });
       takenOff.set(path, { id, conversationIds: await remove(id) });
       await store.modelFolders.hide({ path });
     },
     async deleteFiles(id) {
+      expectOwn(id);
       const row = await store.models.get({ id });
       if (!mayDelete(row.path)) throw appError('conflict', { reason: 'other_app' });
       const { partPaths, sizeBytes } = await files.parts(row.path);
@@ -398,14 +420,18 @@ export function createModels(options: ModelsOptions): Models {
       await engine.unload();
     },
     async updateSettings(id, patch) {
+      expectOwn(id);
       await store.models.updateSettings({ id, settings: withoutUndefined(patch) });
       changed();
     },
     ensureLoaded: (id, signal) => loader.load(id, { signal }),
     ensureLoadedWith: (id, overrides, signal) => loader.load(id, { signal, overrides }),
     async loadAtStart() {
+      await guide.settle();
       const { loadModelAtStart, defaultModelId } = settings.get();
-      if (!loadModelAtStart || defaultModelId === null) return;
+      // It is loaded sooner than anyone can ask.
+      const isWanted = loadModelAtStart || defaultModelId === GUIDE_ID;
+      if (!isWanted || defaultModelId === null) return;
       try {
         await loader.load(defaultModelId);
       } catch (error) {
@@ -415,6 +441,7 @@ export function createModels(options: ModelsOptions): Models {
     async close() {
       stopListening();
       watch.close();
+      await guide.ready;
       await whole.close();
       await loader.close();
       await worker.close();

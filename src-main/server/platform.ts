@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { mkdirSync, realpathSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import { guideFile } from '../models/guide.ts';
 import { shortPath } from '../models/short-path.ts';
 import type { AllowedFolder, Platform } from '../platform.ts';
 import { takeGivenSecrets } from '../privacy/given-secrets.ts';
@@ -67,7 +68,7 @@ export function createBrowserPlatform(
       canCloseToTray: false,
       canNotify: false,
     },
-    paths: { dataDir, dataDirLabel: shortPath(dataDir), ...folders },
+    paths: { dataDir, dataDirLabel: shortPath(dataDir), guideFile: guideFile(env), ...folders },
     settingsFile: openSettingsFile(dataDir, (keptAs) => {
       log('settings.broken');
       tell(`The settings file could not be read. It is kept as ${keptAs}, and the defaults are used.`);

@@ -39,7 +39,17 @@ export function memoryClient(app: Pick<App, 'serve'>): { client: AppClient; clos
 /** Starts the real core (store worker, sidecar) on folders of its own; `reuse` starts on an earlier one's. */
 export async function startCore(
   reuse?: { dataDir: string; modelsDir: string },
-  { otherApps = [], ...tuning }: { otherApps?: Platform['paths']['otherApps'] } & AppOptions = {},
+  {
+    otherApps = [],
+    guideFile = null,
+    settings = {},
+    ...tuning
+  }: {
+    otherApps?: Platform['paths']['otherApps'];
+    guideFile?: string | null;
+    /** Instead of the defaults. */
+    settings?: Record<string, unknown>;
+  } & AppOptions = {},
 ): Promise<TestCore> {
   const root = reuse ? null : mkdtempSync(join(tmpdir(), 'leeward-core-'));
   const dataDir = reuse?.dataDir ?? join(root ?? '', 'data');
@@ -48,7 +58,7 @@ export async function startCore(
   mkdirSync(modelsDir, { recursive: true });
   const logLines: string[] = [];
   // A title would be asked for, and the chat read on, after an answer; the tests of these switch them on.
-  let stored: Record<string, unknown> = { titlesByModel: false, readAhead: false };
+  let stored: Record<string, unknown> = { titlesByModel: false, readAhead: false, ...settings };
   const platform: Platform = {
     host: 'browser',
     capabilities: {
@@ -62,7 +72,13 @@ export async function startCore(
       canCloseToTray: false,
       canNotify: false,
     },
-    paths: { dataDir, dataDirLabel: 'data', modelFolders: [{ id: 'models', path: modelsDir }], otherApps },
+    paths: {
+      dataDir,
+      dataDirLabel: 'data',
+      guideFile,
+      modelFolders: [{ id: 'models', path: modelsDir }],
+      otherApps,
+    },
     settingsFile: { read: () => stored, write: (value) => void (stored = value) },
     secrets: createMemorySecrets(),
     nodeBinary: process.execPath,

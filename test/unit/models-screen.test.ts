@@ -47,6 +47,7 @@ function model(part: Partial<Model>): Model {
     },
     notes: '',
     canDelete: true,
+    builtIn: false,
     ...part,
   };
 }

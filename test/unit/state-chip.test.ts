@@ -36,6 +36,7 @@ const model: Model = {
   },
   notes: '',
   canDelete: true,
+  builtIn: false,
 };
 const engine: EngineState = {
   status: 'idle',

@@ -52,7 +52,10 @@ const columns: Columns<ModelRow> = {
 };
 
 const SELECT = `SELECT ${selectList('m', columns)} FROM models m`;
-const UPSERT = `${insertInto('models', columns)} ON CONFLICT (path) DO UPDATE SET ${assignments(headerColumns)}`;
+/** By its path, or by its id: the built-in model's file moves with the app. */
+const UPSERT = `${insertInto('models', columns)}
+  ON CONFLICT (path) DO UPDATE SET ${assignments(headerColumns)}
+  ON CONFLICT (id) DO UPDATE SET path = excluded.path, ${assignments(headerColumns)}`;
 
 function modelOf({
   contextSize,

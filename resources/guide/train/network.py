@@ -1,0 +1,126 @@
+"""The network: a decoder as llama.cpp's `llama` architecture computes it, and its forward pass in JAX."""
+
+from dataclasses import dataclass
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Shape:
+    """Sizes. Rows of every matrix are multiples of 32, the block of Q8_0."""
+
+    vocabulary: int
+    embedding: int = 192
+    blocks: int = 4
+    heads: int = 6
+    kv_heads: int = 3
+    head: int = 32
+    feed_forward: int = 512
+    # High, so that attention reaches over a message of 10,000 characters.
+    rope_base: float = 100_000.0
+    epsilon: float = 1e-5
+    context: int = 8192
+
+
+def initial(shape: Shape, seed: int) -> dict:
+    """Parameters before training. `difference` is what sets spellings of one word apart, see tokenizer.base_ids."""
+    random = np.random.default_rng(seed)
+    d, kv = shape.embedding, shape.kv_heads * shape.head
+
+    def matrix(rows: int, columns: int, scale: float = 1.0) -> np.ndarray:
+        return (random.normal(size=(rows, columns)) * scale / np.sqrt(rows)).astype(np.float32)
+
+    def block() -> dict:
+        out = 1 / np.sqrt(2 * shape.blocks)
+        return {
+            'attn_norm': np.ones(d, np.float32),
+            'q': matrix(d, shape.heads * shape.head),
+            'k': matrix(d, kv),
+            'v': matrix(d, kv),
+            'o': matrix(shape.heads * shape.head, d, out),
+            'ffn_norm': np.ones(d, np.float32),
+            'gate': matrix(d, shape.feed_forward),
+            'up': matrix(d, shape.feed_forward),
+            'down': matrix(shape.feed_forward, d, out),
+        }
+
+    return {
+        'base': (random.normal(size=(shape.vocabulary, d)) * 0.05).astype(np.float32),
+        'difference': (random.normal(size=(shape.vocabulary, d)) * 0.02).astype(np.float32),
+        'norm': np.ones(d, np.float32),
+        'blocks': [block() for _ in range(shape.blocks)],
+    }
+
+
+def embedding(params: dict, base_of: jax.Array) -> jax.Array:
+    """The table of the file, one row a token; it is the output matrix too."""
+    return params['base'][base_of] + params['difference']
+
+
+def rms_norm(x: jax.Array, gain: jax.Array, epsilon: float) -> jax.Array:
+    return x * jax.lax.rsqrt(jnp.mean(x * x, axis=-1, keepdims=True) + epsilon) * gain
+
+
+def rotate(x: jax.Array, positions: jax.Array, base: float) -> jax.Array:
+    """Rotary embedding on neighbouring pairs, the order that llama.cpp uses for this architecture.
+
+    :param x: [batch, length, heads, head]
+    """
+    half = x.shape[-1] // 2
+    angle = positions[..., None, None] * (base ** (-jnp.arange(half) / half))
+    cos, sin = jnp.cos(angle), jnp.sin(angle)
+    even, odd = x[..., 0::2], x[..., 1::2]
+    return jnp.stack([even * cos - odd * sin, even * sin + odd * cos], axis=-1).reshape(x.shape)
+
+
+def drop(x: jax.Array, key: jax.Array | None, rate: float) -> jax.Array:
+    if key is None or rate == 0:
+        return x
+    return jnp.where(jax.random.bernoulli(key, 1 - rate, x.shape), x / (1 - rate), 0)
+
+
+def hidden(
+    shape: Shape,
+    params: dict,
+    table: jax.Array,
+    tokens: jax.Array,
+    positions: jax.Array,
+    segments: jax.Array,
+    key: jax.Array | None = None,
+    rate: float = 0.0,
+) -> jax.Array:
+    """The state after the last norm, for every position.
+
+    :param tokens: [rows, length]
+    :param segments: which example a token belongs to: examples of one row do not see each other
+    :param key: for dropout; None: no dropout
+    """
+    rows, length = tokens.shape
+    causal = jnp.tril(jnp.ones((length, length), bool))
+    mask = causal[None] & (segments[:, :, None] == segments[:, None, :])
+    group = shape.heads // shape.kv_heads
+    keys = [None] * (2 * shape.blocks + 1) if key is None else list(jax.random.split(key, 2 * shape.blocks + 1))
+    x = drop(table[tokens], keys[-1], rate)
+    for index, block in enumerate(params['blocks']):
+        y = rms_norm(x, block['attn_norm'], shape.epsilon)
+        q = rotate((y @ block['q']).reshape(rows, length, shape.heads, shape.head), positions, shape.rope_base)
+        k = rotate((y @ block['k']).reshape(rows, length, shape.kv_heads, shape.head), positions, shape.rope_base)
+        v = (y @ block['v']).reshape(rows, length, shape.kv_heads, shape.head)
+        q = q.reshape(rows, length, shape.kv_heads, group, shape.head)
+        score = jnp.einsum('bqhgd,bkhd->bhgqk', q, k) / np.sqrt(shape.head)
+        score = jax.nn.softmax(jnp.where(mask[:, None, None], score, -1e9), axis=-1)
+        seen = jnp.einsum('bhgqk,bkhd->bqhgd', score, v).reshape(rows, length, shape.heads * shape.head)
+        x = x + drop(seen @ block['o'], keys[2 * index], rate)
+        y = rms_norm(x, block['ffn_norm'], shape.epsilon)
+        x = x + drop((jax.nn.silu(y @ block['gate']) * (y @ block['up'])) @ block['down'], keys[2 * index + 1], rate)
+    return rms_norm(x, params['norm'], shape.epsilon)
+
+
+@partial(jax.jit, static_argnums=0)
+def logits_at(shape: Shape, params: dict, table: jax.Array, tokens, positions, segments, rows, columns) -> jax.Array:
+    """Logits of the tokens that follow the given places."""
+    state = hidden(shape, params, table, tokens, positions, segments)
+    return state[rows, columns] @ table.T

@@ -179,6 +179,9 @@ export function createModels(options: ModelsOptions): Models {
     log,
     path: options.guideFile ?? null,
   });
+  const settled = guide
+    .settle()
+    .catch((error: unknown) => log('models.guide_not_chosen', { code: errorCodeOf(error) }));
   /** @throws conflict for the guide */
   const expectOwn = (id: string) => {
     if (id === GUIDE_ID) throw appError('conflict', { reason: 'built_in' });
@@ -427,7 +430,7 @@ export function createModels(options: ModelsOptions): Models {
     ensureLoaded: (id, signal) => loader.load(id, { signal }),
     ensureLoadedWith: (id, overrides, signal) => loader.load(id, { signal, overrides }),
     async loadAtStart() {
-      await guide.settle();
+      await settled;
       const { loadModelAtStart, defaultModelId } = settings.get();
       // It is loaded sooner than anyone can ask.
       const isWanted = loadModelAtStart || defaultModelId === GUIDE_ID;
@@ -441,7 +444,7 @@ export function createModels(options: ModelsOptions): Models {
     async close() {
       stopListening();
       watch.close();
-      await guide.ready;
+      await settled;
       await whole.close();
       await loader.close();
       await worker.close();

@@ -65,6 +65,7 @@ const DEFINITIONS = {
   answerAgain: { scope: 'global', chord: { mod: true, key: 'r' } },
   offline: { scope: 'global', chord: { mod: true, shift: true, key: 'o' } },
   shortcuts: { scope: 'global', chord: { mod: true, key: '/' } },
+  help: { scope: 'global', chord: { key: 'F1' } },
   send: { scope: 'composer', chord: { key: 'Enter' } },
   newLine: { scope: 'composer', chord: { shift: true, key: 'Enter' } },
   editLast: { scope: 'composer', chord: { key: 'ArrowUp' } },

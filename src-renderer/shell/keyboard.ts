@@ -36,6 +36,7 @@ const ACTIVE: readonly ShortcutId[] = [
   'trash',
   'offline',
   'shortcuts',
+  'help',
 ];
 
 /** In a browser tab Ctrl R reloads; people press it for that, and an answer is no fair surprise. */
@@ -57,6 +58,7 @@ const EVERYWHERE: readonly ShortcutId[] = [
   'page3',
   'settings',
   'shortcuts',
+  'help',
   'offline',
   'nextRegion',
   'previousRegion',
@@ -92,6 +94,9 @@ function runEverywhere(id: ShortcutId, app: AppState): boolean {
       return true;
     case 'shortcuts':
       app.navigation.openSettings('shortcuts');
+      return true;
+    case 'help':
+      app.attempt(app.openHelp());
       return true;
     case 'offline':
       app.attempt(app.privacy.setOffline(!app.privacy.state.offline));

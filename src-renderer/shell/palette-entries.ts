@@ -1,6 +1,7 @@
 import { fuzzyMatch, type Segment } from '../lib/fuzzy.ts';
 import { chordOf, displayKeys, SHORTCUT_IDS, type ShortcutId } from '../lib/shortcuts.ts';
 import type { AppState } from '../state/app.svelte.ts';
+import { helpTexts } from '../texts/help.ts';
 import { historyTexts } from '../texts/history.ts';
 import { settingsTexts } from '../texts/settings.ts';
 import { activeShortcuts, canRun, runShortcut } from './keyboard.ts';
@@ -54,6 +55,9 @@ function commands(app: AppState): PaletteEntry[] {
         app.historyScreen.dialog = { kind: 'newFolder', parentId: null };
       },
     },
+    ...(app.models.guide === null
+      ? []
+      : [{ id: 'command guide', label: helpTexts.ask, run: () => app.askGuide() }]),
     { id: 'command archive', label: texts.openArchive, run: place('archive') },
     { id: 'command trash', label: texts.openTrash, run: place('trash') },
   ];

@@ -13,6 +13,7 @@ import { Drafts } from './drafts.svelte.ts';
 import { EngineStore } from './engine.svelte.ts';
 import { failureOf, type Failure } from './failure.ts';
 import { FitsStore } from './fits.svelte.ts';
+import { HelpStore } from './help.svelte.ts';
 import { HistoryScreen } from './history-screen.svelte.ts';
 import { HistoryStore } from './history.svelte.ts';
 import { handleHostRequest, openFiles, openRequested } from './host-requests.ts';
@@ -66,6 +67,7 @@ export class AppState {
   readonly context: ContextCount;
   readonly liveSpeed = new LiveSpeed();
   readonly inspector = new InspectorState();
+  readonly help = new HelpStore();
   readonly commands = new Commands();
   readonly historyScreen = new HistoryScreen();
   readonly palette = new PaletteState();
@@ -177,6 +179,23 @@ export class AppState {
     this.sidebarSheetOpen = false;
     this.conversations.fresh = { folderId: this.historyScreen.folderId, temporary: false, ...begin };
     this.navigation.openChat(null);
+  }
+
+  /** Opens an empty chat with the built-in guide. */
+  askGuide(): void {
+    const { guide } = this.models;
+    if (guide === null) return;
+    this.newChat({ folderId: null });
+    this.newChatModelId = guide.id;
+    this.attempt(this.models.load(guide.id));
+  }
+
+  /** Opens Help at the topic of the screen that is shown. */
+  async openHelp(): Promise<void> {
+    if (this.navigation.screen === 'help') return;
+    const { route } = this.navigation;
+    this.help.query = '';
+    this.navigation.openHelp(await this.help.topicOf(route));
   }
 
   /** Leads to the field for the token that models with terms of their own ask for. */

@@ -14,7 +14,10 @@ import { createRefresher } from './refresher.ts';
 
 /** The model library, and the files that could be added to it. */
 export class ModelsStore {
+  /** Without the guide. */
   list = $state.raw<readonly Model[]>([]);
+  /** The model that comes with the app; null where it is missing. */
+  guide = $state.raw<Model | null>(null);
   /** LoRA files, which change a model. */
   adapters = $state.raw<readonly Adapter[]>([]);
   status = $state<'loading' | 'ready' | 'failed'>('loading');
@@ -33,10 +36,13 @@ export class ModelsStore {
 
   readonly refresh = createRefresher(async () => {
     try {
-      [this.list, this.adapters] = await Promise.all([
+      const [models, adapters] = await Promise.all([
         this.#client.models.list(),
         this.#client.adapters.list(),
       ]);
+      this.list = models.filter(({ builtIn }) => !builtIn);
+      this.guide = models.find(({ builtIn }) => builtIn) ?? null;
+      this.adapters = adapters;
       this.status = 'ready';
       this.failure = null;
     } catch (error) {
@@ -70,7 +76,8 @@ export class ModelsStore {
   }
 
   byId(id: string | null): Model | undefined {
-    return id === null ? undefined : this.list.find((model) => model.id === id);
+    if (id === null) return undefined;
+    return id === this.guide?.id ? this.guide : this.list.find((model) => model.id === id);
   }
 
   adapterById(id: string | null): Adapter | undefined {

@@ -23,6 +23,8 @@ const Route = v.variant('screen', [
     address: v.optional(v.string()),
   }),
   v.object({ screen: v.literal('performance') }),
+  /** null: the list of topics. */
+  v.object({ screen: v.literal('help'), topicId: v.nullable(v.string()) }),
   v.object({ screen: v.literal('settings'), section: v.picklist(settingsSections) }),
 ]);
 export type Route = v.InferOutput<typeof Route>;
@@ -45,6 +47,7 @@ export class Navigation {
   #lastConversationId: string | null = null;
   /** Tab that Models opens with from the rail. */
   #lastTab: 'find' | 'adapters' | undefined;
+  #lastTopicId: string | null = null;
   readonly #history: History;
 
   constructor(history: History) {
@@ -85,6 +88,7 @@ export class Navigation {
     if (screen === 'chat') this.openChat(this.#lastConversationId);
     else if (screen === 'models') this.#openLastTab();
     else if (screen === 'performance') this.go({ screen });
+    else if (screen === 'help') this.openHelp(this.#lastTopicId);
     else this.openSettings(this.#lastSection);
   }
 
@@ -108,6 +112,10 @@ export class Navigation {
     );
   }
 
+  openHelp(topicId: string | null): void {
+    this.go({ screen: 'help', topicId });
+  }
+
   openSettings(section: SettingsSection = 'general'): void {
     this.go({ screen: 'settings', section });
   }
@@ -127,6 +135,7 @@ export class Navigation {
   #enter(route: Route): void {
     this.#route = route;
     if (route.screen === 'models') this.#lastTab = route.tab;
+    if (route.screen === 'help') this.#lastTopicId = route.topicId;
     if (route.screen === 'settings') this.#lastSection = route.section;
     if (route.screen === 'chat') this.#lastConversationId = route.conversationId;
   }

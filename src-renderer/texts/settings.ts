@@ -221,6 +221,7 @@ export const settingsTexts = catalogue({
       answerAgain: 'Answer again',
       offline: 'Switch Offline on or off',
       shortcuts: 'Show the shortcuts',
+      help: 'Help for this screen',
       send: 'Send the message',
       newLine: 'Start a new line',
       editLast: 'Edit the last message',

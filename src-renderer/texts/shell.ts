@@ -15,7 +15,7 @@ export const shellTexts = catalogue({
   skipToContent: 'Skip to content',
   nav: 'Main',
   downloading: 'Downloading',
-  screens: { chat: 'Chat', models: 'Models', performance: 'Performance', settings: 'Settings' },
+  screens: { chat: 'Chat', models: 'Models', performance: 'Performance', help: 'Help', settings: 'Settings' },
   statusRegion: 'Status',
   toasts: 'Undo',
   dismiss: 'Dismiss',

@@ -95,7 +95,7 @@ test('an app that has moved keeps one guide, and one without the file does witho
   await rm(moved);
   const third = await start(moved, core, { settings: { defaultModelId: GUIDE_ID } });
   expect(await third.client.models.list()).toEqual([]);
-  await expect.poll(async () => (await third.client.settings.get()).defaultModelId).toBeNull();
+  await expect.poll(async () => (await third.client.settings.get()).defaultModelId, { timeout: 10_000 }).toBeNull();
   expect(third.logLines.some((line) => line.startsWith('models.no_guide'))).toBe(true);
   expect((await third.client.conversations.get({ id: conversationId })).messages).toHaveLength(4);
 });

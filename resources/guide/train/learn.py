@@ -1,0 +1,153 @@
+"""Training: AdamW over packed rows, with an average of the weights, and a validation on held-out phrasings."""
+
+import time
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+
+import network
+from examples import Batch, Example, Examples, is_held_out, pack
+from texts import OFF_TOPIC, Texts
+
+ROWS, LENGTH, PLACES = 16, 192, 704
+# Long messages: one small batch in so many.
+LONG_EVERY, LONG_ROWS, LONG_LENGTH = 60, 1, 1536
+DROPOUT = 0.1
+WEIGHT_DECAY = 0.05
+# Keeps a spelling near its word, so that what is learnt of one holds for all.
+DIFFERENCE_DECAY = 0.3
+AVERAGE = 0.998
+WARM_UP = 200
+
+
+def loss_of(shape, params, base_of, batch, key):
+    table = network.embedding(params, base_of)
+    state = network.hidden(shape, params, table, batch['tokens'], batch['positions'], batch['segments'], key, DROPOUT)
+    logits = state[batch['rows'], batch['columns']] @ table.T
+    each = optax.softmax_cross_entropy_with_integer_labels(logits, batch['targets'])
+    return jnp.sum(each * batch['weights']) / jnp.maximum(jnp.sum(batch['weights']), 1)
+
+
+def optimizer(steps: int, rate: float) -> optax.GradientTransformation:
+    schedule = optax.warmup_cosine_decay_schedule(0, rate, WARM_UP, steps, rate * 0.02)
+
+    def decayed(params):
+        return jax.tree_util.tree_map_with_path(
+            lambda path, leaf: leaf.ndim > 1 and path[0].key != 'difference', params
+        )
+
+    def differences(params):
+        return jax.tree_util.tree_map_with_path(lambda path, leaf: path[0].key == 'difference', params)
+
+    return optax.chain(
+        optax.clip_by_global_norm(1.0),
+        optax.scale_by_adam(b1=0.9, b2=0.98),
+        optax.add_decayed_weights(WEIGHT_DECAY, mask=decayed),
+        optax.add_decayed_weights(DIFFERENCE_DECAY, mask=differences),
+        optax.scale_by_learning_rate(schedule),
+    )
+
+
+@partial(jax.jit, static_argnums=(0, 1), donate_argnums=(2, 3, 4))
+def step(shape, optim, params, state, average, base_of, batch, key):
+    value, gradient = jax.value_and_grad(lambda p: loss_of(shape, p, base_of, batch, key))(params)
+    updates, state = optim.update(gradient, state, params)
+    params = optax.apply_updates(params, updates)
+    average = jax.tree.map(lambda a, p: AVERAGE * a + (1 - AVERAGE) * p, average, params)
+    return params, state, average, value
+
+
+def arrays(batch: Batch) -> dict:
+    return dict(vars(batch))
+
+
+class Trainer:
+    def __init__(self, texts: Texts, processor, base_ids: list[int], shape: network.Shape, seed: int, hold_out: float):
+        self.texts = texts
+        self.shape = shape
+        self.hold_out = hold_out
+        self.examples = Examples(texts, processor, seed, hold_out)
+        self.base_of = jnp.array(base_ids, jnp.int32)
+        self.params = jax.tree.map(jnp.array, network.initial(shape, seed))
+        self.average = jax.tree.map(jnp.array, self.params)
+        self.key = jax.random.key(seed, impl='unsafe_rbg')
+        self.left: list[Example] = []
+
+    def batch(self, number: int) -> Batch:
+        if number % LONG_EVERY == LONG_EVERY - 1:
+            long = [self.examples.make_long(LONG_LENGTH) for _ in range(LONG_ROWS)]
+            return pack(long, LONG_ROWS, LONG_LENGTH, 160)[0]
+        # Enough that most rows are full; the rest waits for the next batch.
+        while sum(len(example.tokens) for example in self.left) < ROWS * LENGTH * 1.04:
+            example = self.examples.make()
+            if len(example.tokens) <= LENGTH:
+                self.left.append(example)
+        batch, self.left = pack(self.left, ROWS, LENGTH, PLACES)
+        return batch
+
+    def run(self, steps: int, rate: float, seconds: float, report=print) -> None:
+        """Stops early when the time is over; the rate then has not come down to its end, which costs accuracy."""
+        optim = optimizer(steps, rate)
+        state = optim.init(self.params)
+        start = time.monotonic()
+        losses: list[float] = []
+        for number in range(steps):
+            self.key, key = jax.random.split(self.key)
+            batch = arrays(self.batch(number))
+            self.params, state, self.average, loss = step(
+                self.shape, optim, self.params, state, self.average, self.base_of, batch, key
+            )
+            if number % LONG_EVERY != LONG_EVERY - 1:
+                losses.append(float(loss))
+            if (number + 1) % 100 == 0:
+                report(f'step {number + 1}: loss {np.mean(losses[-100:]):.4f}, {time.monotonic() - start:.0f} s')
+            if time.monotonic() - start > seconds:
+                report(f'time over at step {number + 1}')
+                break
+
+    def validate(self, prompts: list[tuple[str, str]]) -> tuple[float, list[tuple[str, str, str, float]]]:
+        """Share of prompts for which the right thing is the most likely; and the others, with what was chosen."""
+        plans = self.examples.plans
+        keys = list(plans)
+        ids = np.array([plans[key] for key in keys])
+        table = network.embedding(self.average, self.base_of)
+        wrong = []
+        right = 0
+        for start in range(0, len(prompts), 32):
+            part = prompts[start : start + 32]
+            made = [
+                Example([*self.examples.turn(text)[:120], self.examples.guide], [0.0]) for _, text in part
+            ]
+            width = 64 if max(len(example.tokens) for example in made) <= 64 else 128
+            tokens = np.zeros((32, width), np.int32)
+            columns = np.zeros(32, np.int32)
+            for row, example in enumerate(made):
+                tokens[row, : len(example.tokens)] = example.tokens
+                columns[row] = len(example.tokens) - 1
+            positions = np.broadcast_to(np.arange(width, dtype=np.int32), tokens.shape)
+            logits = network.logits_at(
+                self.shape, self.average, table, tokens, positions, np.zeros_like(tokens), np.arange(32), columns
+            )
+            chances = np.asarray(jax.nn.softmax(logits, axis=-1))[:, ids]
+            for row, (key, text) in enumerate(part):
+                chosen = keys[int(np.argmax(chances[row]))]
+                if chosen == key:
+                    right += 1
+                else:
+                    wrong.append((text, key, chosen, float(chances[row].max())))
+        return right / max(1, len(prompts)), wrong
+
+    def held_out(self) -> list[tuple[str, str]]:
+        found = [(e.key, q) for e in self.texts.entries for q in e.questions if is_held_out(q, self.hold_out)]
+        return found + [(OFF_TOPIC, q) for q in self.texts.refused if is_held_out(q, self.hold_out)]
+
+
+def report_of(accuracy: float, wrong: list) -> str:
+    lines = [f'held-out phrasings right: {accuracy:.3f}']
+    lines += [f'  {text!r}: {key} -> {chosen} ({chance:.2f})' for text, key, chosen, chance in wrong]
+    return '\n'.join(lines)
+
+

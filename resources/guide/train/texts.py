@@ -1,0 +1,86 @@
+"""What the guide is to say, and to what: topics.json and lexicon.json in one shape."""
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+
+FOLDER = Path(__file__).parent
+TOPICS = FOLDER.parent / 'topics.json'
+LEXICON = FOLDER / 'lexicon.json'
+
+OFF_TOPIC = 'off-topic'
+
+
+@dataclass
+class FollowUp:
+    key: str
+    questions: list[str]
+    answer: str
+
+
+@dataclass
+class Entry:
+    """One thing to be said. `key` names it, also in evaluations."""
+
+    key: str
+    questions: list[str]
+    answer: str
+    follow_ups: list[FollowUp] = field(default_factory=list)
+
+
+@dataclass
+class Texts:
+    entries: list[Entry]
+    refusal: str
+    refused: list[str]
+    synonyms: list[list[str]]
+    openers: list[str]
+    closers: list[str]
+
+    def keys(self) -> list[str]:
+        follow_ups = [follow_up.key for entry in self.entries for follow_up in entry.follow_ups]
+        return [entry.key for entry in self.entries] + follow_ups + [OFF_TOPIC]
+
+    def everything(self) -> list[str]:
+        """All text, for the vocabulary."""
+        texts = [self.refusal, *self.refused, *self.openers, *self.closers]
+        texts += [' '.join(group) for group in self.synonyms]
+        for entry in self.entries:
+            # Answers are recited: more than once, so that their words become whole tokens.
+            texts += entry.questions + [entry.answer] * 3
+            for follow_up in entry.follow_ups:
+                texts += follow_up.questions + [follow_up.answer] * 3
+        return texts
+
+
+def entry_of(key: str, source: dict) -> Entry:
+    follow_ups = [
+        FollowUp(f'{key}/{index}', list(follow_up['questions']), follow_up['answer'])
+        for index, follow_up in enumerate(source.get('followUps', []))
+    ]
+    return Entry(key, list(source['questions']), source['answer'], follow_ups)
+
+
+def prompts_of(source: object) -> list[str]:
+    """Prompts from a list, or from lists by kind."""
+    if isinstance(source, str):
+        return [source]
+    values = source.values() if isinstance(source, dict) else source
+    return [prompt for value in values for prompt in prompts_of(value)]
+
+
+def load() -> Texts:
+    topics = json.loads(TOPICS.read_text('utf-8'))
+    lexicon = json.loads(LEXICON.read_text('utf-8')) if LEXICON.exists() else {}
+    entries = [entry_of(topic['id'], topic) for topic in topics['topics']]
+    for kind in ('greetings', 'identity'):
+        entries += [entry_of(source['id'], source) for source in topics[kind]]
+    refusals = topics['refusals']
+    return Texts(
+        entries=entries,
+        refusal=(refusals['answers'] or ['I only know Leeward. For anything else choose a model. [Open Models](leeward:models)'])[0],
+        refused=prompts_of(refusals['questions']) + prompts_of(lexicon.get('offTopic', [])),
+        synonyms=lexicon.get('groups', []),
+        openers=lexicon.get('openers', ['how do i', 'pls help:', 'hey,', 'please']),
+        closers=lexicon.get('closers', ['thanks', 'please', 'asap']),
+    )

@@ -1,4 +1,4 @@
-import type MiniSearch from 'minisearch';
+import MiniSearch from 'minisearch';
 import type { Route } from './router.svelte.ts';
 
 /** What Help shows of a topic of `resources/guide/topics.json`, from which the guide was trained as well. */
@@ -42,19 +42,18 @@ export class HelpStore {
     await this.load();
     const wanted = placesOf(route);
     for (const place of wanted) {
-      const topic = this.topics.find(({ screen }) => screen === place);
+      const topics = this.topics.filter(({ screen }) => screen === place);
+      // Of several, one that is about the screen and not only asked there.
+      const topic = topics.find(({ area }) => area === route.screen) ?? topics[0];
       if (topic) return topic.id;
     }
     return null;
   }
 
   async #load(): Promise<void> {
-    const [{ default: file }, { default: Search }] = await Promise.all([
-      import('../../resources/guide/topics.json'),
-      import('minisearch'),
-    ]);
+    const { default: file } = await import('../../resources/guide/topics.json');
     const topics: readonly HelpTopic[] = file.topics;
-    const index = new Search<HelpTopic>({
+    const index = new MiniSearch<HelpTopic>({
       fields: ['title', 'questions', 'answer', 'more'],
       extractField: (topic, field) => {
         if (field === 'id') return topic.id;

@@ -13,15 +13,19 @@ from texts import OFF_TOPIC, Entry, Texts
 from tokenizer import END, GUIDE, SYSTEM, USER, plan_token
 
 # Shares of what is asked.
-OFF_TOPIC_SHARE = 0.16
-FOLLOW_UP_SHARE = 0.06
+OFF_TOPIC_SHARE = 0.18
+# Of the examples with an answer, see Examples.make:
+FOLLOW_UP_SHARE = 0.2
 # A second question, on another matter, after one that was answered: what came before must not decide.
-AFTER_SHARE = 0.1
-SYSTEM_SHARE = 0.02
+AFTER_SHARE = 0.25
+SYSTEM_SHARE = 0.05
 # Two phrasings of one question in a message.
 TWICE_SHARE = 0.08
-# Of the examples, those that go on with the whole answer; the others end where it is decided what it will be about.
-RECITE_SHARE = 0.12
+# Of the examples with an answer, those that have it to the end; the others end where it is decided what it is about.
+RECITE_SHARE = 0.6
+
+# A token of an answer against the choice of what it is about.
+ANSWER_WEIGHT = 0.15
 
 SYSTEM_PROMPTS = [
     'You are a helpful assistant.', 'Be brief.', 'Answer in one sentence.', 'You are a pirate.', 'Answer like a teacher.',
@@ -113,7 +117,13 @@ class Examples:
         entry, text = self.about_leeward()
         return entry.key, text
 
+    def make_choice(self) -> Example:
+        """A first message, up to where it is decided what the answer is about."""
+        key, text = self.message()
+        return self.answered([*self.turn(text), self.guide], key, False)
+
     def make(self) -> Example:
+        """A chat of one or two questions."""
         tokens: list[int] = []
         if self.rng.random() < SYSTEM_SHARE:
             tokens += [self.system, *self.encode(self.rng.choice(SYSTEM_PROMPTS)), self.end]
@@ -129,7 +139,7 @@ class Examples:
                 before, asked = self.message()
                 tokens += [*self.turn(asked), self.guide, *self.answers[before], self.end]
             key, text = self.message()
-        return self.answered([*tokens, *self.turn(text), self.guide], key)
+        return self.answered([*tokens, *self.turn(text), self.guide], key, self.rng.random() < RECITE_SHARE)
 
     def make_long(self, length: int) -> Example:
         """A text of thousands of characters, and a refusal; at times with a question that can be answered behind it."""
@@ -140,20 +150,16 @@ class Examples:
             entry, question = self.about_leeward()
             key = entry.key
             ids = [*ids[: length - 180], *self.encode(f'\n\n{question}')][: length - 120]
-        return self.answered([self.user, *ids, self.end, self.guide], key)
+        return self.answered([self.user, *ids, self.end, self.guide], key, True)
 
-    def answered(self, tokens: list[int], key: str) -> Example:
+    def answered(self, tokens: list[int], key: str, recited: bool) -> Example:
         weights = [0.0] * len(tokens) + [1.0]
         tokens = [*tokens, self.plans[key]]
-        if self.rng.random() < RECITE_SHARE:
+        if recited:
             said = [*self.answers[key], self.end]
             tokens += said
             weights += [ANSWER_WEIGHT] * len(said)
         return Example(tokens, weights)
-
-
-# A token of an answer against the choice of what it is about.
-ANSWER_WEIGHT = 0.15
 
 
 @dataclass

@@ -6,7 +6,7 @@ import gguf
 import numpy as np
 import sentencepiece as spm
 
-from network import Shape
+from network import Shape, interleaved
 from tokenizer import END, GUIDE, SYSTEM, USER
 
 # Message texts are put in by the app as plain text: what is spelt like a control token there is not one.
@@ -59,7 +59,8 @@ def write(path: Path, shape: Shape, params: dict, table: np.ndarray, processor: 
         norm(f'blk.{index}.ffn_norm.weight', block['ffn_norm'])
         names = {'q': 'attn_q', 'k': 'attn_k', 'v': 'attn_v', 'o': 'attn_output', 'gate': 'ffn_gate', 'up': 'ffn_up', 'down': 'ffn_down'}
         for ours, theirs in names.items():
-            matrix(f'blk.{index}.{theirs}.weight', np.asarray(block[ours]).T)
+            values = np.asarray(block[ours])
+            matrix(f'blk.{index}.{theirs}.weight', (interleaved(values, shape.head) if ours in 'qk' else values).T)
     norm('output_norm.weight', params['norm'])
     writer.write_header_to_file()
     writer.write_kv_data_to_file()

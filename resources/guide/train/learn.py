@@ -1,6 +1,8 @@
 """Training: AdamW over packed rows, with an average of the weights, and a validation on held-out phrasings."""
 
 import time
+from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 
 import jax
@@ -12,15 +14,30 @@ import network
 from examples import Batch, Example, Examples, is_held_out, pack
 from texts import OFF_TOPIC, Texts
 
-ROWS, LENGTH, PLACES = 16, 192, 704
-# Long messages: one small batch in so many.
-LONG_EVERY, LONG_ROWS, LONG_LENGTH = 60, 1, 1536
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A size of batch. Short rows make attention cheap, on processors most of the cost of packing."""
+
+    rows: int
+    length: int
+    places: int
+
+
+CHOICES = Kind(24, 64, 192)
+ANSWERS = Kind(8, 192, 448)
+LONG = Kind(1, 1024, 160)
+# One batch in so many has answers; one in so many is a long message.
+ANSWERS_EVERY, LONG_EVERY = 3, 75
 DROPOUT = 0.1
 WEIGHT_DECAY = 0.05
 # Keeps a spelling near its word, so that what is learnt of one holds for all.
 DIFFERENCE_DECAY = 0.3
-AVERAGE = 0.998
-WARM_UP = 200
+# The average goes over the last few hundred steps, fewer at the start.
+AVERAGE, AVERAGE_START = 0.995, 10
+WARM_UP = 100
+REPORT_EVERY = 50
 
 
 def loss_of(shape, params, base_of, batch, key):
@@ -52,11 +69,12 @@ def optimizer(steps: int, rate: float) -> optax.GradientTransformation:
 
 
 @partial(jax.jit, static_argnums=(0, 1), donate_argnums=(2, 3, 4))
-def step(shape, optim, params, state, average, base_of, batch, key):
+def step(shape, optim, params, state, average, base_of, batch, key, number):
     value, gradient = jax.value_and_grad(lambda p: loss_of(shape, p, base_of, batch, key))(params)
     updates, state = optim.update(gradient, state, params)
     params = optax.apply_updates(params, updates)
-    average = jax.tree.map(lambda a, p: AVERAGE * a + (1 - AVERAGE) * p, average, params)
+    keep = jnp.minimum(AVERAGE, (1 + number) / (AVERAGE_START + number))
+    average = jax.tree.map(lambda a, p: keep * a + (1 - keep) * p, average, params)
     return params, state, average, value
 
 
@@ -74,21 +92,26 @@ class Trainer:
         self.params = jax.tree.map(jnp.array, network.initial(shape, seed))
         self.average = jax.tree.map(jnp.array, self.params)
         self.key = jax.random.key(seed, impl='unsafe_rbg')
-        self.left: list[Example] = []
+        self.left: dict[Kind, list[Example]] = {CHOICES: [], ANSWERS: []}
 
     def batch(self, number: int) -> Batch:
         if number % LONG_EVERY == LONG_EVERY - 1:
-            long = [self.examples.make_long(LONG_LENGTH) for _ in range(LONG_ROWS)]
-            return pack(long, LONG_ROWS, LONG_LENGTH, 160)[0]
-        # Enough that most rows are full; the rest waits for the next batch.
-        while sum(len(example.tokens) for example in self.left) < ROWS * LENGTH * 1.04:
-            example = self.examples.make()
-            if len(example.tokens) <= LENGTH:
-                self.left.append(example)
-        batch, self.left = pack(self.left, ROWS, LENGTH, PLACES)
+            return pack([self.examples.make_long(LONG.length)], LONG.rows, LONG.length, LONG.places)[0]
+        if number % ANSWERS_EVERY == ANSWERS_EVERY - 1:
+            return self.filled(ANSWERS, self.examples.make)
+        return self.filled(CHOICES, self.examples.make_choice)
+
+    def filled(self, kind: Kind, make: Callable[[], Example]) -> Batch:
+        """Enough that most rows are full; the rest waits for the next batch of the kind."""
+        left = self.left[kind]
+        while sum(len(example.tokens) for example in left) < kind.rows * kind.length * 1.03:
+            example = make()
+            if len(example.tokens) <= kind.length:
+                left.append(example)
+        batch, self.left[kind] = pack(left, kind.rows, kind.length, kind.places)
         return batch
 
-    def run(self, steps: int, rate: float, seconds: float, report=print) -> None:
+    def run(self, steps: int, rate: float, seconds: float, report=partial(print, flush=True)) -> None:
         """Stops early when the time is over; the rate then has not come down to its end, which costs accuracy."""
         optim = optimizer(steps, rate)
         state = optim.init(self.params)
@@ -98,12 +121,11 @@ class Trainer:
             self.key, key = jax.random.split(self.key)
             batch = arrays(self.batch(number))
             self.params, state, self.average, loss = step(
-                self.shape, optim, self.params, state, self.average, self.base_of, batch, key
+                self.shape, optim, self.params, state, self.average, self.base_of, batch, key, number
             )
-            if number % LONG_EVERY != LONG_EVERY - 1:
-                losses.append(float(loss))
-            if (number + 1) % 100 == 0:
-                report(f'step {number + 1}: loss {np.mean(losses[-100:]):.4f}, {time.monotonic() - start:.0f} s')
+            losses.append(float(loss))
+            if (number + 1) % REPORT_EVERY == 0:
+                report(f'step {number + 1}: loss {np.mean(losses[-REPORT_EVERY:]):.4f}, {time.monotonic() - start:.0f} s, {time.process_time():.0f} s of processor')
             if time.monotonic() - start > seconds:
                 report(f'time over at step {number + 1}')
                 break

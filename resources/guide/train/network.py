@@ -64,16 +64,26 @@ def rms_norm(x: jax.Array, gain: jax.Array, epsilon: float) -> jax.Array:
     return x * jax.lax.rsqrt(jnp.mean(x * x, axis=-1, keepdims=True) + epsilon) * gain
 
 
-def rotate(x: jax.Array, positions: jax.Array, base: float) -> jax.Array:
-    """Rotary embedding on neighbouring pairs, the order that llama.cpp uses for this architecture.
+def angles(shape: Shape, positions: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """Cosine and sine for :func:`rotate`, [batch, length, 1, head / 2]."""
+    half = shape.head // 2
+    angle = positions[..., None, None] * (shape.rope_base ** (-jnp.arange(half) / half))
+    return jnp.cos(angle), jnp.sin(angle)
+
+
+def rotate(x: jax.Array, cos: jax.Array, sin: jax.Array) -> jax.Array:
+    """Rotary embedding on the two halves of a head, fast here; see :func:`interleaved` for the file.
 
     :param x: [batch, length, heads, head]
     """
-    half = x.shape[-1] // 2
-    angle = positions[..., None, None] * (base ** (-jnp.arange(half) / half))
-    cos, sin = jnp.cos(angle), jnp.sin(angle)
-    even, odd = x[..., 0::2], x[..., 1::2]
-    return jnp.stack([even * cos - odd * sin, even * sin + odd * cos], axis=-1).reshape(x.shape)
+    first, second = jnp.split(x, 2, axis=-1)
+    return jnp.concatenate([first * cos - second * sin, first * sin + second * cos], axis=-1)
+
+
+def interleaved(weights: np.ndarray, head: int) -> np.ndarray:
+    """Columns of a query or key matrix in the order of llama.cpp, which rotates neighbouring pairs."""
+    rows = weights.shape[0]
+    return weights.reshape(rows, -1, 2, head // 2).swapaxes(2, 3).reshape(rows, -1)
 
 
 def drop(x: jax.Array, key: jax.Array | None, rate: float) -> jax.Array:
@@ -102,20 +112,20 @@ def hidden(
     causal = jnp.tril(jnp.ones((length, length), bool))
     mask = causal[None] & (segments[:, :, None] == segments[:, None, :])
     group = shape.heads // shape.kv_heads
-    keys = [None] * (2 * shape.blocks + 1) if key is None else list(jax.random.split(key, 2 * shape.blocks + 1))
-    x = drop(table[tokens], keys[-1], rate)
-    for index, block in enumerate(params['blocks']):
+    cos, sin = angles(shape, positions)
+    x = drop(table[tokens], key, rate)
+    for block in params['blocks']:
         y = rms_norm(x, block['attn_norm'], shape.epsilon)
-        q = rotate((y @ block['q']).reshape(rows, length, shape.heads, shape.head), positions, shape.rope_base)
-        k = rotate((y @ block['k']).reshape(rows, length, shape.kv_heads, shape.head), positions, shape.rope_base)
+        q = rotate((y @ block['q']).reshape(rows, length, shape.heads, shape.head), cos, sin)
+        k = rotate((y @ block['k']).reshape(rows, length, shape.kv_heads, shape.head), cos, sin)
         v = (y @ block['v']).reshape(rows, length, shape.kv_heads, shape.head)
         q = q.reshape(rows, length, shape.kv_heads, group, shape.head)
         score = jnp.einsum('bqhgd,bkhd->bhgqk', q, k) / np.sqrt(shape.head)
         score = jax.nn.softmax(jnp.where(mask[:, None, None], score, -1e9), axis=-1)
         seen = jnp.einsum('bhgqk,bkhd->bqhgd', score, v).reshape(rows, length, shape.heads * shape.head)
-        x = x + drop(seen @ block['o'], keys[2 * index], rate)
+        x = x + seen @ block['o']
         y = rms_norm(x, block['ffn_norm'], shape.epsilon)
-        x = x + drop((jax.nn.silu(y @ block['gate']) * (y @ block['up'])) @ block['down'], keys[2 * index + 1], rate)
+        x = x + (jax.nn.silu(y @ block['gate']) * (y @ block['up'])) @ block['down']
     return rms_norm(x, params['norm'], shape.epsilon)
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 FOLDER = Path(__file__).parent
 TOPICS = FOLDER.parent / 'topics.json'
 LEXICON = FOLDER / 'lexicon.json'
+PHRASINGS = FOLDER / 'phrasings.txt'
 
 OFF_TOPIC = 'off-topic'
 
@@ -69,18 +70,35 @@ def prompts_of(source: object) -> list[str]:
     return [prompt for value in values for prompt in prompts_of(value)]
 
 
+def added() -> tuple[dict[str, list[str]], list[list[str]]]:
+    """Phrasings by topic, and synonyms, of phrasings.txt."""
+    phrasings: dict[str, list[str]] = {}
+    synonyms = []
+    for line in PHRASINGS.read_text('utf-8').splitlines():
+        if line.startswith('~'):
+            synonyms.append([word.strip() for word in line[1:].split('|')])
+        elif line and not line.startswith('#'):
+            key, questions = line.split(' = ')
+            phrasings[key] = [question.strip() for question in questions.split('|')]
+    return phrasings, synonyms
+
+
 def load() -> Texts:
     topics = json.loads(TOPICS.read_text('utf-8'))
     lexicon = json.loads(LEXICON.read_text('utf-8')) if LEXICON.exists() else {}
     entries = [entry_of(topic['id'], topic) for topic in topics['topics']]
     for kind in ('greetings', 'identity'):
         entries += [entry_of(source['id'], source) for source in topics[kind]]
+    phrasings, synonyms = added()
+    taken = {question for entry in entries for question in entry.questions}
+    for entry in entries:
+        entry.questions += [q for q in dict.fromkeys(phrasings.get(entry.key, [])) if q not in taken]
     refusals = topics['refusals']
     return Texts(
         entries=entries,
         refusal=(refusals['answers'] or ['I only know Leeward. For anything else choose a model. [Open Models](leeward:models)'])[0],
         refused=prompts_of(refusals['questions']) + prompts_of(lexicon.get('offTopic', [])),
-        synonyms=lexicon.get('groups', []),
+        synonyms=lexicon.get('groups', []) + synonyms,
         openers=lexicon.get('openers', ['how do i', 'pls help:', 'hey,', 'please']),
         closers=lexicon.get('closers', ['thanks', 'please', 'asap']),
     )

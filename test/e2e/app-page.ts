@@ -1,7 +1,7 @@
 import type { Locator, Page } from 'playwright-core';
 import { expect } from 'vitest';
 
-type Screen = 'Chat' | 'Models' | 'Performance' | 'Settings';
+type Screen = 'Chat' | 'Models' | 'Performance' | 'Help' | 'Settings';
 type SettingsPage =
   'General' | 'Appearance' | 'Models and folders' | 'Engine' | 'Chats' | 'Privacy' | 'Shortcuts' | 'About';
 

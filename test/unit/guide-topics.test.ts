@@ -1,7 +1,16 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
+import {
+  DEFAULT_SAMPLING,
+  DELETED_DAYS_IN_BACKUPS,
+  MAX_ADAPTER_SCALE,
+  MAX_ATTACHED_PAGES,
+  TRASH_DAYS,
+} from '../../src-main/contract/index.ts';
+import { LONG_ANSWER_MS } from '../../src-main/electron/answer-notice.ts';
 import topicsFile from '../../resources/guide/topics.json' with { type: 'json' };
+import { TOAST_MS } from '../../src-renderer/components/toasts.svelte.ts';
 import { takeLinks } from '../../src-renderer/lib/guide-links.ts';
 import { chordOf, displayKeys, SHORTCUT_IDS } from '../../src-renderer/lib/shortcuts.ts';
 import { isPlace } from '../../src-renderer/state/places.ts';
@@ -99,5 +108,30 @@ describe('the topics of Help and the guide', () => {
         for (const [number] of words.matchAll(/\d[\d,.]*\d|\d/gu)) expect(numbers, id).toContain(number);
       }
     }
+  });
+
+  it('what a topic says it names stands in its text', () => {
+    const absent = topics.flatMap(({ id, controls, shortcuts, answer, variants, followUps, ...rest }) => {
+      const more = 'more' in rest && typeof rest.more === 'string' ? rest.more : '';
+      const text = [answer, ...variants, ...followUps.map((followUp) => followUp.answer), more].join(' ');
+      return [...controls, ...shortcuts]
+        .filter((named) => !text.includes(named))
+        .map((named) => `${id}: ${named}`);
+    });
+    expect(absent).toEqual([]);
+  });
+
+  it.each([
+    ['trash', `${TRASH_DAYS} days`],
+    ['delete-forever', `up to ${DELETED_DAYS_IN_BACKUPS} days`],
+    ['undo', `${TOAST_MS / 1_000} seconds`],
+    ['delete-branch', `${TOAST_MS / 1_000} seconds`],
+    ['notice-when-done', `${LONG_ANSWER_MS / 1_000} seconds`],
+    ['temperature', `default is ${DEFAULT_SAMPLING.temperature}`],
+    ['adapters', `0 to ${MAX_ADAPTER_SCALE};`],
+    ['attach-file', `at most ${MAX_ATTACHED_PAGES} pages`],
+  ])('%s says %s, as the app does', (id, words) => {
+    const topic = topics.find((one) => one.id === id);
+    expect(JSON.stringify(topic)).toContain(words);
   });
 });

@@ -1,5 +1,6 @@
 """Training: AdamW over packed rows, with an average of the weights, and a validation on held-out phrasings."""
 
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -25,19 +26,19 @@ class Kind:
     places: int
 
 
-CHOICES = Kind(24, 64, 192)
-ANSWERS = Kind(8, 192, 448)
+CHOICES = Kind(14, 64, 128)
+ANSWERS = Kind(6, 192, 352)
 LONG = Kind(1, 1024, 160)
 # One batch in so many has answers; one in so many is a long message.
-ANSWERS_EVERY, LONG_EVERY = 3, 75
+ANSWERS_EVERY, LONG_EVERY = 3, 100
 DROPOUT = 0.1
 WEIGHT_DECAY = 0.05
 # Keeps a spelling near its word, so that what is learnt of one holds for all.
 DIFFERENCE_DECAY = 0.3
 # The average goes over the last few hundred steps, fewer at the start.
 AVERAGE, AVERAGE_START = 0.995, 10
-WARM_UP = 100
-REPORT_EVERY = 50
+WARM_UP = 60
+REPORT_EVERY = 100
 
 
 def loss_of(shape, params, base_of, batch, key):
@@ -48,9 +49,13 @@ def loss_of(shape, params, base_of, batch, key):
     return jnp.sum(each * batch['weights']) / jnp.maximum(jnp.sum(batch['weights']), 1)
 
 
-def optimizer(steps: int, rate: float) -> optax.GradientTransformation:
-    schedule = optax.warmup_cosine_decay_schedule(0, rate, WARM_UP, steps, rate * 0.02)
+def rate_at(progress: float, step_number: int, peak: float) -> float:
+    """:param progress: 0 to 1"""
+    cosine = 0.5 * (1 + math.cos(math.pi * min(1.0, progress)))
+    return peak * min(1.0, (step_number + 1) / WARM_UP) * max(0.02, cosine)
 
+
+def optimizer() -> optax.GradientTransformation:
     def decayed(params):
         return jax.tree_util.tree_map_with_path(
             lambda path, leaf: leaf.ndim > 1 and path[0].key != 'difference', params
@@ -64,15 +69,14 @@ def optimizer(steps: int, rate: float) -> optax.GradientTransformation:
         optax.scale_by_adam(b1=0.9, b2=0.98),
         optax.add_decayed_weights(WEIGHT_DECAY, mask=decayed),
         optax.add_decayed_weights(DIFFERENCE_DECAY, mask=differences),
-        optax.scale_by_learning_rate(schedule),
     )
 
 
 @partial(jax.jit, static_argnums=(0, 1), donate_argnums=(2, 3, 4))
-def step(shape, optim, params, state, average, base_of, batch, key, number):
+def step(shape, optim, params, state, average, base_of, batch, key, number, rate):
     value, gradient = jax.value_and_grad(lambda p: loss_of(shape, p, base_of, batch, key))(params)
     updates, state = optim.update(gradient, state, params)
-    params = optax.apply_updates(params, updates)
+    params = jax.tree.map(lambda p, u: p - rate * u, params, updates)
     keep = jnp.minimum(AVERAGE, (1 + number) / (AVERAGE_START + number))
     average = jax.tree.map(lambda a, p: keep * a + (1 - keep) * p, average, params)
     return params, state, average, value
@@ -112,16 +116,18 @@ class Trainer:
         return batch
 
     def run(self, steps: int, rate: float, seconds: float, report=partial(print, flush=True)) -> None:
-        """Stops early when the time is over; the rate then has not come down to its end, which costs accuracy."""
-        optim = optimizer(steps, rate)
+        """Trains for so many steps, or for so long; only the former gives the same weights again."""
+        optim = optimizer()
         state = optim.init(self.params)
         start = time.monotonic()
         losses: list[float] = []
         for number in range(steps):
             self.key, key = jax.random.split(self.key)
             batch = arrays(self.batch(number))
+            progress = max(number / steps, (time.monotonic() - start) / seconds)
+            now = rate_at(progress, number, rate)
             self.params, state, self.average, loss = step(
-                self.shape, optim, self.params, state, self.average, self.base_of, batch, key, number
+                self.shape, optim, self.params, state, self.average, self.base_of, batch, key, number, now
             )
             losses.append(float(loss))
             if (number + 1) % REPORT_EVERY == 0:

@@ -22,7 +22,8 @@ class Shape:
     # High, so that attention reaches over a message of 10,000 characters.
     rope_base: float = 100_000.0
     epsilon: float = 1e-5
-    context: int = 8192
+    # Room for 10,000 characters that are nothing but single letters.
+    context: int = 16384
 
 
 def initial(shape: Shape, seed: int) -> dict:

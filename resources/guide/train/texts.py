@@ -96,8 +96,8 @@ def load() -> Texts:
     refusals = topics['refusals']
     return Texts(
         entries=entries,
-        refusal=(refusals['answers'] or ['I only know Leeward. For anything else choose a model. [Open Models](leeward:models)'])[0],
-        refused=prompts_of(refusals['questions']) + prompts_of(lexicon.get('offTopic', [])),
+        refusal=refusals['answers'][0],
+        refused=list(dict.fromkeys(prompts_of(refusals['questions']) + prompts_of(lexicon.get('offTopic', [])))),
         synonyms=lexicon.get('groups', []) + synonyms,
         openers=lexicon.get('openers', ['how do i', 'pls help:', 'hey,', 'please']),
         closers=lexicon.get('closers', ['thanks', 'please', 'asap']),

@@ -1,4 +1,4 @@
-// npm run guide:evaluate [-- --guide FILE --only N --list]
+// npm run guide:evaluate [-- --guide FILE --prompts FILE --only N --list]
 // Asks the shipped guide every held-out prompt through the real engine, greedily and as chats are sampled, prints
 // the figures and records them beside the file. Ends with 1 when a target is missed.
 import { createHash } from 'node:crypto';
@@ -14,12 +14,17 @@ import { answersOf, factsOf, HeldOut, judge, OFF_TOPIC, type HeldOutPrompt, type
 import { TARGETS, type Figures } from './record.ts';
 
 const { values: options } = parseArgs({
-  options: { guide: { type: 'string' }, only: { type: 'string' }, list: { type: 'boolean' } },
+  options: {
+    guide: { type: 'string' },
+    only: { type: 'string' },
+    prompts: { type: 'string' },
+    list: { type: 'boolean' },
+  },
 });
 const folder = resolve(import.meta.dirname, '../../resources/guide');
 const guideFile = resolve(options.guide ?? join(folder, 'leeward-guide.gguf'));
 const topicsFile = join(folder, 'topics.json');
-const heldOutFile = join(folder, 'held-out.json');
+const heldOutFile = resolve(options.prompts ?? join(folder, 'held-out.json'));
 
 /** Any, but the same in every run. */
 const SEED = 11;
@@ -137,7 +142,7 @@ for (const [name, target] of Object.entries(TARGETS)) {
 }
 const seconds = Math.round((performance.now() - startedAt) / 1000);
 console.log(`${prompts.length} prompts, each greedily and sampled, ${seconds} s`);
-if (options.guide === undefined && options.only === undefined) {
+if ([options.guide, options.prompts, options.only].every((option) => option === undefined)) {
   const record = {
     guideSha256: hashOf(guideFile),
     topicsSha256: hashOf(topicsFile),

@@ -187,6 +187,11 @@ export class Sequences<T extends Live = LlamaContextSequence> {
     return { place, reach: most };
   }
 
+  /** How many are taken. */
+  get inUse(): number {
+    return this.#places.filter(({ isBusy }) => isBusy).length;
+  }
+
   /** Least recently used first. */
   #free(): Place<T>[] {
     return this.#places.filter(({ isBusy }) => !isBusy).toSorted((a, b) => a.usedAt - b.usedAt);

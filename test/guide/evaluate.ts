@@ -26,6 +26,8 @@ const guideFile = resolve(options.guide ?? join(folder, 'leeward-guide.gguf'));
 const topicsFile = join(folder, 'topics.json');
 const heldOutFile = resolve(options.prompts ?? join(folder, 'held-out.json'));
 
+/** Several times the longest answer; one that has not ended then does not end. */
+const MAX_TOKENS = 400;
 /** Any, but the same in every run. */
 const SEED = 11;
 
@@ -42,6 +44,7 @@ async function ask(chat: TimedChat, { prompt, before }: HeldOutPrompt, mode: Mod
     sampling: {
       ...DEFAULT_SAMPLING,
       seed: SEED,
+      maxTokens: MAX_TOKENS,
       temperature: mode === 'greedy' ? 0 : DEFAULT_SAMPLING.temperature,
     },
   };

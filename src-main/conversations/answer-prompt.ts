@@ -55,7 +55,10 @@ export interface AnswerPrompt {
  */
 export async function promptForAnswer(deps: Deps, wanted: Wanted): Promise<AnswerPrompt> {
   const { chosen, modelId } = wanted;
-  const sampling = wanted.sampling ?? chosen.sampling ?? (await deps.models.samplingOf(modelId));
+  const [sampling, made] = await Promise.all([
+    wanted.sampling ?? chosen.sampling ?? deps.models.samplingOf(modelId),
+    madeWith(deps, modelId),
+  ]);
   const reasoning = chosen.reasoning ?? DEFAULT_REASONING;
   const input = {
     systemPrompt: chosen.systemPrompt,
@@ -66,7 +69,6 @@ export async function promptForAnswer(deps: Deps, wanted: Wanted): Promise<Answe
     date: wanted.date,
   };
   const planned = await agreed(deps, input, wanted);
-  const made = await madeWith(deps, modelId);
   const settings = {
     sampling,
     reasoning,

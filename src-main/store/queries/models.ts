@@ -38,6 +38,8 @@ const settingsColumns: Columns<SettingsRow> = {
   keepLoadedMinutes: 'keep_loaded_minutes',
   speculation: 'speculation',
   cacheType: 'cache_type',
+  liveChats: 'live_chats',
+  draftModelId: 'draft_model_id',
 };
 
 const columns: Columns<ModelRow> = {
@@ -64,6 +66,8 @@ function modelOf({
   keepLoadedMinutes,
   speculation,
   cacheType,
+  liveChats,
+  draftModelId,
   hasChatTemplate,
   lastLoadCrashed,
   ...row
@@ -82,6 +86,8 @@ function modelOf({
       keepLoadedMinutes,
       speculation,
       cacheType,
+      liveChats,
+      draftModelId,
     },
   };
 }

@@ -190,7 +190,9 @@ function treeRoutes({ tree, queue }: Conversations) {
       update: os.queue.update.handler(({ input }) => queue.update(input)),
       remove: os.queue.remove.handler(({ input }) => queue.remove(input.id)),
       move: os.queue.move.handler(({ input }) => queue.move(input)),
-      sendNext: os.queue.sendNext.handler(({ input }) => queue.sendNext(input.conversationId)),
+      sendNext: os.queue.sendNext.handler(({ input }) =>
+        queue.sendNext(input.conversationId, input.leaveOut),
+      ),
     },
   };
 }

@@ -176,8 +176,8 @@ export const history = {
   /**
    * Erases chats everywhere, wherever they are: live files, write-ahead log, and every backup that holds one
    * (rewritten without it; removed when that is not possible). Cannot be undone. May take seconds.
-   * @throws disk_full, store_failed: it has been deleted from the live files then, and can be called again with
-   * the same ids for the backups
+   * @throws disk_full, store_failed: backups are first, so that chats which are in the list still can be erased
+   * again with the same ids; of those that are not, backups made meanwhile are cleared by the app
    */
   erase: base
     .input(v.object({ ids: Ids }))

@@ -139,5 +139,13 @@ export const queue = {
    * Sends the first now, below the branch that is shown; the others follow as its answer completes.
    * @throws conflict while an answer of the chat is being written, not_found when none waits, no_model
    */
-  sendNext: base.input(v.object({ conversationId: Id })).output(nothing),
+  sendNext: base
+    .input(
+      v.object({
+        conversationId: Id,
+        /** Old messages that do not fit are left out; without it the answer fails as context_full then. */
+        leaveOut: v.optional(v.boolean(), false),
+      }),
+    )
+    .output(nothing),
 };

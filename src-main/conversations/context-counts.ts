@@ -40,7 +40,14 @@ export function tokensAtMost(knownTokens: number, texts: readonly string[]): num
   );
 }
 
-/** Counts through the engine. */
-export function partCounter(engine: Pick<Engine, 'countParts'>): CountParts {
-  return ({ turns, ...prompt }) => engine.countParts({ ...prompt, turns: [...turns] });
+/**
+ * Counts through the engine.
+ * @param conversationId whose prompts they are: what the engine holds of that chat is looked at first
+ */
+export function partCounter(
+  engine: Pick<Engine, 'countParts'>,
+  conversationId: string | null = null,
+): CountParts {
+  const chat = conversationId === null ? {} : { conversationId };
+  return ({ turns, ...prompt }) => engine.countParts({ ...prompt, ...chat, turns: [...turns] });
 }

@@ -15,7 +15,14 @@ import { withFiles } from './attached.ts';
 import { partCounter } from './context-counts.ts';
 import { createFileCounter } from './file-counts.ts';
 import { promptDate } from './prompt-date.ts';
-import { planPrompt, previewOf, sentMessagesOf, wholePrompt, type PromptInput } from './context.ts';
+import {
+  fitsSurely,
+  planPrompt,
+  previewOf,
+  sentMessagesOf,
+  wholePrompt,
+  type PromptInput,
+} from './context.ts';
 
 interface ContextDeps {
   store: Pick<StoreClient, 'conversations' | 'messages' | 'attachments'>;
@@ -69,7 +76,10 @@ export function createContextService({ store, engine, models, settings, bus, ans
   async function plan(next: NextSend) {
     const input = await inputOf(next);
     const { contextSize } = engine.state;
-    const planned = contextSize === null ? wholePrompt(input) : await planPrompt(input, contextSize, count);
+    const planned =
+      contextSize === null
+        ? wholePrompt(input)
+        : await planPrompt(input, contextSize, partCounter(engine, next.id));
     return { input, contextSize, planned };
   }
 
@@ -84,6 +94,20 @@ export function createContextService({ store, engine, models, settings, bus, ans
 
     async sent(next: NextSend): Promise<SentMessages> {
       return sentMessagesOf((await plan(next)).planned);
+    },
+
+    /**
+     * Whether a send waits for a word of the user: something would be left out that was sent until now, or it does
+     * not fit. False where the model that is to answer is not in memory: the answer tells then.
+     */
+    async needsWord(next: NextSend, modelId: string): Promise<boolean> {
+      const { state } = engine;
+      if (state.contextSize === null || state.modelId !== modelId) return false;
+      const input = await inputOf(next);
+      if (fitsSurely(input, modelId, state.contextSize)) return false;
+      const planned = await planPrompt(input, state.contextSize, partCounter(engine, next.id));
+      // What a model in memory does not count is many times too long.
+      return planned.counted === null || !planned.fits || planned.asks;
     },
 
     /** Tokens of each text, one by one; null when they cannot be counted. */

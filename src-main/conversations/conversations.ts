@@ -53,10 +53,10 @@ export function createConversations(deps: ConversationsDeps) {
   const { store, engine, settings, bus, recorder, room = noGuard } = deps;
   const answers = new Answers(deps);
   const tree = createTree({ ...deps, room, answers });
-  const queue = createMessageQueue({ store, bus, room, answers });
   const history = createHistory({ ...deps, answers });
   const titles = createTitles({ store, engine, settings, bus, recorder });
   const context = createContextService({ ...deps, answers });
+  const queue = createMessageQueue({ store, bus, room, answers, context });
   const readAhead = createReadAhead({ ...deps, context });
   const changed = (conversationId: string) => bus.emit({ type: 'conversation.changed', conversationId });
 

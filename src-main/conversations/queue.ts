@@ -4,6 +4,7 @@ import type { EventBus } from '../events.ts';
 import type { RoomGuard } from '../free-space.ts';
 import type { StoreClient } from '../store/api.ts';
 import type { Answers } from './answers.ts';
+import type { ContextService } from './context-service.ts';
 
 export interface QueueDeps {
   store: StoreClient;
@@ -11,6 +12,7 @@ export interface QueueDeps {
   /** Looks whether files will fit. */
   room: RoomGuard;
   answers: Answers;
+  context: Pick<ContextService, 'needsWord'>;
 }
 
 interface AddInput {
@@ -26,12 +28,23 @@ export type MessageQueue = ReturnType<typeof createMessageQueue>;
 
 /**
  * Messages that wait for the answer before them. A complete answer at the end of the branch that is shown sends the
- * first; after anything else they wait for the user, but for one that came when the user had said stop already.
+ * first, unless it needs a word of the user because it does not fit; after anything else they wait for the user, but
+ * for one that came when the user had said stop already.
  */
-export function createMessageQueue({ store, bus, room, answers }: QueueDeps) {
+export function createMessageQueue({ store, bus, room, answers, context }: QueueDeps) {
   const changed = (conversationId: string) => bus.emit({ type: 'conversation.changed', conversationId });
 
-  async function send(conversationId: string, entry: QueuedMessage): Promise<void> {
+  /** Whether a message is too long to go by itself. */
+  async function needsWord(conversationId: string, { id, text }: QueuedMessage): Promise<boolean> {
+    const { settings } = await store.conversations.head({ id: conversationId });
+    const model = await answers.chosenModel(settings, null);
+    const files = await store.attachments.ofQueue({ id: conversationId });
+    const attachments = files.filter(({ messageId }) => messageId === id);
+    const next = { id: conversationId, draft: text, attachments, systemPrompt: null };
+    return context.needsWord(next, model.id);
+  }
+
+  async function send(conversationId: string, entry: QueuedMessage, leaveOut = false): Promise<void> {
     const { settings, activeLeafId } = await store.conversations.head({ id: conversationId });
     const model = await answers.chosenModel(settings, null);
     const userId = randomUUID();
@@ -53,7 +66,7 @@ export function createMessageQueue({ store, bus, room, answers }: QueueDeps) {
         keepsDraft: true,
         at: Date.now(),
       },
-      { modelId: model.id },
+      { modelId: model.id, leaveOut },
     );
   }
 
@@ -64,10 +77,16 @@ export function createMessageQueue({ store, bus, room, answers }: QueueDeps) {
   async function goOn(conversationId: string, answerId: string, alsoStopped: boolean): Promise<void> {
     const [entry] = await store.queue.list({ conversationId });
     if (entry === undefined || answers.isAnswering(conversationId)) return;
-    const { activeLeafId } = await store.conversations.head({ id: conversationId });
-    if (activeLeafId !== answerId) return;
     const { status } = await store.messages.get({ id: answerId });
-    if (status === 'complete' || (alsoStopped && status === 'stopped')) await send(conversationId, entry);
+    if (status !== 'complete' && !(alsoStopped && status === 'stopped')) return;
+    const waits = await needsWord(conversationId, entry);
+    // Counting takes its time: what is sent is what waits first now.
+    const [now] = await store.queue.list({ conversationId });
+    if (now?.id !== entry.id || now.text !== entry.text) return goOn(conversationId, answerId, alsoStopped);
+    const { activeLeafId } = await store.conversations.head({ id: conversationId });
+    if (activeLeafId !== answerId || answers.isAnswering(conversationId)) return;
+    if (waits) changed(conversationId);
+    else await send(conversationId, now);
   }
 
   /** What cannot be sent stays where it is, and the chat shows that it waits. */
@@ -108,11 +127,11 @@ export function createMessageQueue({ store, bus, room, answers }: QueueDeps) {
       changed((await store.queue.move(input)).conversationId);
     },
 
-    async sendNext(conversationId: string): Promise<void> {
+    async sendNext(conversationId: string, leaveOut = false): Promise<void> {
       if (answers.isAnswering(conversationId)) throw appError('conflict');
       const [entry] = await store.queue.list({ conversationId });
       if (entry === undefined) throw appError('not_found');
-      await send(conversationId, entry);
+      await send(conversationId, entry, leaveOut);
     },
   };
 }

@@ -45,6 +45,14 @@ export function createTree({ answers, room, ...deps }: TreeDeps) {
       await room.forCopies(attachments);
   }
 
+  /** A fork has the files of every message down to the one that it ends with. @throws disk_full */
+  async function roomForCopy(messageId: string): Promise<void> {
+    const { conversationId } = await store.messages.get({ id: messageId });
+    if ((await store.conversations.head({ id: conversationId })).temporary) return;
+    const path = await store.messages.path({ id: messageId });
+    await room.forCopies(path.flatMap(({ attachments }) => attachments));
+  }
+
   /** Begins an answer to a user message, new or there already, with the conversation's model of today. */
   async function answerTo(
     conversationId: string,
@@ -171,7 +179,9 @@ export function createTree({ answers, room, ...deps }: TreeDeps) {
       changed(conversationId);
     },
 
+    /** @throws disk_full when the files of the messages would not fit once more; nothing is copied then */
     async fork(input: { messageId: string; conversationId: string; title: string }): Promise<void> {
+      await roomForCopy(input.messageId);
       await store.tree.fork({ ...input, at: Date.now() });
       changed(input.conversationId);
     },

@@ -1,4 +1,9 @@
-import type { AppClient, NewAttachment, QueuedMessage } from '../../src-main/contract/index.ts';
+import type {
+  AppClient,
+  ContextPreview,
+  NewAttachment,
+  QueuedMessage,
+} from '../../src-main/contract/index.ts';
 import { newId } from './new-id.ts';
 
 /** A waiting message that is being changed. */
@@ -102,12 +107,7 @@ export class MessageQueue {
   async remove(entry: QueuedMessage, place: number): Promise<() => Promise<void>> {
     const { id, text } = entry;
     // With its texts, which are gone when it is.
-    const attachments = await Promise.all(
-      entry.attachments.map(async ({ id: fileId, name, kind, sizeBytes }) => ({
-        ...{ id: fileId, name, kind, sizeBytes },
-        ...(await this.#client.attachments.read({ id: fileId })),
-      })),
-    );
+    const attachments = await this.#filesOf(entry);
     await this.#client.queue.remove({ id });
     await this.#refresh();
     return async () => {
@@ -117,9 +117,29 @@ export class MessageQueue {
     };
   }
 
-  /** Sends the first one now. */
-  async sendNext(): Promise<void> {
-    await this.#client.queue.sendNext({ conversationId: this.#conversationId });
+  /** What the user is to be asked about a message before it is sent; null: nothing. */
+  async questionOf(entry: QueuedMessage): Promise<ContextPreview | null> {
+    const preview = await this.#client.context.preview({
+      ...{ id: this.#conversationId, draft: entry.text, systemPrompt: null },
+      attachments: await this.#filesOf(entry),
+    });
+    // Without a model nothing is counted, and the answer tells. With one, what it does not count is far too long.
+    if (preview.contextSize === null) return null;
+    return preview.counts === null || !preview.fits || preview.asks ? preview : null;
+  }
+
+  /** Sends the first one now. @param leaveOut old messages that do not fit are left out */
+  async sendNext(leaveOut = false): Promise<void> {
+    await this.#client.queue.sendNext({ conversationId: this.#conversationId, leaveOut });
     await this.#refresh();
+  }
+
+  #filesOf({ attachments }: QueuedMessage): Promise<NewAttachment[]> {
+    return Promise.all(
+      attachments.map(async ({ id, name, kind, sizeBytes }) => ({
+        ...{ id, name, kind, sizeBytes },
+        ...(await this.#client.attachments.read({ id })),
+      })),
+    );
   }
 }

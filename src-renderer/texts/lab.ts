@@ -100,7 +100,7 @@ export const labTexts = catalogue({
       engine: 'Engine',
       prefill: 'Prefill',
       decode: 'Decode',
-      firstToken: 'First token',
+      cold: 'First token',
       change: 'Change',
       peak: 'Peak',
       action: 'Action',

@@ -312,7 +312,7 @@ export const settingsTexts = catalogue({
       kinds: {
         database: 'Chats and network ledger',
         backups: 'Backups of the database',
-        states: 'Saved state: what models have read of chats',
+        states: 'Saved state of chats',
         settings: 'Settings',
         secrets: 'Hugging Face token',
         logs: 'Logs',

@@ -102,6 +102,8 @@ export const treeTexts = catalogue({
     undo: 'Undo',
     waiting: (value: number, count: string) =>
       `${messages(value, count)} ${plural.select(value) === 'one' ? 'waits' : 'wait'}: the answer before did not complete here.`,
+    tooLong: (value: number, count: string) =>
+      `${messages(value, count)} ${plural.select(value) === 'one' ? 'waits' : 'wait'}: the context has no room for the next one.`,
     sendNow: 'Send now',
   },
 });

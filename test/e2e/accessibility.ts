@@ -50,6 +50,7 @@ export async function faultsOf(
   const faults: string[] = [];
   for (const size of ONLY[sizes]) {
     await page.page.setViewportSize(size);
+    if (await scrollsAsAWhole(page)) faults.push(`${size.width}: the window itself scrolls`);
     for (const colorScheme of ['light', 'dark'] as const) {
       await page.page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
       await applyTheme(colorScheme);
@@ -75,6 +76,10 @@ export async function audit(
 ): Promise<void> {
   expect(await faultsOf(page, ...options), state).toEqual([]);
 }
+
+/** True when something without a place of its own makes the window longer than it is. */
+const scrollsAsAWhole = ({ page }: AppPage): Promise<boolean> =>
+  page.evaluate(() => document.documentElement.scrollHeight > innerHeight);
 
 /** Fails when the page can be scrolled sideways. */
 export async function expectNoSidewaysScroll(page: AppPage, state: string): Promise<void> {

@@ -100,7 +100,7 @@ describe('files with a message', () => {
   test('are read in the page, counted before they are sent, and stay with their message', async ({
     stage,
   }) => {
-    const { app, client } = await stage.ready({ script: plainScript, contextLength: 2048 });
+    const { app, client } = await stage.share({ script: plainScript, contextLength: 2048 });
     await client.settings.update({ defaultSystemPrompt: '' });
     const page = await stage.open(app);
     await page.ask('Hello');
@@ -192,7 +192,7 @@ describe('files with a message', () => {
   });
 
   test('that do not fit go in parts: those that match the question, or chosen by hand', async ({ stage }) => {
-    const { app, client } = await stage.ready({ script: plainScript, contextLength: 2048 });
+    const { app, client } = await stage.share({ script: plainScript, contextLength: 2048 });
     await client.settings.update({ defaultSystemPrompt: '' });
     const page = await stage.open(app);
     const composer = page.page.getByRole('group', { name: 'Write', exact: true });

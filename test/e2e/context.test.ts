@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { describe, expect } from 'vitest';
 import type { AppPage } from './app-page.ts';
 import { longScript, plainScript, reasoningScript } from '../support/gguf/scripted-model.ts';
@@ -16,7 +17,7 @@ describe('the inspector', () => {
   test('holds the system prompt, sampling and presets of a chat; an answer is made with them', async ({
     stage,
   }) => {
-    const { app, client } = await stage.ready({ script: plainScript, contextLength: 2048 });
+    const { app, client } = await stage.share({ script: plainScript, contextLength: 2048 });
     await client.settings.update({ defaultSystemPrompt: 'You help a coastal sailor.' });
     const page = await stage.open(app);
     const inspector = inspectorOf(page);
@@ -106,7 +107,7 @@ describe('the inspector', () => {
   test('shows the context by part and what is sent; nothing is left out before the user says so', async ({
     stage,
   }) => {
-    const { app, client } = await stage.ready({ script: longScript(60), contextLength: 1024 });
+    const { app, client } = await stage.share({ script: longScript(60), contextLength: 1024 });
     await client.settings.update({ defaultSystemPrompt: 'Be brief.' });
     const page = await stage.open(app);
     const inspector = inspectorOf(page);
@@ -155,6 +156,18 @@ describe('the inspector', () => {
     await card.getByRole('button', { name: 'Cancel' }).click();
     await card.waitFor({ state: 'hidden' });
     expect((await newestAnswer(client)).conversation.messageCount).toBe(before.conversation.messageCount);
+    // So is the user about a message that waits.
+    await client.queue.add({
+      conversationId: before.conversation.id,
+      id: randomUUID(),
+      text: await page.composer.inputValue(),
+      place: null,
+      afterId: before.conversation.activeLeafId,
+    });
+    await card.getByRole('button', { name: 'Cancel' }).click();
+    await page.text(/^1 message waits: the context has no room/).waitFor();
+    expect((await newestAnswer(client)).conversation.messageCount).toBe(before.conversation.messageCount);
+    await page.button('Remove queued message').click();
     await page.send.click();
     await card.getByRole('button', { name: 'Send without those' }).click();
     await eventually(async () => (await newestAnswer(client)).conversation.messageCount).toBe(
@@ -194,7 +207,7 @@ describe('the inspector', () => {
   test('a thought is folded, with its time and tokens, which are kept; thinking can be switched', async ({
     stage,
   }) => {
-    const { app, client } = await stage.ready({
+    const { app, client } = await stage.share({
       script: plainScript,
       reasoning: reasoningScript,
       name: 'Thinker',

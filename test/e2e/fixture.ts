@@ -1,8 +1,8 @@
-import { mkdirSync, rmSync } from 'node:fs';
+import { mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Browser, BrowserContext, BrowserContextOptions, Page } from 'playwright-core';
-import { afterAll, beforeAll, expect, test as base, vi, type RunnerTestCase } from 'vitest';
-import type { AppClient, Model } from '../../src-main/contract/index.ts';
+import { expect, test as base, type RunnerTestCase } from 'vitest';
+import type { AppClient, Model, Settings } from '../../src-main/contract/index.ts';
 import { appFolders, startApp, type AppProcess } from '../support/app-process.ts';
 import { startDesktopApp, type DesktopApp } from '../support/desktop-process.ts';
 import { launchBrowser } from '../support/browser.ts';
@@ -33,9 +33,6 @@ export const talker = { script: plainScript, thenStop: false, contextLength: 65_
 export const eventually = <T>(read: () => T | Promise<T>, message?: string) =>
   expect.poll(read, { timeout: PATIENCE_MS, interval: 50, ...(message === undefined ? {} : { message }) });
 
-// A whole session of a person in one test, on a machine that may be busy.
-vi.setConfig({ testTimeout: 90_000 });
-
 export interface Ready {
   app: AppProcess;
   /** Connected as another tab would be. */
@@ -54,6 +51,8 @@ interface Shared {
   page: AppPage | null;
   /** What its pages did in the test that has it now. */
   readonly problems: string[];
+  /** As it started. */
+  readonly settings: Omit<Settings, 'offline' | 'offlineSince'>;
 }
 
 let shared: Shared | null = null;
@@ -67,8 +66,8 @@ async function endShared(): Promise<void> {
   await ending.app.dispose();
 }
 
-/** Nothing is left of the test before: no chat, no model, no answer on its way. */
-async function emptyShared({ client, problems }: Shared): Promise<void> {
+/** Nothing is left of the test before: no chat, model, folder, tag, preset or setting, no answer on its way. */
+async function emptyShared({ client, folders, problems, settings }: Shared): Promise<void> {
   const ids = (await client.conversations.list()).map(({ id }) => id);
   if (ids.length > 0) await client.history.update({ ids, change: { trashed: true } });
   await client.history.emptyTrash();
@@ -76,6 +75,13 @@ async function emptyShared({ client, problems }: Shared): Promise<void> {
   // A file that is written anew must not be in use.
   await client.models.unload();
   for (const { id } of await client.models.list()) await client.models.remove({ id });
+  for (const name of readdirSync(folders.modelsDir)) rmSync(join(folders.modelsDir, name));
+  for (const { id, parentId } of await client.folders.list())
+    if (parentId === null) await client.folders.remove({ id, chats: 'to_trash' });
+  for (const { id } of await client.tags.list()) await client.tags.remove({ id });
+  for (const { id, builtIn } of await client.presets.list())
+    if (builtIn === null) await client.presets.remove({ id });
+  await client.settings.update(settings);
   problems.length = 0;
 }
 
@@ -143,12 +149,15 @@ export class Stage {
   }
 
   /**
-   * Like {@link ready}, on an app that the tests of the file have in turn, which saves its start: chats and models
-   * of the test before are gone. For tests that change no settings, folders, tags or presets and end no process.
+   * Like {@link ready}, on an app that the tests of the file have in turn, which saves its start: chats, models,
+   * folders, tags, presets and settings of the test before are gone. For tests that end no process, leave Offline
+   * and a model's own settings alone, but for its context's size, and look at no figure of all time.
    */
-  async share(options: ScriptedModelOptions, { load = true }: { load?: boolean } = {}): Promise<Ready> {
-    if (HOST === 'electron') return this.ready(options, { load });
-    const fileName = 'model.gguf';
+  async share(
+    options: ScriptedModelOptions,
+    { fileName = 'model.gguf', load = true }: { fileName?: string; load?: boolean } = {},
+  ): Promise<Ready> {
+    if (HOST === 'electron') return this.ready(options, { fileName, load });
     const own = this.folders;
     if (!shared) {
       const app = await this.#start([]);
@@ -159,7 +168,8 @@ export class Stage {
             disconnect = connected.close;
             return connected.client;
           });
-      shared = { folders: own, app, client, disconnect, page: null, problems: [] };
+      const { offline: _offline, offlineSince: _offlineSince, ...settings } = await client.settings.get();
+      shared = { folders: own, app, client, disconnect, page: null, problems: [], settings };
     } else {
       rmSync(own.root, { recursive: true, force: true });
       this.folders = shared.folders;
@@ -366,6 +376,8 @@ async function freshWindow(shown: AppPage, options: BrowserContextOptions): Prom
   await shown.page.evaluate(() => {
     localStorage.clear();
     sessionStorage.clear();
+    // Where the test before was in the app.
+    history.replaceState(null, '');
   });
   await applyTo(shown.page, { colorScheme: null, reducedMotion: null, ...options });
   await shown.page.reload();
@@ -405,20 +417,13 @@ async function saveArtifacts(context: BrowserContext, name: string): Promise<voi
   await context.tracing.stop({ path: join(RESULTS, `${name}.zip`) }).catch(() => {});
 }
 
-/** One browser for the file that imports this; Electron brings its own. */
+/** One browser for the files of a worker, which is not made anew for each; Electron brings its own. */
 let browser: Browser | null = null;
 /** A browser that went down with one test is no browser for the next one, nor for a second attempt. */
 async function livingBrowser(): Promise<Browser | null> {
   if (HOST !== 'electron' && browser?.isConnected() !== true) browser = await launchBrowser();
   return browser;
 }
-beforeAll(async () => {
-  await livingBrowser();
-});
-afterAll(async () => {
-  await endShared();
-  await browser?.close();
-});
 
 /** A test that fails for good fails at its last attempt: that one is recorded. */
 function isLastAttempt({ retry, result }: RunnerTestCase): boolean {
@@ -427,12 +432,19 @@ function isLastAttempt({ retry, result }: RunnerTestCase): boolean {
 }
 
 /** `test` with a {@link Stage} for each test. */
-export const test = base.extend<{ stage: Stage }>({
-  stage: async ({ task, skip }, use) => {
-    const stage = new Stage(await livingBrowser(), skip, { records: isLastAttempt(task) });
-    await use(stage);
-    const label = `${task.file.name}-${task.name}`.replace(/^.*\//, '').replace(/[^a-z0-9]+/gi, '-');
-    const problems = await stage.end(`${HOST}-${label.slice(0, 100)}`, task.result?.state === 'fail');
-    expect(problems, 'what no page may do').toEqual([]);
-  },
-});
+export const test = base
+  .extend('untilWorkerEnds', { scope: 'worker' }, ({}, { onCleanup }) => {
+    onCleanup(async () => browser?.close());
+  })
+  .extend('untilFileEnds', { scope: 'file' }, ({ untilWorkerEnds: _browser }, { onCleanup }) => {
+    onCleanup(endShared);
+  })
+  .extend<{ stage: Stage }>({
+    stage: async ({ task, skip, untilFileEnds: _shared }, use) => {
+      const stage = new Stage(await livingBrowser(), skip, { records: isLastAttempt(task) });
+      await use(stage);
+      const label = `${task.file.name}-${task.name}`.replace(/^.*\//, '').replace(/[^a-z0-9]+/gi, '-');
+      const problems = await stage.end(`${HOST}-${label.slice(0, 100)}`, task.result?.state === 'fail');
+      expect(problems, 'what no page may do').toEqual([]);
+    },
+  });

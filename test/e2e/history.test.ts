@@ -7,7 +7,7 @@ const DAY_MS = 24 * 60 * 60 * 1000;
 
 describe('the list of chats', () => {
   test('groups by day, renames in three ways and moves to the trash with a way back', async ({ stage }) => {
-    const { app, client } = await stage.ready({ script: plainScript });
+    const { app, client } = await stage.share({ script: plainScript });
     const page = await stage.open(app);
     for (const [index, title] of ['Tides of the North Sea', 'Bread without yeast', 'Knots'].entries()) {
       if (index > 0) await page.newChat.click();
@@ -87,7 +87,7 @@ describe('the list of chats', () => {
 
 describe('order among many chats', () => {
   test('folders, tags, pins, the archive and the trash, each step with a way back', async ({ stage }) => {
-    const { app, client } = await stage.ready({ script: plainScript });
+    const { app, client } = await stage.share({ script: plainScript });
     const page = await stage.open(app);
     const { keyboard } = page.page;
     const names = ['Tides', 'Bread', 'Knots', 'Invoices'];
@@ -222,7 +222,7 @@ describe('order among many chats', () => {
   });
 
   test('search, the palette and temporary chats', async ({ stage }) => {
-    const { app, client } = await stage.ready({ script: plainScript });
+    const { app, client } = await stage.share({ script: plainScript });
     const page = await stage.open(app);
     const { keyboard } = page.page;
     await page.ask('How high is the lighthouse of Eckmühl');

@@ -6,7 +6,7 @@ import { addFile, eventually, newestAnswer, test } from './fixture.ts';
 
 describe('the list of models', () => {
   test('adds files in place, filters, sorts, removes one and takes it back', async ({ stage }) => {
-    const { app, client } = await stage.ready(
+    const { app, client } = await stage.share(
       { script: plainScript, name: 'Alpha', fileType: 15 },
       { fileName: 'alpha.gguf' },
     );
@@ -51,7 +51,7 @@ describe('the list of models', () => {
 
   test('the panel shows what is on the list already', async ({ stage }) => {
     stage.onlyInBrowser('the desktop opens the dialog of the system');
-    const { app } = await stage.ready({ script: plainScript, name: 'Alpha' }, { fileName: 'alpha.gguf' });
+    const { app } = await stage.share({ script: plainScript, name: 'Alpha' }, { fileName: 'alpha.gguf' });
     await stage.writeModel('beta.gguf', { script: plainScript, name: 'Beta' });
     const page = await stage.open(app);
     await page.rail('Models').click();
@@ -63,7 +63,7 @@ describe('the list of models', () => {
   });
 
   test('takes a dropped file by name and size, and says when it is elsewhere', async ({ stage }) => {
-    const { app, client } = await stage.ready({ script: plainScript, name: 'First' }, { load: false });
+    const { app, client } = await stage.share({ script: plainScript, name: 'First' }, { load: false });
     await stage.writeModel('second.gguf', { script: plainScript, name: 'Second' });
     const page = await stage.open(app);
     await page.rail('Models').click();
@@ -80,7 +80,7 @@ describe('the list of models', () => {
 
 describe('the details of a model', () => {
   test('show the header as it is in the file: facts, template, every entry', async ({ stage }) => {
-    const { app, client, model } = await stage.ready(
+    const { app, client, model } = await stage.share(
       { script: plainScript, name: 'Details', fileType: 15, licence: 'apache-2.0', contextLength: 2048 },
       { load: false },
     );
@@ -111,7 +111,7 @@ describe('the details of a model', () => {
   });
 
   test('load and unload, and use the context size that was set', async ({ stage }) => {
-    const { app, client, model } = await stage.ready({ script: plainScript, name: 'Sized' }, { load: false });
+    const { app, client, model } = await stage.share({ script: plainScript, name: 'Sized' }, { load: false });
     const page = await stage.open(app);
     await page.rail('Models').click();
     await page.openModel('Sized').click();
@@ -179,7 +179,7 @@ describe('the details of a model', () => {
   });
 
   test('a switch of models in the picker loads the other one for this chat', async ({ stage }) => {
-    const { app, client } = await stage.ready(
+    const { app, client } = await stage.share(
       { script: plainScript, name: 'Left' },
       { fileName: 'left.gguf' },
     );

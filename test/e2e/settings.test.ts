@@ -71,7 +71,7 @@ describe('appearance', () => {
   });
 
   test('the theme is there before the first paint of the next load', async ({ stage }) => {
-    const { app } = await stage.ready({ script: plainScript });
+    const { app } = await stage.share({ script: plainScript });
     const page = await stage.open(app, { colorScheme: 'light' });
     await page.openSettings('Appearance');
     await page.choose('Theme', 'Dark');
@@ -94,7 +94,7 @@ describe('general', () => {
   test('Enter breaks lines when it does not send; the system prompt goes into new chats', async ({
     stage,
   }) => {
-    const { app, client } = await stage.ready({ script: plainScript });
+    const { app, client } = await stage.share({ script: plainScript });
     const page = await stage.open(app);
     await page.ask('Without a prompt');
     await page.answered(1);
@@ -206,7 +206,7 @@ describe('privacy', () => {
 
 describe('shortcuts, folders and about', () => {
   test('say what is true of this app', async ({ stage }) => {
-    const { app, client } = await stage.ready({ script: plainScript });
+    const { app, client } = await stage.share({ script: plainScript });
     const page = await stage.open(app);
     await page.composer.waitFor();
     await page.page.keyboard.press('Control+/');

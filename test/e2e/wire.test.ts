@@ -26,7 +26,7 @@ const NO_ADDRESS = 'the desktop has no address and no token that another page co
 
 describe('the address', () => {
   test('shows no token; chats and token leave no trace in history or lasting storage', async ({ stage }) => {
-    const { app } = await stage.ready({ script: plainScript });
+    const { app } = await stage.share({ script: plainScript });
     const token = new URLSearchParams(new URL(app.url).hash.slice(1)).get('token');
     expect(token?.length ?? 0).toBe(HOST === 'browser' ? 43 : 0);
     const page = await stage.open(app);
@@ -50,7 +50,7 @@ describe('the address', () => {
 
   test('without a token shows no chat and nothing of this computer', async ({ stage }) => {
     stage.onlyInBrowser(NO_ADDRESS);
-    const { app } = await stage.ready({ script: plainScript, name: 'Hidden model' });
+    const { app } = await stage.share({ script: plainScript, name: 'Hidden model' });
     for (const fragment of ['', '#token=', `#token=${'A'.repeat(43)}`]) {
       const page = await stage.open({ ...app, url: `${new URL('/', app.url).href}${fragment}` });
       await page.text('This page is not allowed in').waitFor();
@@ -64,7 +64,7 @@ describe('the app and its engine', () => {
   test('listen where the page comes from, and on the desktop nowhere', async ({ stage }) => {
     stage.only(existsSync('/proc/self/net/tcp'), 'only Linux tells who listens');
     stage.only(HOST !== 'electron', 'the ports through which Electron is driven would be found');
-    const { app } = await stage.ready({ script: plainScript });
+    const { app } = await stage.share({ script: plainScript });
     const ports = [app.pid, ...app.sidecarPids()].flatMap(listeningPorts);
     expect(app.sidecarPids()).toHaveLength(1);
     expect(ports).toEqual(HOST === 'browser' ? [Number(new URL(app.url).port)] : []);
@@ -74,7 +74,7 @@ describe('the app and its engine', () => {
 describe('a page of another site in the same browser', () => {
   test('can neither read, embed, script nor connect, even with the token', async ({ stage }) => {
     stage.onlyInBrowser(NO_ADDRESS);
-    const { app } = await stage.ready({ script: plainScript });
+    const { app } = await stage.share({ script: plainScript });
     const { origin, host, hash } = new URL(app.url);
     const token = new URLSearchParams(hash.slice(1)).get('token') ?? '';
     const stranger = await stage.openStranger(await hostileSite(stage));

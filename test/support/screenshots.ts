@@ -4,7 +4,7 @@ import { parseArgs } from 'node:util';
 import type { Page } from 'playwright-core';
 import { appFolders, startApp } from './app-process.ts';
 import { launchBrowser } from './browser.ts';
-import { markdownScript, writeScriptedModel } from './gguf/scripted-model.ts';
+import { markdownScript, plainScript, writeScriptedModel } from './gguf/scripted-model.ts';
 
 // `npm run screenshots [-- --model FILE --prompt TEXT]`: the pictures of README, made from the built app.
 // Without a model the answers come from a scripted one; with one, a real conversation is added.
@@ -44,6 +44,13 @@ for (const { file, name, fileType } of models) {
     fileType,
   });
 }
+/** Computes as much for a token as a model of its size, so that its figures are those of this computer. */
+const SLOW = 'Harbour 1B';
+await writeScriptedModel(join(folders.modelsDir, 'harbour-1b-q4_0.gguf'), {
+  script: plainScript,
+  shape: 'slow',
+  name: SLOW,
+});
 
 const app = await startApp(folders);
 const browser = await launchBrowser();
@@ -85,10 +92,37 @@ try {
     .getByRole('heading', { name: /Mistral 7B/ })
     .first()
     .waitFor();
+  await page.getByText('Fits in memory').first().waitFor();
   await take('models');
   await page.getByRole('button', { name: 'No connections' }).click();
   await page.getByRole('heading', { name: /ledger/i }).waitFor();
   await take('privacy');
+
+  await page.getByRole('navigation', { name: 'Main' }).getByRole('button', { name: 'Models' }).click();
+  await page.getByRole('button', { name: 'Open GGUF' }).click();
+  await page.getByRole('button', { name: /^Add harbour-1b/ }).click();
+  await page.getByRole('button', { name: 'Done' }).click();
+  await page.getByRole('navigation', { name: 'Main' }).getByRole('button', { name: 'Chat' }).click();
+  await page.getByRole('button', { name: 'New chat' }).click();
+  await page.getByRole('button', { name: /^Model: / }).click();
+  await page.getByRole('option', { name: new RegExp(SLOW) }).click();
+  for (const text of [
+    'How does the tide turn in a narrow channel, and how soon can a small boat feel it in its anchorage?',
+    'And at springs, when the range is at its largest: how much sooner, and how much more strongly than now?',
+    'And at neaps, with the wind against the stream and a swell from the west across the shallow bar?',
+  ])
+    await ask(page, text);
+  await page.getByRole('button', { name: 'New chat' }).click();
+  await ask(
+    page,
+    'How far is the horizon for somebody who sits in a small boat, and for somebody on a tower?',
+  );
+  await page.getByRole('navigation', { name: 'Main' }).getByRole('button', { name: 'Performance' }).click();
+  await page.getByLabel('Model', { exact: true }).selectOption({ label: SLOW });
+  await page.getByRole('img', { name: new RegExp(`^Median decode speed per day. ${SLOW}`) }).waitFor();
+  // The chat's title is written after its answer.
+  await page.getByText('1 answer running').waitFor({ state: 'hidden' });
+  await take('performance');
 
   if (values.model) {
     linkSync(values.model, join(folders.modelsDir, basename(values.model)));
@@ -107,9 +141,12 @@ try {
 
 async function ask(page: Page, text: string, limitMs = 60_000): Promise<void> {
   const composer = page.getByRole('textbox', { name: 'Message' });
+  const turns = page.getByRole('log').getByRole('article');
+  const before = await turns.count();
   await composer.fill(text);
   await composer.press('Enter');
-  await page.getByRole('button', { name: 'Answer again' }).last().waitFor({ timeout: limitMs });
+  const answer = turns.nth(before + 1);
+  await answer.getByRole('button', { name: 'Answer again' }).waitFor({ timeout: limitMs });
 }
 
 /** Adds the file, starts a chat with it and waits for the whole answer. */

@@ -9,7 +9,13 @@ import {
   type NewAttachment,
 } from '../../src-main/contract/index.ts';
 import { createConversations, type ConversationsDeps } from '../../src-main/conversations/conversations.ts';
-import type { GenerateRequest, GenerationEvent, GenerationResult } from '../../src-main/engine/api.ts';
+import type {
+  GenerateRequest,
+  GenerationEvent,
+  GenerationResult,
+  PromptParts,
+  PromptRequest,
+} from '../../src-main/engine/api.ts';
 import { createEventBus } from '../../src-main/events.ts';
 import { noGuard, type RoomGuard } from '../../src-main/free-space.ts';
 import { migrate } from '../../src-main/store/migrate.ts';
@@ -34,10 +40,16 @@ interface Asked {
 
 let db: Db;
 let asked: Asked[];
+let counted: (string | undefined)[];
 let room: RoomGuard;
 let service: ReturnType<typeof createConversations>;
 const model = { ...newModel(), available: true };
-let engineState: { contextSize: null; modelId: null; gpuLayers: null; engineVersion: string };
+let engineState: {
+  contextSize: number | null;
+  modelId: string | null;
+  gpuLayers: null;
+  engineVersion: string;
+};
 
 const asynchronous = (functions: object): object =>
   Object.fromEntries(
@@ -60,10 +72,19 @@ function generate(
   });
 }
 
+/** A token for each letter; remembers whose prompts were counted. */
+async function countParts({ turns, conversationId }: PromptRequest): Promise<PromptParts> {
+  counted.push(conversationId);
+  const tokens = turns.map(({ text }) => text.length);
+  const total = tokens.reduce((sum, count) => sum + count, 0);
+  return { total, system: 0, turns: tokens, template: 0, reusable: 0 };
+}
+
 beforeEach(() => {
   db = new Database(':memory:');
   migrate(db, migrations, 0);
   asked = [];
+  counted = [];
   engineState = { contextSize: null, modelId: null, gpuLayers: null, engineVersion: fullStats.engineVersion };
   const store = {
     conversations: asynchronous(conversationQueries),
@@ -78,7 +99,7 @@ beforeEach(() => {
   const deps = {
     store,
     room,
-    engine: { state: engineState, generate, onState: () => () => {} },
+    engine: { state: engineState, generate, countParts, onState: () => () => {} },
     models: {
       list: async () => [model],
       ensureLoaded: async () => ({ loadMs: 0 }),
@@ -265,6 +286,16 @@ it('a removed branch stops what is being written in it, and comes back as it was
   expect(await message(id, second.assistantMessageId)).toMatchObject({ text: 'half', status: 'stopped' });
 });
 
+it('counts the next send with what the engine holds of that chat', async () => {
+  const { conversationId } = await answered('One', 'Yes');
+  engineState.contextSize = 1024;
+  const next = { attachments: [], systemPrompt: null };
+  const preview = await service.context.preview({ ...next, id: conversationId, draft: 'Two' });
+  expect([preview.fits, counted]).toEqual([true, [conversationId]]);
+  await service.context.preview({ ...next, id: null, draft: 'Other' });
+  expect(counted).toEqual([conversationId, undefined]);
+});
+
 describe('files on a disk that is full', () => {
   const file = {
     ...{ id: randomUUID(), name: 'a.txt', kind: 'text' as const, sizeBytes: 9 },
@@ -272,7 +303,7 @@ describe('files on a disk that is full', () => {
   };
   const full = appError('disk_full', { needBytes: 2, freeBytes: 1 });
 
-  it('are refused with a message that waits, and with another version of one that has them', async () => {
+  it('are refused with a message that waits, with another version of one that has them, and with its copy', async () => {
     const { conversationId, userMessageId: messageId, answer } = await send('One', null, [file]);
     answer.end('end');
     await settled(conversationId);
@@ -285,6 +316,12 @@ describe('files on a disk that is full', () => {
     const version = { requestId: randomUUID(), messageId, text: 'Other' };
     await expect(service.tree.saveVersion(version)).rejects.toBe(full);
     await expect(service.tree.editQuestion(version)).rejects.toBe(full);
+    const fork = { messageId, conversationId: randomUUID(), title: 'Copy' };
+    await expect(service.tree.fork(fork)).rejects.toBe(full);
+    await expect(chat(fork.conversationId)).rejects.toMatchObject({ code: 'not_found' });
+    room.forCopies = noGuard.forCopies;
+    await service.tree.fork(fork);
+    expect(await chat(fork.conversationId)).toMatchObject({ title: 'Copy', messageCount: 1 });
     expect(await chat(conversationId)).toMatchObject({ messageCount: 2, queue: [] });
     await adds([]);
     expect((await chat(conversationId)).queue).toHaveLength(1);
@@ -335,6 +372,23 @@ describe('messages that wait', () => {
     third.end('end');
     await settled(id);
     expect(await codeOf(service.queue.sendNext(id))).toBe('not_found');
+  });
+
+  it('wait for a word of the user when old messages would have to go, and are sent with it', async () => {
+    const first = await send('A'.repeat(700));
+    const id = first.conversationId;
+    Object.assign(engineState, { contextSize: 1024, modelId: model.id });
+    const long = 'B'.repeat(800);
+    await wait(id, long, first.assistantMessageId);
+    first.answer.end('end');
+    await settled(id);
+    await vi.waitFor(() => expect(counted).toHaveLength(2));
+    expect([asked.length, await waiting(id)]).toEqual([1, [long]]);
+    await service.queue.sendNext(id, true);
+    const second = await generation(2);
+    expect(second.request.turns.map(({ text }) => text)).toEqual([long]);
+    second.end('end');
+    await settled(id);
   });
 
   it('go by themselves when they came after Stop and nothing waits before them', async () => {

@@ -10,7 +10,12 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { appError } from '../../src-main/contract/index.ts';
 import { COALESCE_MS, Coalescer, MAX_WAIT_INTERVALS } from '../../src-main/engine/sidecar/coalesce.ts';
 import { mapLoadFailure } from '../../src-main/engine/sidecar/load-errors.ts';
-import { CHUNK_TARGET_MS, FIRST_CHUNK_TOKENS, nextChunkSize } from '../../src-main/engine/sidecar/prefill.ts';
+import {
+  ALONE_TARGET_MS,
+  CHUNK_TARGET_MS,
+  FIRST_CHUNK_TOKENS,
+  nextChunkSize,
+} from '../../src-main/engine/sidecar/prefill.ts';
 import { buildHistory, movesSystemPrompt } from '../../src-main/engine/sidecar/prompt.ts';
 import { streamOf } from '../../src-main/engine/sidecar/stream.ts';
 
@@ -27,6 +32,12 @@ describe('nextChunkSize', () => {
     { name: 'a clock that stood still', last: { tokens: 32, elapsedMs: 0 }, expected: 128 },
   ])('$name: $expected tokens', ({ last, expected }) => {
     expect(nextChunkSize(last)).toBe(expected);
+  });
+
+  it('reads more at once for an answer that is alone, in whole blocks', () => {
+    expect(nextChunkSize({ tokens: 64, elapsedMs: 550 }, ALONE_TARGET_MS)).toBe(64);
+    expect(nextChunkSize({ tokens: 64, elapsedMs: 400 }, ALONE_TARGET_MS)).toBe(96);
+    expect(nextChunkSize({ tokens: 32, elapsedMs: 250 * 1.2 }, CHUNK_TARGET_MS)).toBe(24);
   });
 });
 

@@ -4,6 +4,7 @@ import {
   type AppClient,
   type ContextPreview,
   type NewAttachment,
+  type QueuedMessage,
 } from '../../src-main/contract/index.ts';
 import { ChatSender, type SendPress } from '../../src-renderer/screens/chat/chat-sender.svelte.ts';
 import { SendGuard } from '../../src-renderer/screens/chat/inspector/send-guard.svelte.ts';
@@ -145,6 +146,29 @@ describe('MessageQueue', () => {
     const client = { queue: calls } as unknown as AppClient;
     return { ...calls, queue: new MessageQueue(client, 'c', async () => undefined) };
   }
+
+  it.each([
+    ['nothing of one that fits', { counts: {}, fits: true, asks: false, contextSize: 1024 }, false],
+    ['nothing while no model is loaded', { counts: null, fits: true, asks: false, contextSize: null }, false],
+    ['when old messages would go', { counts: {}, fits: true, asks: true, contextSize: 1024 }, true],
+    ['when it does not fit', { counts: {}, fits: false, asks: false, contextSize: 1024 }, true],
+    ['when it is too long to be counted', { counts: null, fits: true, asks: false, contextSize: 8 }, true],
+  ])('asks %s', async (_name, counted, asks) => {
+    const preview = vi.fn(async () => counted as unknown as ContextPreview);
+    const read = vi.fn(async () => ({ text: 'Sill', pageStarts: null, parts: null }));
+    const client = { context: { preview }, attachments: { read } } as unknown as AppClient;
+    const made = new MessageQueue(client, 'c', async () => undefined);
+    const file = { id: 'f', name: 'a.txt', kind: 'text' as const, sizeBytes: 4, characters: 4, parts: null };
+    const entry = { ...waiting, attachments: [file] } as unknown as QueuedMessage;
+    expect(await made.questionOf(entry)).toBe(asks ? counted : null);
+    expect(preview).toHaveBeenCalledWith(
+      expect.objectContaining({
+        id: 'c',
+        draft: 'Waits',
+        attachments: [expect.objectContaining({ id: 'f', text: 'Sill' })],
+      }),
+    );
+  });
 
   it('keeps the id of a message whose answer was lost, for the same text and files', async () => {
     const { add, queue: made } = queue();

@@ -144,6 +144,7 @@ async function readPrompt({ loaded, emit, signal, prompt, progress }: Run): Prom
     signal,
     // A checkpoint has to lie at the end of the prompt: the way back to it, for another answer.
     leavesLast: !sequence.needsCheckpoints,
+    isAlone: () => loaded.sequences.inUse <= 1,
     onChunk: (position) => {
       const etaMs = readingEta(tokens.length - position, loaded);
       emit({ type: 'reading', done: position - kept, total, etaMs });

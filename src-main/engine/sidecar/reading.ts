@@ -1,6 +1,6 @@
 import type { LlamaContextSequence, Token } from 'node-llama-cpp';
 import type { LoadedModel } from './model.ts';
-import { nextChunkSize } from './prefill.ts';
+import { ALONE_TARGET_MS, CHUNK_TARGET_MS, nextChunkSize } from './prefill.ts';
 
 /** Of the library's five: what is read ahead takes no place in a batch that an answer could use. */
 const BACKGROUND_PRIORITY = 1;
@@ -17,16 +17,26 @@ export async function readInChunks(
   options: {
     signal: AbortSignal;
     isBackground?: boolean;
+    /** No other answer waits meanwhile: chunks may be as long as a stop can wait. */
+    isAlone?: () => boolean;
     /** The last chunk is left to whoever evaluates the rest anyway: a step less. */
     leavesLast?: boolean;
     onChunk?: (position: number) => void;
     onRead?: () => void;
   },
 ): Promise<void> {
-  const { signal, isBackground = false, leavesLast = false, onChunk, onRead } = options;
+  const {
+    signal,
+    isBackground = false,
+    isAlone = () => false,
+    leavesLast = false,
+    onChunk,
+    onRead,
+  } = options;
   for (let position = sequence.nextTokenIndex; position < tokens.length;) {
     signal.throwIfAborted();
-    const chunk = tokens.slice(position, position + nextChunkSize(loaded.lastChunk));
+    const targetMs = isAlone() ? ALONE_TARGET_MS : CHUNK_TARGET_MS;
+    const chunk = tokens.slice(position, position + nextChunkSize(loaded.lastChunk, targetMs));
     onChunk?.(position);
     if (leavesLast && position + chunk.length === tokens.length) return;
     const startMs = performance.now();

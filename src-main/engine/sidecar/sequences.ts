@@ -282,6 +282,11 @@ export class Sequences<T extends Live = LlamaContextSequence> {
     return { place, reach: most };
   }
 
+  /** How many are taken. */
+  get inUse(): number {
+    return this.#places.filter(({ isBusy }) => isBusy).length;
+  }
+
   /**
    * Where a prompt goes that would cut another branch in the place that holds most of it: the place that costs least.
    * Null: to that place. One that was used later is never given up for it.

@@ -33,7 +33,7 @@ export function rowOfSuggestion(entry: CatalogueEntry): HubRowItem {
     address: addressOf(entry),
     repo: entry.repo,
     name: entry.name,
-    line: `${entry.author}, ${texts.purposes[entry.purpose]}`,
+    line: `${entry.author}. ${texts.purposes[entry.purpose]}`,
     quant: entry.quant,
     sizeBytes: entry.roughSizeBytes,
     licence: entry.licence,

@@ -34,6 +34,11 @@ export function modelNames(
   );
 }
 
+/** A name beside a mark, cut to `letters`. */
+export function shortName(name: string, letters: number): string {
+  return name.length > letters ? `${name.slice(0, letters - 1).trimEnd()}…` : name;
+}
+
 /** `3.22.1` of `node-llama-cpp 3.22.1 (llama.cpp b7100)`; another text stays whole. */
 export function shortVersion(version: string): string {
   return /\d+(?:\.\d+)+/u.exec(version)?.[0] ?? version;

@@ -223,6 +223,12 @@ export default ts.config(
   {
     // Tests build servers, children and attackers of every kind; what they prove is outside these bans.
     files: ['test/**/*.ts', '*.config.{js,ts}', 'vite.main.config.ts'],
-    rules: { 'no-restricted-imports': 'off', 'no-restricted-globals': 'off', 'no-restricted-syntax': 'off' },
+    rules: {
+      'no-restricted-imports': 'off',
+      'no-restricted-globals': 'off',
+      'no-restricted-syntax': 'off',
+      // vitest reads from the pattern what a fixture uses: nothing is `{}`.
+      'no-empty-pattern': ['error', { allowObjectPatternsAsParameters: true }],
+    },
   },
 );

@@ -26,6 +26,9 @@ const specsOn = (host: string, include: string[], exclude: string[]): TestProjec
     env: { LEEWARD_E2E_HOST: host, LEEWARD_GUIDE_FILE: '' },
     retry: RETRIES,
     globalSetup: BROWSER,
+    // A whole session of a person in one test, on a machine that may be busy.
+    testTimeout: 90_000,
+    isolate: false,
   },
 });
 
@@ -36,10 +39,10 @@ export default defineConfig({
     env: { LEEWARD_GUIDE_FILE: '' },
     testTimeout: 30_000,
     hookTimeout: 60_000,
-    // Each worker may hold a model and a browser: two at a time is what two cores carry.
-    maxWorkers: 2,
+    // Each worker may hold a model and a browser. A third uses the time that two cores wait for timers and starts.
+    maxWorkers: 3,
     projects: [
-      { extends: true, test: { name: 'unit', include: ['test/unit/**/*.test.ts'] } },
+      { extends: true, test: { name: 'unit', include: ['test/unit/**/*.test.ts'], isolate: false } },
       {
         extends: true,
         test: {

@@ -84,6 +84,7 @@ export function createRouter(services: Services) {
       ),
     },
     models: modelRoutes(services.models, services.downloads),
+    drafts: draftRoutes(services.models),
     adapters: adapterRoutes(services),
     fit: fitRoutes(services.fit),
     hub: hubRoutes(services.hub),
@@ -248,6 +249,10 @@ function modelRoutes(models: Models, downloads: Downloads) {
       models.updateSettings(input.id, defined(input.settings)),
     ),
   };
+}
+
+function draftRoutes({ drafts }: Models) {
+  return { candidates: os.drafts.candidates.handler(({ input }) => drafts.candidates(input.id)) };
 }
 
 function adapterRoutes({ models: { adapters }, hub }: Services) {

@@ -12,6 +12,7 @@ import { isLoopback } from './server/request-rules.ts';
 import { onStopRequest } from './server/stop.ts';
 import { loadStaticFiles } from './server/static-files.ts';
 import { createToken } from './server/token.ts';
+import { keepYoungHeapSmall } from './server/young-heap.ts';
 
 // The renderer's build lies beside the bundle, and under out/ seen from the sources.
 const RENDERER_DIR = join(
@@ -31,6 +32,7 @@ const notOpenedSentences = {
 const opened = createOpened();
 
 async function start(options: ServeOptions): Promise<void> {
+  keepYoungHeapSmall();
   const files = loadStaticFiles(RENDERER_DIR);
   const modelFolders = openModelFolders(options);
   const folder = acquireDataFolder(options.dataDir, { address: null });

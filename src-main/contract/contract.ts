@@ -5,6 +5,7 @@ import { context } from './context.ts';
 import { attachments, NewAttachments } from './attachments.ts';
 import { adapters } from './adapters.ts';
 import { backups, Salvaged } from './backups.ts';
+import { drafts } from './drafts.ts';
 import { transfer } from './transfer.ts';
 import {
   AccessToken,
@@ -383,6 +384,7 @@ export const contract = {
   transfer,
   attachments,
   models,
+  drafts,
   adapters,
   backups,
   fit,

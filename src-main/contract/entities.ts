@@ -145,6 +145,9 @@ export const GenerationStats = v.object({
   /** Tokens that were guessed and computed in one batch with others, and how many of them the model then said. */
   guessedTokens: v.optional(Count, 0),
   guessedRight: v.optional(Count, 0),
+  /** Of those: guessed by a draft model. */
+  draftedTokens: v.optional(Count, 0),
+  draftedRight: v.optional(Count, 0),
   /** From the start of the generation in the sidecar to its first token; model load not included. */
   ttftMs: v.nullable(DurationMs),
   /** null: no token came, or it was not told yet. */
@@ -270,6 +273,10 @@ export const ModelSettings = v.object({
   speculation: v.nullable(v.picklist(['off'])),
   /** How keys and values are kept; null: as 16-bit floats. Others are checked with the model when it is loaded. */
   cacheType: v.nullable(v.picklist(['q8_0'])),
+  /** Chats that stay in memory, each with a context of its own; null: as many as a part of the memory carries. */
+  liveChats: v.nullable(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(4))),
+  /** A smaller model of the library with the same vocabulary, which guesses what this one will say; null: none. */
+  draftModelId: v.nullable(Id),
 });
 export type ModelSettings = v.InferOutput<typeof ModelSettings>;
 
@@ -393,6 +400,10 @@ export type EngineStatus = v.InferOutput<typeof EngineStatus>;
 
 const CacheType = v.picklist(['f16', 'q8_0']);
 
+/** Whether a draft model guesses what the model will say, or why it does not. */
+export const DraftState = v.picklist(['ready', 'missing', 'vocabulary', 'memory', 'failed']);
+export type DraftState = v.InferOutput<typeof DraftState>;
+
 export const EngineTuning = v.object({
   threads: Count,
   /** The number that was found best by measuring, now or at an earlier load; null: never measured. */
@@ -404,6 +415,12 @@ export const EngineTuning = v.object({
   fullWindow: v.boolean(),
   /** How far the wanted type moved the next-token probabilities, in nats; null: not checked, or not possible. */
   cacheDivergence: v.nullable(v.number()),
+  /** Chats that were to stay in memory, of which there may be room for fewer; null: automatic. */
+  wantedLiveChats: v.nullable(Count),
+  /** Tokens that are computed at a time, at most. */
+  batchTokens: Count,
+  /** null: none was asked for. */
+  draft: v.nullable(DraftState),
 });
 export type EngineTuning = v.InferOutput<typeof EngineTuning>;
 

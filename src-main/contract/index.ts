@@ -3,6 +3,7 @@ export * from './attachments.ts';
 export * from './backups.ts';
 export * from './contract.ts';
 export * from './context.ts';
+export * from './drafts.ts';
 export * from './entities.ts';
 export * from './errors.ts';
 export * from './events.ts';

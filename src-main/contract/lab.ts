@@ -14,6 +14,9 @@ const MAX_DEPTHS = 6;
 const LEAST_DEPTH = 64;
 export const LEAST_BENCH_ANSWER = 16;
 const MAX_CONTEXT = 2 ** 20;
+/** Fewer are slow everywhere; more win nothing and cost memory. */
+const LEAST_BATCH = 16;
+const MAX_BATCH = 4096;
 /** A follow-up is a short question: it, the template and two answers must fit behind a prompt. */
 const FOLLOW_UP_ROOM = 128;
 
@@ -47,6 +50,8 @@ export const BenchSettings = v.object({
   threads: v.nullable(whole(1, 1024)),
   flashAttention: v.picklist(['auto', 'off']),
   cacheType: v.picklist(['f16', 'q8_0']),
+  /** Tokens that are computed at a time, at most. */
+  batchTokens: v.optional(v.nullable(whole(LEAST_BATCH, MAX_BATCH)), null),
 });
 export type BenchSettings = v.InferOutput<typeof BenchSettings>;
 
@@ -111,6 +116,8 @@ export const BenchFacts = v.object({
     threads: v.nullable(Count),
     flashAttention: BenchSettings.entries.flashAttention,
     cacheType: v.nullable(BenchSettings.entries.cacheType),
+    /** null: of a time when the engine did not tell it. */
+    batchTokens: v.optional(v.nullable(Count), null),
   }),
   protocol: Protocol,
   environment: v.object({

@@ -72,6 +72,9 @@ export const SampleFigures = v.object({
   /** Guessed ahead, and how many of them were right. */
   guessedTokens: Count,
   guessedRight: Count,
+  /** Of those: guessed by a draft model. */
+  draftedTokens: Count,
+  draftedRight: Count,
   /** Model load before it; 0 when it was in memory. */
   loadMs: Ms,
   /** From the start in the engine, the load left out, to the end of the prompt. */

@@ -56,7 +56,10 @@ export interface AnswerPrompt {
  */
 export async function promptForAnswer(deps: Deps, wanted: Wanted): Promise<AnswerPrompt> {
   const { chosen, modelId } = wanted;
-  const sampling = wanted.sampling ?? chosen.sampling ?? (await deps.models.samplingOf(modelId));
+  const [sampling, made] = await Promise.all([
+    wanted.sampling ?? chosen.sampling ?? deps.models.samplingOf(modelId),
+    madeWith(deps, modelId),
+  ]);
   const reasoning = chosen.reasoning ?? DEFAULT_REASONING;
   const whole = {
     systemPrompt: chosen.systemPrompt,
@@ -68,7 +71,6 @@ export async function promptForAnswer(deps: Deps, wanted: Wanted): Promise<Answe
   };
   const input = inputFor(whole, modelId);
   const planned = await agreed(deps, input, wanted);
-  const made = await madeWith(deps, modelId);
   const settings = {
     sampling,
     reasoning,

@@ -204,8 +204,13 @@ export class Answers {
     this.#progress(answer, { phase: 'loading', done: 0, total: 0, etaMs: null });
     const { loadMs } = await models.ensureLoaded(plan.modelId, signal);
     const id = userMessageId;
-    const path = withFiles(await store.messages.path({ id }), await store.attachments.onPath({ id }));
-    const { settings: chosen, createdAt } = await store.conversations.head({ id: answer.conversationId });
+    // Asked together: each wait for the store is a wait for the first word.
+    const [messages, files, { settings: chosen, createdAt }] = await Promise.all([
+      store.messages.path({ id }),
+      store.attachments.onPath({ id }),
+      store.conversations.head({ id: answer.conversationId }),
+    ]);
+    const path = withFiles(messages, files);
     const { settings, ...prompt } = await promptForAnswer(this.#deps, {
       modelId: plan.modelId,
       path,

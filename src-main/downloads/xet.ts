@@ -1,4 +1,3 @@
-import { fileDownloadInfo } from '@huggingface/hub';
 import * as v from 'valibot';
 import { appError } from '../contract/index.ts';
 import { createFetch, type Fetch } from '../privacy/fetch.ts';
@@ -81,6 +80,8 @@ async function termsOf(
     if (token !== null) headers.set('authorization', `Bearer ${token}`);
     return send(input, { ...init, headers });
   };
+  // Loaded when it is first asked: most starts ask nothing.
+  const { fileDownloadInfo } = await import('@huggingface/hub');
   const info = await fileDownloadInfo({ repo, revision, path, hubUrl: endpoint(), fetch: asUser });
   if (!info?.xet) return [];
   const { refreshUrl, reconstructionUrl } = info.xet;

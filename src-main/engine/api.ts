@@ -19,6 +19,10 @@ export interface LoadRequest {
   chatTemplate: string | null;
   /** Guessing of what is copied: where it pays, or never. */
   speculation: 'auto' | 'off';
+  /** A smaller model that guesses what this one will say; `path` null: its file cannot be used. null: none. */
+  draft: { path: string | null; sizeBytes: number; fileState: string } | null;
+  /** Tokens that are computed at a time, at most; null: the engine's choice. */
+  batchTokens: number | null;
   /** How keys and values are kept. Other than `f16` only after a check with this model, at the load. */
   cacheType: 'f16' | 'q8_0';
   /** What layers with a sliding window keep: all where the memory carries it, or the window only. */
@@ -30,6 +34,8 @@ export interface LoadRequest {
    * short. null: as many as a share of the memory holds, and one answer at a time where the processor computes it.
    */
   sequences: number | null;
+  /** Chats that stay in memory where `sequences` is null, fewer where the memory is short; null: as there. */
+  liveChats: number | null;
   /**
    * The model is unloaded when nothing was asked of it for so long; 0: right after the answer; null: it stays. Not
    * one of the settings that make a model another one: a change takes effect without a load.
@@ -96,11 +102,30 @@ export interface GenerateRequest {
   priority?: 'foreground' | 'background';
   /** Read where they save more tokens than what the memory holds, and cost less than reading those. */
   savedStates?: SavedStates;
+  /** Left out: the chat must not be on the disk, not even for a moment. */
+  branchCopy?: BranchCopy;
+}
+
+/**
+ * The way by which an answer on another branch leaves what was read of the first one in memory: a file that the engine
+ * writes, reads and removes again at once, where that is faster than reading the tokens.
+ */
+export interface BranchCopy {
+  /** Of a file that does not exist yet; what a crash has left there is for the caller to remove. */
+  readonly path: string;
+  written(bytes: number): void;
 }
 
 export type ReadAheadRequest = Pick<
   GenerateRequest,
-  'modelId' | 'systemPrompt' | 'turns' | 'reasoning' | 'date' | 'conversationId' | 'savedStates'
+  | 'modelId'
+  | 'systemPrompt'
+  | 'turns'
+  | 'reasoning'
+  | 'date'
+  | 'conversationId'
+  | 'savedStates'
+  | 'branchCopy'
 >;
 
 export interface ReadAheadResult {

@@ -277,7 +277,7 @@ class SupervisedEngine implements Engine {
     const { sidecar, loadMs } = await this.#ready(request.modelId, options.signal, slot);
     slot.share();
     const broken = new BrokenGeneration(request, this.state, loadMs);
-    const restore = new RestoreWatch(request.savedStates);
+    const restore = new RestoreWatch(request);
     this.#store.dispatch({ type: 'generation_started' });
     let result: GenerationResult;
     try {
@@ -341,7 +341,8 @@ class SupervisedEngine implements Engine {
     { signal, onEvent }: GenerateOptions,
     note: (event: GenerateEvent) => void,
   ): Promise<Extract<GenerateEvent, { type: 'done' }>> {
-    const { generationId, systemPrompt, turns, sampling, conversationId, savedStates, date } = request;
+    const { generationId, systemPrompt, turns, sampling, conversationId, date } = request;
+    const { savedStates, branchCopy } = request;
     const prompt = {
       systemPrompt,
       turns,
@@ -349,14 +350,15 @@ class SupervisedEngine implements Engine {
       ...(date === undefined ? {} : { date }),
       ...(conversationId === undefined ? {} : { conversationId }),
     };
-    const asked = { ...prompt, ...(savedStates ? { savedStates } : {}) };
-    const savedState = await savedStateFor(sidecar.client, asked, this.stateKey);
+    const files = { ...(savedStates ? { savedStates } : {}), ...(branchCopy ? { branchCopy } : {}) };
+    const savedState = await savedStateFor(sidecar.client, { ...prompt, ...files }, this.stateKey);
     const events = await sidecar.client.generate({
       ...prompt,
       generationId,
       sampling,
       ...(request.priority === 'background' ? { isBackground: true } : {}),
       ...(savedState ? { savedState } : {}),
+      ...(branchCopy ? { copyPath: branchCopy.path } : {}),
     });
     const stop = () => void sidecar.client.stop({ generationId }).catch(() => {});
     if (signal.aborted) stop();

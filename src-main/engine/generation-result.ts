@@ -54,6 +54,8 @@ export class BrokenGeneration {
       generatedTokens,
       guessedTokens: 0,
       guessedRight: 0,
+      draftedTokens: 0,
+      draftedRight: 0,
       ttftMs: this.#firstMs === null ? null : this.#firstMs - this.#startMs,
       firstTokenKind: null,
       prefillMs,

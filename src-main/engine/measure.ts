@@ -85,10 +85,13 @@ async function timeProbe(sidecar: SidecarProcess, probe: Probe): Promise<ProbeTi
     chatTemplate: null,
     // A probe's text repeats itself: guesses would be right, and tell another speed.
     speculation: 'off' as const,
+    draft: null,
+    batchTokens: null,
     cacheType: 'f16' as const,
     windowCache: 'window' as const,
     measured: null,
     sequences: 1,
+    liveChats: null,
   };
   let usedGpuLayers = 0;
   for await (const event of await sidecar.client.load(load))

@@ -15,7 +15,7 @@ export async function readAheadIn(
   request: Input,
   options: { key: string | null; signal: AbortSignal },
 ): Promise<ReadAheadResult | null> {
-  const restore = new RestoreWatch(request.savedStates);
+  const restore = new RestoreWatch(request);
   try {
     return await sidecar.whileAlive(() => followReadAhead(sidecar.client, request, { ...options, restore }));
   } catch (error) {
@@ -29,7 +29,7 @@ async function followReadAhead(
   request: Input,
   { key, restore, signal }: { key: string | null; restore: RestoreWatch; signal: AbortSignal },
 ): Promise<ReadAheadResult | null> {
-  const { systemPrompt, turns, reasoning, conversationId, savedStates, date } = request;
+  const { systemPrompt, turns, reasoning, conversationId, savedStates, branchCopy, date } = request;
   const prompt = {
     systemPrompt,
     turns,
@@ -37,10 +37,16 @@ async function followReadAhead(
     ...(date === undefined ? {} : { date }),
     ...(conversationId === undefined ? {} : { conversationId }),
   };
-  const savedState = await savedStateFor(client, { ...prompt, ...(savedStates ? { savedStates } : {}) }, key);
+  const files = { ...(savedStates ? { savedStates } : {}), ...(branchCopy ? { branchCopy } : {}) };
+  const savedState = await savedStateFor(client, { ...prompt, ...files }, key);
   if (signal.aborted) return null;
   const generationId = randomUUID();
-  const events = await client.readAhead({ ...prompt, generationId, ...(savedState ? { savedState } : {}) });
+  const events = await client.readAhead({
+    ...prompt,
+    generationId,
+    ...(savedState ? { savedState } : {}),
+    ...(branchCopy ? { copyPath: branchCopy.path } : {}),
+  });
   const stop = () => void client.stop({ generationId }).catch(() => {});
   if (signal.aborted) stop();
   signal.addEventListener('abort', stop, { once: true });

@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
 import type { EngineState } from '../contract/index.ts';
-import type { GenerateRequest, LoadRequest, SavedStates } from './api.ts';
+import type { BranchCopy, GenerateRequest, LoadRequest, SavedStates } from './api.ts';
 import type {
+  CopyEvent,
   GenerateEvent,
   GenerateInput,
   PromptInput,
@@ -22,7 +23,9 @@ export function stateKeyOf(request: LoadRequest, parts: string, state: EngineSta
     modelId: _id,
     threads: _threads,
     sequences: _sequences,
+    liveChats: _liveChats,
     speculation: _speculation,
+    draft: _draft,
     measured: _measured,
     keepLoadedMinutes: _minutes,
     ...rest
@@ -39,31 +42,34 @@ export function stateKeyOf(request: LoadRequest, parts: string, state: EngineSta
  */
 export async function savedStateFor(
   client: SidecarClient,
-  input: PromptInput & Pick<GenerateRequest, 'conversationId' | 'savedStates'>,
+  input: PromptInput & Pick<GenerateRequest, 'conversationId' | 'savedStates' | 'branchCopy'>,
   key: string | null,
 ): Promise<GenerateInput['savedState']> {
-  const { savedStates, ...prompt } = input;
+  const { savedStates, branchCopy, ...prompt } = input;
   const candidates = (savedStates?.candidates ?? [])
     .filter((candidate) => candidate.key === key)
     .map(({ id, tokens, bytes }) => ({ id, tokens: [...tokens], bytes }));
   if (!savedStates || candidates.length === 0) return undefined;
-  const id = await client.chooseState({ ...prompt, candidates });
+  const id = await client.chooseState({ ...prompt, mayCopy: branchCopy !== undefined, candidates });
   const chosen = candidates.find((candidate) => candidate.id === id);
   if (!chosen) return undefined;
   const path = await savedStates.open(chosen.id).catch(() => null);
   return path === null ? undefined : { ...chosen, path };
 }
 
-/** Follows what becomes of a state, and tells its owner when it is of no use. */
+/** Follows what becomes of files, and tells their owner: of a state that is of no use, of a branch that was copied. */
 export class RestoreWatch {
   readonly #states: SavedStates | undefined;
+  readonly #copy: BranchCopy | undefined;
   #reading: string | null = null;
 
-  constructor(states: SavedStates | undefined) {
-    this.#states = states;
+  constructor({ savedStates, branchCopy }: Pick<GenerateRequest, 'savedStates' | 'branchCopy'>) {
+    this.#states = savedStates;
+    this.#copy = branchCopy;
   }
 
-  note(event: GenerateEvent | RestoreEvent): void {
+  note(event: GenerateEvent | RestoreEvent | CopyEvent): void {
+    if (event.type === 'copied') this.#copy?.written(event.bytes);
     if (event.type === 'restoring') this.#reading = event.id;
     if (event.type !== 'restored') return;
     this.#reading = null;

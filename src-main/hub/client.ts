@@ -1,4 +1,3 @@
-import { listFiles, listModels, modelInfo } from '@huggingface/hub';
 import * as v from 'valibot';
 import {
   appError,
@@ -27,6 +26,9 @@ const MAX_README_BYTES = 200_000;
 const MAX_TREE_FILES = 5_000;
 /** A page of a tree has a thousand entries; folders and empty pages count here too, so that it comes to an end. */
 const MAX_TREE_REQUESTS = 20;
+
+/** Loaded when it is first asked: most starts ask nothing. */
+const official = () => import('@huggingface/hub');
 
 const SORT = { downloads: 'downloads', likes: 'likes', recent: 'lastModified' } as const;
 
@@ -120,6 +122,7 @@ export function createHubClient({ privacy, endpoint, hubToken }: HubClientOption
     const send = open(options, false);
     let next: string | null = null;
     const entries: Entry[] = [];
+    const { listModels } = await official();
     const found = listModels({
       hubUrl: endpoint(),
       search: {
@@ -163,6 +166,7 @@ export function createHubClient({ privacy, endpoint, hubToken }: HubClientOption
       return { models, cursor };
     },
     async page(repo, revision, options = {}) {
+      const { modelInfo } = await official();
       const item = await modelInfo({
         name: repo,
         hubUrl: endpoint(),
@@ -175,6 +179,7 @@ export function createHubClient({ privacy, endpoint, hubToken }: HubClientOption
     },
     async tree(repo, revision, options = {}) {
       const files: TreeFile[] = [];
+      const { listFiles } = await official();
       const found = listFiles({
         repo,
         revision,

@@ -45,6 +45,7 @@ export function benchSettings(state: EngineState, { settings }: BenchPlan): Benc
     threads: tuning?.threads ?? settings.threads,
     flashAttention: settings.flashAttention,
     cacheType: tuning?.cacheType ?? null,
+    batchTokens: tuning?.batchTokens ?? null,
   };
 }
 

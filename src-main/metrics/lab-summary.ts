@@ -18,6 +18,8 @@ import { percentile } from './spread.ts';
  * runs, which no repeat shows: below this a difference is called noise however close the repeats lie.
  */
 export const LEAST_CHANGE = 0.01;
+/** Tokens in a batch where nothing else was asked for: the library's, up to its context. */
+const USUAL_BATCH = 512;
 /** As in the notice about answers: nobody asked for it. */
 const LEAST_NOTICED = 0.03;
 
@@ -97,7 +99,10 @@ export function comparedLines(runs: readonly Values[]): BenchLine[] {
 
 /** What the user sets, and which file: only runs that agree in it tell of anything else. */
 function comparable({ model, settings, protocol: { depths, decodeTokens } }: BenchFacts): string {
-  return JSON.stringify([model.sha256 ?? model.key, model.key, settings, depths, decodeTokens]);
+  const { batchTokens, ...others } = settings;
+  // What the engine takes by itself is what it took before it told.
+  const own = batchTokens === Math.min(USUAL_BATCH, settings.contextSize) ? null : batchTokens;
+  return JSON.stringify([model.sha256 ?? model.key, model.key, others, own, depths, decodeTokens]);
 }
 
 /** The newest run before it that is the same but for its moment; partial and imported ones do not count. */

@@ -124,6 +124,8 @@ function figuresOf(
     generatedTokens: stats.generatedTokens,
     guessedTokens: stats.guessedTokens,
     guessedRight: stats.guessedRight,
+    draftedTokens: stats.draftedTokens,
+    draftedRight: stats.draftedRight,
     loadMs,
     prefillMs: stats.prefillMs,
     firstTokenMs: ttftMs === null ? null : ttftMs + loadMs,

@@ -34,6 +34,8 @@ export function createCheckedHeaders(read: ReadHeader) {
   };
 
   return {
+    /** Changes with the file. */
+    stateOf: async (found: FoundModel): Promise<string> => (await fileState(found)).state,
     /** The header, read now unless the file is as it was. */
     of,
     /** The file's state, and its header when it is not known to be what the row says. */

@@ -1,4 +1,5 @@
 import { GGMLFileQuantizationType, type GGUFParseOutput, type MetadataValue } from '@huggingface/gguf';
+import { vocabularyKey } from '../engine/vocabulary.ts';
 import { adapterFacts, tensorShapes, type AdapterFacts, type TensorShape } from './gguf-adapter.ts';
 import { malformed, truncated } from './gguf-errors.ts';
 import { shapeFacts, sumWeights, type ShapeFacts, type Weights } from './gguf-shape.ts';
@@ -28,6 +29,8 @@ export interface GgufHeader {
   kvHeadCount: number | null;
   embeddingLength: number | null;
   vocabularySize: number | null;
+  /** The same for models whose tokens mean the same; null when the file names none. */
+  vocabularyKey: string | null;
   /** Pairs that the tokenizer merges; 0 where it has none. */
   mergeCount: number;
   tokenizer: string | null;
@@ -105,6 +108,11 @@ export function summariseHeader(
     kvHeadCount: shapeNumber(metadata, architecture, 'attention.head_count_kv') ?? heads,
     embeddingLength: shapeNumber(metadata, architecture, 'embedding_length'),
     vocabularySize: vocabularyOf(metadata, architecture),
+    vocabularyKey: vocabularyKey({
+      tokenizer: metadata['tokenizer.ggml.model'],
+      tokens: metadata['tokenizer.ggml.tokens'],
+      tokenTypes: metadata['tokenizer.ggml.token_type'],
+    }),
     mergeCount: mergesOf(metadata),
     tokenizer: tokenizerOf(metadata),
     shape: shapeFacts(metadata, architecture),

@@ -10,6 +10,7 @@ export type LoadOverrides = Partial<
     | 'threads'
     | 'flashAttention'
     | 'cacheType'
+    | 'batchTokens'
     | 'speculation'
     | 'sequences'
     | 'keepLoadedMinutes'

@@ -42,6 +42,8 @@ export function newRow(found: FoundModel, header: ModelHeader): StoredModel {
       keepLoadedMinutes: null,
       speculation: null,
       cacheType: null,
+      liveChats: null,
+      draftModelId: null,
     },
     notes: '',
   };
@@ -70,7 +72,12 @@ export function expectModel({ kind }: StoredModel): void {
 /** How a model is loaded. @param fileState of its files and those of its adapters */
 export function loadRequest(
   row: StoredModel,
-  files: { found: FoundModel; fileState: string; adapters: LoadRequest['adapters'] },
+  files: {
+    found: FoundModel;
+    fileState: string;
+    adapters: LoadRequest['adapters'];
+    draft: LoadRequest['draft'];
+  },
   settings: SettingsService,
 ): LoadRequest {
   const general = settings.get();
@@ -86,10 +93,13 @@ export function loadRequest(
     adapters: files.adapters,
     chatTemplate: row.settings.chatTemplate,
     speculation: row.settings.speculation ?? 'auto',
+    draft: files.draft,
+    batchTokens: null,
     cacheType: row.settings.cacheType ?? 'f16',
     windowCache: 'auto',
     measured: { threads: null, cacheDivergence: null },
     sequences: null,
+    liveChats: row.settings.liveChats,
     keepLoadedMinutes: row.settings.keepLoadedMinutes,
   };
 }

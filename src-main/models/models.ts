@@ -22,6 +22,7 @@ import type { SettingsService } from '../settings/settings.ts';
 import type { StoreClient, StoredModel } from '../store/api.ts';
 import { createAdapters, type Adapters } from './adapters.ts';
 import { createCheckedHeaders } from './checked-headers.ts';
+import { createDrafts, type Drafts } from './drafts.ts';
 import { createFolderLibrary } from './folder-library.ts';
 import { createGuide, GUIDE_ID, GUIDE_LOAD } from './guide.ts';
 import { createHeaderReader } from './gguf-header.ts';
@@ -36,6 +37,7 @@ import { detailsOf, expectModel, factsOf, loadRequest, newRow, withoutUndefined 
 /** The model library: what the list holds, where the files are, and loading them. */
 export interface Models {
   readonly adapters: Adapters;
+  readonly drafts: Pick<Drafts, 'candidates'>;
   /** Adapters left out: they are nothing to chat with. */
   list(): Promise<Model[]>;
   /** @throws not_found, model_file_missing and the header's errors */
@@ -137,6 +139,7 @@ export function createModels(options: ModelsOptions): Models {
     !sources.otherApps.some((folder) => isInside(folder.path, path)) &&
     !sources.list().some((source) => sources.appOf(source.id) !== null && isInside(source.path, path));
 
+  const drafts = createDrafts({ store, files, headers, log });
   const adapters = createAdapters({
     store,
     files,
@@ -227,8 +230,8 @@ export function createModels(options: ModelsOptions): Models {
   const letGo = async (id: string) => {
     await store.models.get({ id });
     // Its load may still wait for an answer of another model.
-    if (loader.loadingId() === id) await loader.cancel();
-    if (engine.state.modelId === id) await engine.unload();
+    if (await drafts.isUsedBy(id, loader.loadingId())) await loader.cancel();
+    if (await drafts.isUsedBy(id, engine.state.modelId)) await engine.unload();
   };
 
   const remove = async (id: string) => {
@@ -300,7 +303,8 @@ export function createModels(options: ModelsOptions): Models {
       if (header) await store.models.upsert({ ...row, ...factsOf(found, header) });
       const on = await adapters.forLoad(id);
       const fileState = [state, on.fileState].filter((part) => part !== '').join(' + ');
-      const request = loadRequest(row, { found, fileState, adapters: on.adapters }, settings);
+      const draft = overrides.speculation === 'off' ? null : await drafts.forLoad(row);
+      const request = loadRequest(row, { found, fileState, adapters: on.adapters, draft }, settings);
       return tunings.complete({ ...request, ...(id === GUIDE_ID ? GUIDE_LOAD : {}), ...overrides });
     },
     markLoading: (id) => setOutcome(id, true, null),
@@ -328,6 +332,7 @@ export function createModels(options: ModelsOptions): Models {
 
   return {
     adapters,
+    drafts,
     async list() {
       const isReady = await guide.ready;
       const [rows, attached] = await Promise.all([store.models.list(undefined), adapters.attached()]);
@@ -424,8 +429,11 @@ export function createModels(options: ModelsOptions): Models {
     },
     async updateSettings(id, patch) {
       expectOwn(id);
+      const { draftModelId } = patch;
+      if (draftModelId) await drafts.expectFits(await store.models.get({ id }), draftModelId);
       await store.models.updateSettings({ id, settings: withoutUndefined(patch) });
       changed();
+      bus.emit({ type: 'fit.changed' });
     },
     ensureLoaded: (id, signal) => loader.load(id, { signal }),
     ensureLoadedWith: (id, overrides, signal) => loader.load(id, { signal, overrides }),

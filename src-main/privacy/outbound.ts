@@ -1,4 +1,4 @@
-import { buildConnector, Client, type Dispatcher } from 'undici';
+import type { Dispatcher } from 'undici';
 import { appError, errorCodeOf, isAppError, type AppError } from '../contract/index.ts';
 import {
   isDestinationAllowed,
@@ -7,7 +7,7 @@ import {
   type DestinationRules,
   type Purpose,
 } from './destinations.ts';
-import { tunnelThrough, type Tunnel } from './proxy.ts';
+import { PROXY_TIMEOUTS, tunnelThrough, type Tunnel } from './proxy.ts';
 
 const CONNECT_TIMEOUT_MS = 15_000;
 /** Until the answer begins, and between two pieces of it: long enough for a slow mobile link. */
@@ -107,11 +107,17 @@ export function createOutbound(host: OutboundHost, options: OutboundOptions = {}
   });
   const open = new Set<Connection>();
   const ends = new Set<Promise<void>>();
-  const connect = buildConnector({
-    timeout: CONNECT_TIMEOUT_MS,
-    allowH2: false,
-    ...(options.ca === undefined ? {} : { ca: options.ca }),
-  });
+  // Loaded with the first request: a twelfth of the app's memory, and many starts connect nowhere.
+  const loadClient = async () => {
+    const { buildConnector, Client } = await import('undici');
+    const connect = buildConnector({
+      timeout: CONNECT_TIMEOUT_MS,
+      allowH2: false,
+      ...(options.ca === undefined ? {} : { ca: options.ca }),
+    });
+    return { Client, connect };
+  };
+  let loading: ReturnType<typeof loadClient> | undefined;
 
   const refuse = async (code: 'offline' | 'host_not_allowed', target: OpenConnection): Promise<AppError> => {
     // Refused all the same when the ledger cannot be written.
@@ -163,6 +169,8 @@ export function createOutbound(host: OutboundHost, options: OutboundOptions = {}
   /** One request, redirects not followed. */
   const hop = async (url: URL, request: OutboundRequest, headers: Record<string, string>) => {
     const target = { host: url.hostname, purpose: request.purpose };
+    // Before every check: nothing may change between them and the connection.
+    const { Client, connect } = await (loading ??= loadClient());
     const isOffline = () => host.isOffline() && request.mayPassOffline !== true;
     if (!isDestinationAllowed(url, request.purpose, rules())) throw await refuse('host_not_allowed', target);
     if (isOffline()) throw await refuse('offline', target);
@@ -185,7 +193,7 @@ export function createOutbound(host: OutboundHost, options: OutboundOptions = {}
           callback(...result);
         };
         if (proxy === null) connect(wanted, connected);
-        else tunnel = tunnelThrough(proxy, wanted, connect, connected);
+        else tunnel = tunnelThrough(new Client(proxy, PROXY_TIMEOUTS), wanted, connect, connected);
       },
     });
     const close = async () => {

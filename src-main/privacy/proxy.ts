@@ -1,7 +1,9 @@
-import { Client, type buildConnector } from 'undici';
+import type { buildConnector, Client } from 'undici';
 
 /** Until the proxy answers whether it connects. */
 const PROXY_TIMEOUT_MS = 15_000;
+/** What the client to the proxy is made with. */
+export const PROXY_TIMEOUTS = { headersTimeout: PROXY_TIMEOUT_MS, connectTimeout: PROXY_TIMEOUT_MS };
 const HTTPS_PORT = '443';
 
 export interface Tunnel {
@@ -12,16 +14,15 @@ export interface Tunnel {
 /**
  * Connects to a host through a web proxy: the proxy learns the host's name and port, and carries TLS that it
  * cannot read. Only https goes this way; plain HTTP, which is for this computer alone, needs no proxy.
- * @param proxy `http://host:port` or `https://host:port`
+ * @param client of the proxy, `http://host:port` or `https://host:port`; ended with the tunnel
  * @param connect makes TLS on the socket that the proxy gave
  */
 export function tunnelThrough(
-  proxy: string,
+  client: Client,
   wanted: buildConnector.Options,
   connect: buildConnector.connector,
   callback: buildConnector.Callback,
 ): Tunnel {
-  const client = new Client(proxy, { headersTimeout: PROXY_TIMEOUT_MS, connectTimeout: PROXY_TIMEOUT_MS });
   const authority = `${wanted.hostname}:${wanted.port || HTTPS_PORT}`;
   const open = async () => {
     if (wanted.protocol !== 'https:') throw new Error('only https goes through a proxy');

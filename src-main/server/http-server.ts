@@ -41,7 +41,8 @@ export async function startBrowserHost(options: BrowserHostOptions): Promise<Bro
       headersTimeout: HEADERS_TIMEOUT_MS,
       requestTimeout: HEADERS_TIMEOUT_MS,
     },
-    (request, response) => answer(request, response, options.files, authorities),
+    (request, response) =>
+      void answer(request, response, options.files, authorities).catch(() => response.destroy()),
   );
   server.maxConnections = MAX_CONNECTIONS;
   server.on('upgrade', (request, socket, head) => {
@@ -72,12 +73,12 @@ export async function startBrowserHost(options: BrowserHostOptions): Promise<Bro
   };
 }
 
-function answer(
+async function answer(
   request: IncomingMessage,
   response: ServerResponse,
   files: ReadonlyMap<string, StaticFile>,
   authorities: readonly string[],
-): void {
+): Promise<void> {
   const { host } = request.headers;
   if (!isHostAllowed(host, authorities)) return end(response, 403, securityHeaders());
   const headers = securityHeaders(host);
@@ -86,14 +87,15 @@ function answer(
   }
   const path = pathOf(request);
   const file = files.get(path);
-  if (!file) return end(response, 404, headers);
+  const body = await file?.read();
+  if (!file || !body) return end(response, 404, headers);
   response.writeHead(200, {
     ...securityHeaders(host, path),
     'Content-Type': file.type,
-    'Content-Length': file.body.length,
+    'Content-Length': body.length,
     'Cache-Control': file.cacheControl,
   });
-  response.end(request.method === 'HEAD' ? undefined : file.body);
+  response.end(request.method === 'HEAD' ? undefined : body);
 }
 
 /** The path as it was sent: never decoded or normalised. */

@@ -30,20 +30,25 @@ export function keepingEngine(engine: Engine, cache: StateCache): Engine {
     options: Parameters<Engine['generate']>[1],
   ): Promise<GenerationResult> {
     const offer = await cache.offer(request.conversationId).catch(() => null);
-    if (!offer) return engine.generate(request, options);
+    const copy = await cache.branchCopy(request.conversationId);
     const result = await engine.generate(
-      { ...request, savedStates: offer.states },
+      {
+        ...request,
+        ...(offer ? { savedStates: offer.states } : {}),
+        ...(copy ? { branchCopy: copy } : {}),
+      },
       {
         ...options,
         onEvent(event) {
           // A chunk was computed with it.
-          if (event.type === 'chunk') offer.read();
+          if (event.type === 'chunk') offer?.read();
           options.onEvent(event);
         },
       },
     );
-    if (result.error?.code === 'engine_crashed') offer.blame();
-    offer.read();
+    copy?.end();
+    if (result.error?.code === 'engine_crashed') offer?.blame();
+    offer?.read();
     return result;
   }
 
@@ -53,16 +58,22 @@ export function keepingEngine(engine: Engine, cache: StateCache): Engine {
     if (conversationId === undefined) return engine.readAhead(request, signal);
     await cache.leave(conversationId, signal);
     const offer = await cache.offer(conversationId).catch(() => null);
+    const copy = await cache.branchCopy(conversationId);
     cache.readAheadStarts();
     let readTokens = 0;
     try {
       const result = await engine.readAhead(
-        offer ? { ...request, savedStates: offer.states } : request,
+        {
+          ...request,
+          ...(offer ? { savedStates: offer.states } : {}),
+          ...(copy ? { branchCopy: copy } : {}),
+        },
         signal,
       );
       readTokens = result?.readTokens ?? 0;
       return result;
     } finally {
+      copy?.end();
       offer?.read();
       cache.readAheadEnds(conversationId, readTokens);
     }

@@ -5,7 +5,7 @@ import { randomUUID } from 'node:crypto';
 import { statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import { errorCodeOf, LOW_SPACE_BYTES, type SavedStatesInfo } from '../contract/index.ts';
-import type { Engine, HeldChat, SavedState, SavedStates } from '../engine/api.ts';
+import type { BranchCopy, Engine, HeldChat, SavedState, SavedStates } from '../engine/api.ts';
 import type { Platform } from '../platform.ts';
 import type { SettingsService } from '../settings/settings.ts';
 import type { StoreClient } from '../store/api.ts';
@@ -73,6 +73,8 @@ export class StateCache {
   readonly #works = new Set<Work>();
   /** The longest state of each key that was written in this run, kept or not. */
   readonly #written = new Map<string, { tokens: number; bytes: number }>();
+  /** Of chats that were answered: false for temporary ones. */
+  readonly #isOnDisk = new Map<string, boolean>();
   /** States that answers read now, each as often as it is read. */
   readonly #inUse: string[] = [];
   readonly #stopListening: () => void;
@@ -145,7 +147,10 @@ export class StateCache {
   /** Deletes what is kept of these chats, before they are deleted themselves. */
   async forget(conversationIds: readonly string[]): Promise<void> {
     const ids = new Set(conversationIds);
-    for (const id of ids) this.#unsaved.delete(id);
+    for (const id of ids) {
+      this.#unsaved.delete(id);
+      this.#isOnDisk.delete(id);
+    }
     const ended = this.#forgetWorks(({ conversationId }) => ids.has(conversationId));
     await this.#opened;
     await ended;
@@ -357,6 +362,25 @@ export class StateCache {
     if (this.#isForgotten(work)) return null;
     if (isSame()) this.#unsaved.delete(conversationId);
     return saved;
+  }
+
+  /**
+   * Where a chat may be copied in memory by way of the disk; null where it must not be there. Its first answer has
+   * nothing to copy. End it when the engine is done.
+   */
+  async branchCopy(conversationId: string): Promise<(BranchCopy & { end(): void }) | null> {
+    if (!this.#isOn) return null;
+    if (!this.#isOnDisk.has(conversationId)) {
+      if (!this.#unsaved.has(conversationId) && this.#shelf.of(conversationId).length === 0) return null;
+      this.#isOnDisk.set(conversationId, (await this.#chatOf(conversationId)) === 'kept');
+    }
+    if (!this.#isOnDisk.get(conversationId) || !this.#isOn) return null;
+    const id = randomUUID();
+    return {
+      path: this.#shelf.partPath(id),
+      written: (bytes) => void this.#shelf.noteWritten(bytes),
+      end: () => void this.#shelf.drop(id),
+    };
   }
 
   async #noteWritten({ key, tokens, bytes }: SavedState): Promise<void> {

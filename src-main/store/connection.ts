@@ -10,7 +10,7 @@ const END_TIMEOUT_MS = 5_000;
 /** Signal Desktop's figure: a query that holds the store longer is felt in the interface. */
 const SLOW_CALL_MS = 40;
 /** Opening and closing, and what runs in a worker of its own: nobody else waits for it. */
-const LONG_CALLS = new Set<string | undefined>(['lifecycle', 'beside']);
+const LONG_CALLS = new Set<string | undefined>(['lifecycle', 'beside', 'warm']);
 
 export type Log = (event: string, fields?: Record<string, string | number | boolean | null>) => void;
 

@@ -1,5 +1,6 @@
 import type { SearchResult } from '../contract/index.ts';
 import { connect, type Connection, type Log } from './connection.ts';
+import { databaseFile, sizeOf } from './files.ts';
 import type { SearchInput } from './queries/search.ts';
 import type { SearchClient } from './search-router.ts';
 
@@ -9,16 +10,41 @@ export interface Search {
   close(): Promise<void>;
 }
 
-/** Searches of the database of a data folder, which the store has opened. The worker starts with the first one. */
-export function openSearch(options: { workerPath: string; dataDir: string; log: Log }): Search {
-  const { workerPath, dataDir, log } = options;
+/** The page has its chats and the engine its model by then, most often. */
+const WARM_AFTER_MS = 10_000;
+/** A smaller database is read by the first search in no time; the thread would cost more memory than it is worth. */
+const WARM_FROM_BYTES = 128_000_000;
+
+/**
+ * Searches of the database of a data folder, which the store has opened. The worker starts with the first one; of a
+ * large database it starts some time after the app and reads ahead until somebody searches.
+ */
+export function openSearch(options: {
+  workerPath: string;
+  dataDir: string;
+  log: Log;
+  warmAfterMs?: number;
+  warmFromBytes?: number;
+}): Search {
+  const { workerPath, dataDir, log, warmAfterMs = WARM_AFTER_MS, warmFromBytes = WARM_FROM_BYTES } = options;
   let connection: Connection<SearchClient> | null = null;
+  const client = () => (connection ??= connect<SearchClient>(workerPath, log, { dataDir })).client;
+
+  const warm = async () => {
+    if ((sizeOf(databaseFile(dataDir)) ?? 0) < warmFromBytes) return;
+    const { rows, isWhole } = await client().warm(undefined);
+    log('search.warmed', { rows, isWhole });
+  };
+  // A help: without it the first search takes longer.
+  const timer = setTimeout(() => void warm().catch(() => {}), warmAfterMs).unref();
+
   return {
     query(input, signal) {
-      connection ??= connect<SearchClient>(workerPath, log, { dataDir });
-      return connection.client.query(input, { signal });
+      clearTimeout(timer);
+      return client().query(input, { signal });
     },
     async close() {
+      clearTimeout(timer);
       const open = connection;
       connection = null;
       if (!open) return;

@@ -3,6 +3,7 @@ import type {
   AdapterChoice,
   AppClient,
   AppEvent,
+  DraftCandidate,
   Model,
   ModelDetails,
   ModelFile,
@@ -87,6 +88,11 @@ export class ModelsStore {
   /** How each adapter goes with a model; reads its header. */
   choicesFor(id: string): Promise<readonly AdapterChoice[]> {
     return this.#client.adapters.forModel({ id });
+  }
+
+  /** Which other models can guess for one; reads their headers. */
+  draftsFor(id: string): Promise<readonly DraftCandidate[]> {
+    return this.#client.drafts.candidates({ id });
   }
 
   /** Attaches an adapter, or changes how strong it is. @throws adapter_mismatch, model_file_missing */

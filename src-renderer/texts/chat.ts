@@ -117,6 +117,7 @@ export const chatTexts = catalogue({
     rereadTokens: 'read again (sliding window)',
     generatedTokens: 'Answer tokens',
     guessed: 'Guessed ahead',
+    drafted: 'by the draft model',
     guessedValue: (right: string, all: string) => `${right} of ${all} right`,
     speed: 'Speed',
     firstToken: 'First token',

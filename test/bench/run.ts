@@ -1,4 +1,4 @@
-// npm run bench [-- ROW ...] [--json FILE] [--fresh]
+// npm run bench [-- ROW ...] [--json FILE] [--fresh]; -- --targets prints the table of targets from the last figures.
 // Each row is resumable (--fresh forgets unfinished rounds) and ends within ten minutes; figures are ratios measured side by side in one run.
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { availableParallelism, cpus, loadavg, totalmem } from 'node:os';
@@ -10,6 +10,7 @@ import { RoundStore, RowUnfinished } from './rounds.ts';
 import { meetsTarget } from './row.ts';
 import type { BenchRow, Figure } from './row.ts';
 import { figureTable } from './table.ts';
+import { targetTable } from './targets.ts';
 
 // Alone in its library a model is what was measured before there was a guide.
 process.env['LEEWARD_GUIDE_FILE'] ??= '';
@@ -27,6 +28,9 @@ const ROWS: Record<string, () => Promise<{ row: BenchRow }>> = {
   download: () => import('./rows/download.ts'),
   history: () => import('./rows/history.ts'),
   renderer: () => import('./rows/renderer.ts'),
+  memory: () => import('./rows/memory.ts'),
+  start: () => import('./rows/start.ts'),
+  idle: () => import('./rows/idle.ts'),
 };
 
 /** Above this share of the cores, other work makes the ratios noisy and single rounds worthless. */
@@ -43,15 +47,19 @@ interface RowReport {
   figures: (Figure & { met?: boolean })[];
 }
 
-/** Adds a report to the JSON file; an older one of the same row is replaced, others stay. */
-async function save(file: string, report: RowReport): Promise<void> {
-  let rows: Record<string, unknown> = {};
+async function savedRows(file: string): Promise<Record<string, unknown>> {
   try {
     const saved: unknown = propertyOf(JSON.parse(await readFile(file, 'utf8')), 'rows');
-    if (typeof saved === 'object' && saved !== null) rows = { ...saved };
+    return typeof saved === 'object' && saved !== null ? { ...saved } : {};
   } catch {
     // No file yet.
+    return {};
   }
+}
+
+/** Adds a report to the JSON file; an older one of the same row is replaced, others stay. */
+async function save(file: string, report: RowReport): Promise<void> {
+  const rows = await savedRows(file);
   const machine = {
     processor: cpus()[0]?.model ?? 'unknown',
     cores: cpus().length,
@@ -115,11 +123,17 @@ async function main(): Promise<void> {
       json: { type: 'string' },
       list: { type: 'boolean', default: false },
       fresh: { type: 'boolean', default: false },
+      targets: { type: 'boolean', default: false },
     },
     allowPositionals: true,
   });
   if (values.list) return void process.stdout.write(`${Object.keys(ROWS).join('\n')}\n`);
   const json = resolve(values.json ?? join(benchFolder(), 'figures.json'));
+  const printTargets = async () =>
+    process.stdout.write(
+      `\nTargets, by the newest figures of each row:\n${targetTable(await savedRows(json))}\n`,
+    );
+  if (values.targets) return void (await printTargets());
   let isComplete = true;
   for (const name of positionals.length > 0 ? positionals : Object.keys(ROWS)) {
     const load = ROWS[name];
@@ -127,6 +141,7 @@ async function main(): Promise<void> {
     if (values.fresh) await new RoundStore(benchFolder(), name).finish();
     isComplete = (await runRow(name, load, json)) && isComplete;
   }
+  if (positionals.length === 0) await printTargets();
   process.stdout.write(`\nFigures: ${json}\n`);
   if (!isComplete) process.exitCode = 75;
 }

@@ -2,6 +2,7 @@ import type { Figure } from './row.ts';
 
 function format(value: number, unit: string): string {
   if (unit === 'ratio') return value.toFixed(3);
+  if (unit === 'share of a core') return value.toFixed(4);
   if (unit === 'bytes') return Math.round(value).toLocaleString('en-GB');
   return Math.abs(value) >= 100 ? value.toFixed(0) : value.toFixed(1);
 }

@@ -122,18 +122,49 @@ describe('the details of a model', () => {
     await page.page.getByRole('spinbutton', { name: 'Context size in tokens' }).fill('1024');
     await page.page.keyboard.press('Enter');
     await eventually(async () => (await client.models.list())[0]?.settings.contextSize).toBe(1024);
-    expect((await client.engine.state()).contextSize).toBe(4096);
+    expect(await client.engine.state()).toMatchObject({ contextSize: 4096, liveChats: 4 });
+    await page.modelDetails.getByText(/Each takes .+ with this context\. Now 4\./).waitFor();
+    await page.choose('Chats kept ready', '2');
+    await eventually(async () => (await client.models.list())[0]?.settings.liveChats).toBe(2);
     await page.button('Load again with these').click();
     await page.modelDetails.getByText(/context 1,024/).waitFor();
-    expect((await client.engine.state()).contextSize).toBe(1024);
+    await page.modelDetails.getByText(/with this context\. Now 2\./).waitFor();
+    expect(await client.engine.state()).toMatchObject({ contextSize: 1024, liveChats: 2 });
     await page.modelDetails.getByRole('button', { name: 'Chat', exact: true }).click();
     await eventually(() => page.gauge.getAttribute('aria-valuetext')).toMatch(/of 1,024 tokens$/);
     await page.ask('Fits');
     await page.answered(1);
     expect((await newestAnswer(client)).answer.stats?.contextSize).toBe(1024);
 
+    // Another model guesses for it; not one with another vocabulary.
+    await stage.writeModel('draft.gguf', { script: plainScript, name: 'Tiny' });
+    const draft = await addFile(client, 'draft.gguf');
+    await stage.writeModel('other.gguf', { script: 'Quite other words.', name: 'Else' });
+    const other = await addFile(client, 'other.gguf');
     await page.rail('Models').click();
     await page.openModel('Sized').click();
+    const choice = page.page.getByRole('combobox', { name: 'Draft model' });
+    await choice.getByRole('option', { name: 'Else: another vocabulary', disabled: true }).waitFor({
+      state: 'attached',
+    });
+    await choice.selectOption(draft.id);
+    await page.button('Load again with these').click();
+    await page.modelDetails.getByText(/In use\./).waitFor();
+    await page.rail('Chat').click();
+    await page.newChat.click();
+    await page.ask('With a draft');
+    await page.answered(1);
+    expect((await newestAnswer(client)).answer.stats?.draftedRight).toBeGreaterThanOrEqual(3);
+    await page.figures.click();
+    expect(await page.fact('by the draft model')).toMatch(/^\d+ of \d+ right$/);
+    await page.page.keyboard.press('Escape');
+    await page.rail('Models').click();
+    await page.openModel('Sized').click();
+    await client.models.remove({ id: draft.id });
+    await eventually(() => choice.inputValue()).toBe('');
+    await client.models.remove({ id: other.id });
+    await page.text('There is no other model in the library.').waitFor();
+    await page.modelDetails.getByRole('button', { name: 'Load', exact: true }).click();
     await page.modelDetails.getByRole('button', { name: 'Unload' }).click();
     await eventually(async () => (await client.engine.state()).status).toBe('idle');
     await page.modelDetails.getByRole('button', { name: 'Load', exact: true }).waitFor();

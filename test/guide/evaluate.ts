@@ -38,8 +38,8 @@ interface Row extends Judged {
   text: string;
 }
 
-/** One prompt in a chat of its own, after the message before where there is one. */
-async function ask(chat: TimedChat, { prompt, before }: HeldOutPrompt, mode: Mode) {
+/** One prompt in a chat of its own, after those of its history. */
+async function ask(chat: TimedChat, { prompt, history }: HeldOutPrompt, mode: Mode) {
   const settings = {
     sampling: {
       ...DEFAULT_SAMPLING,
@@ -50,7 +50,7 @@ async function ask(chat: TimedChat, { prompt, before }: HeldOutPrompt, mode: Mod
   };
   let conversationId: string | null = null;
   let messageId = '';
-  for (const text of before === undefined ? [prompt] : [before, prompt]) {
+  for (const text of [...history.map((turn) => turn.prompt), prompt]) {
     const sent: Awaited<ReturnType<AppClient['conversations']['send']>> =
       await chat.client.conversations.send({
         requestId: crypto.randomUUID(),

@@ -25,8 +25,8 @@ export const HeldOut = v.array(
     topic: v.union([v.string(), v.array(v.string())]),
     /** `odd`: only the form of the answer is judged. */
     kind: v.string(),
-    /** The message before, for a follow-up. */
-    before: v.optional(v.string()),
+    /** What was asked before, for a follow-up. */
+    history: v.optional(v.array(v.object({ prompt: v.string() })), []),
   }),
 );
 export type HeldOutPrompt = v.InferOutput<typeof HeldOut>[number];

@@ -95,10 +95,51 @@ describe('an answer that copies the question', () => {
   });
 });
 
-test('an answer with a repeat penalty or a seed is not guessed', async () => {
+describe('an answer with a seed', () => {
+  test('is guessed too, and is the same without guesses', async () => {
+    const request = await load({ script: WORDS });
+    // Flat enough that what is drawn differs from what is likeliest.
+    const sampling = { temperature: 5, topK: 3, topP: 1, minP: 0, maxTokens: 80, seed: 7 };
+    const answers: Answer[] = [];
+    for (const speculation of ['auto', 'off'] as const) {
+      await kit.engine.load({ ...request, speculation });
+      answers.push(await ask(kit.engine, chat(COPY), { sampling }));
+    }
+    const [guessed, plain] = answers;
+    if (!guessed || !plain) throw new Error('no answers');
+    expect(guessed.text).toBe(plain.text);
+    expect(statsOf(plain).guessedTokens).toBe(0);
+    const { promptTokens, generatedTokens, contextTokens, seed } = statsOf(plain);
+    expect(statsOf(guessed)).toMatchObject({ promptTokens, generatedTokens, contextTokens, seed });
+  });
+
+  test('is guessed where it copies at an everyday temperature', async () => {
+    await load({ script: WORDS });
+    const { result, text } = await ask(kit.engine, chat(COPY), { sampling: { temperature: 0.8, seed: 7 } });
+    expect(text).toBe(WORDS);
+    expect(result.stats?.guessedRight).toBeGreaterThan(100);
+  });
+});
+
+test('an answer with a repeat penalty is not guessed', async () => {
   await load({ script: WORDS });
-  for (const sampling of [{ repeatPenalty: 1.1 }, { temperature: 0.8, seed: 7 }]) {
-    const { result } = await ask(kit.engine, chat(COPY), { sampling: { ...sampling, maxTokens: 40 } });
-    expect(result.stats).toMatchObject({ guessedTokens: 0 });
-  }
+  const sampling = { repeatPenalty: 1.1, maxTokens: 40 };
+  const { result } = await ask(kit.engine, chat(COPY), { sampling });
+  expect(result.stats).toMatchObject({ guessedTokens: 0 });
+});
+
+test('where every guess is wrong, at most 1.03 times as many tokens are computed', async () => {
+  await load({ script: WORDS });
+  const words = WORDS.trim().split(' ');
+  // Each three words that come stand here, with another word behind them.
+  const misleading = words
+    .slice(2)
+    .map((word, index) => `${words[index]} ${words[index + 1]} ${word} Say`)
+    .join(' ');
+  const answer = await ask(kit.engine, chat(misleading));
+  expect(answer.text).toBe(WORDS);
+  const { guessedTokens, guessedRight, generatedTokens } = statsOf(answer);
+  expect(guessedTokens).toBeGreaterThan(0);
+  expect(guessedRight).toBe(0);
+  expect((generatedTokens + guessedTokens - guessedRight) / generatedTokens).toBeLessThanOrEqual(1.03);
 });

@@ -68,6 +68,9 @@ export function loadRequest(
     adapters: [],
     chatTemplate: null,
     speculation: 'auto',
+    draft: null,
+    batchTokens: null,
+    liveChats: null,
     cacheType: 'f16',
     windowCache: 'window',
     // As after an earlier load: most tests are not to wait until it is found out.

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { LlamaContextSequence, Token } from 'node-llama-cpp';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { DEFAULT_SAMPLING } from '../../src-main/contract/index.ts';
 import { Guesses } from '../../src-main/engine/sidecar/guesses.ts';
 import type { Turn } from '../../src-main/engine/sidecar/contract.ts';
 import {
@@ -17,6 +18,9 @@ import {
 
 /** Longer than the window, so that what lies behind it counts. */
 const LONG = Array.from({ length: 40 }, (_, index) => `word ${index} of the number`).join(' ');
+
+/** Seven tokens at every step, whatever they cost. */
+const always = () => ({ length: 7, hasLost: false, note: () => {} });
 
 const user = (text: string): Turn => ({ role: 'user', text });
 const model = (text: string): Turn => ({ role: 'assistant', text });
@@ -90,9 +94,8 @@ describe.each(MODELS)('the cache of a model with $name', ({ shape, settings }) =
     const [last] = context.slice(-1);
     if (last === undefined) throw new Error('an empty context');
     await guessing.evaluateWithoutGeneratingNewTokens(context.slice(0, -1));
-    // Seven tokens at every step, whatever they cost.
-    const guesses = new Guesses(guessing, () => ({ length: 7, note: () => {} }));
-    guesses.begin(true);
+    const guesses = new Guesses(guessing, { newAccount: always });
+    guesses.begin({ ...DEFAULT_SAMPLING, temperature: 0 });
     const said: Token[] = [];
     for await (const token of guessing.evaluate([last], { temperature: 0, yieldEogToken: true }))
       if (said.push(token) === tokens.length) break;
@@ -102,6 +105,32 @@ describe.each(MODELS)('the cache of a model with $name', ({ shape, settings }) =
     expect(guessing.contextTokens).toEqual([...context, ...tokens.slice(0, -1)]);
     expect(await distanceFromFresh(reference, guessing)).toBeLessThan(MAX_KL);
     await guessing.context.dispose();
+  });
+
+  test('draws with guesses what it draws without', async () => {
+    const { sequence } = await engine.answer([first], { conversationId: 'd' });
+    const context = sequence.contextTokens;
+    const [last] = context.slice(-1);
+    if (last === undefined) throw new Error('an empty context');
+    const sampler = { temperature: 0.9, topK: 40, topP: 0.95, minP: 0.02 };
+    const drawnBy = async (seed: number, canGuess: boolean) => {
+      const fresh = await engine.fresh();
+      await fresh.evaluateWithoutGeneratingNewTokens(context.slice(0, -1));
+      const guesses = new Guesses(fresh, { canGuess, newAccount: always });
+      guesses.begin({ ...DEFAULT_SAMPLING, ...sampler });
+      const said: Token[] = [];
+      for await (const token of fresh.evaluate([last], { ...sampler, seed, yieldEogToken: true }))
+        if (said.push(token) === 64) break;
+      await fresh.context.dispose();
+      return { said, ...guesses.counters };
+    };
+    const plain = await drawnBy(5, false);
+    const guessed = await drawnBy(5, true);
+    expect(guessed.said).toEqual(plain.said);
+    expect(plain.guessed).toBe(0);
+    expect(guessed.right).toBeGreaterThan(0);
+    expect(guessed.guessed).toBeGreaterThan(guessed.right);
+    expect((await drawnBy(6, true)).said).not.toEqual(plain.said);
   });
 
   describe('the check itself finds', () => {

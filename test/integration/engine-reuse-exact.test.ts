@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { access, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { LlamaContextSequence } from 'node-llama-cpp';
@@ -114,6 +114,37 @@ describe.each(Object.entries(EXACT_SHAPES))('a model with %s attention', (name, 
     expect(stats).toMatchObject({ reusedFrom: 'live' });
     expect(stats.reusedTokens).toBeGreaterThan(100);
     expect(await distanceFromFresh(reference, sequence)).toBeLessThan(MAX_KL);
+  });
+
+  test('leaves a branch as it was while another one is answered, and is told nothing of it', async () => {
+    // A model that reads slowly: what it has read is worth a sequence.
+    engine.loaded.readingSpeed.note({ tokens: 100, elapsedMs: 1_000_000 });
+    const copyPath = join(folder, 'branch.part');
+    const chat = { conversationId: 'h', copyPath };
+    const one = [first, model(`${LONG} said`), user('the old one')];
+    const old = await engine.answer(one, chat);
+    const other = await engine.answer([first, model('other words'), user('the new one')], chat);
+    // What a window goes back by is no part of a file: there the branch is cut, as it always was.
+    expect(other.sequence === old.sequence).toBe(isWindowed);
+    expect(other.copiedBytes > 0).toBe(!isWindowed);
+    if (!isWindowed) expect(other.stats).toMatchObject({ reusedFrom: 'live' });
+    if (!isWindowed) expect(other.stats.reusedTokens).toBeGreaterThan(100);
+    await expect(access(copyPath)).rejects.toThrow();
+    expect(await distanceFromFresh(reference, other.sequence)).toBeLessThan(MAX_KL);
+    const back = await engine.answer([...one, model(old.text), user('once more')], chat);
+    if (!isWindowed) expect(back.sequence).toBe(old.sequence);
+    if (!isWindowed) expect(back.stats.readTokens).toBeLessThan(40);
+    expect(back.copiedBytes).toBe(0);
+    expect(await distanceFromFresh(reference, back.sequence)).toBeLessThan(MAX_KL);
+  });
+
+  test('reads a branch in a folder that cannot be written to', async () => {
+    engine.loaded.readingSpeed.note({ tokens: 100, elapsedMs: 1_000_000 });
+    const chat = { conversationId: 'i', copyPath: join(folder, 'missing', 'branch.part') };
+    await engine.answer([first, model(`${LONG} said`), user('the old one')], chat);
+    const other = await engine.answer([first, model('other words'), user('the new one')], chat);
+    expect(other.copiedBytes).toBe(0);
+    expect(await distanceFromFresh(reference, other.sequence)).toBeLessThan(MAX_KL);
   });
 
   if (!isWindowed) return;

@@ -99,6 +99,12 @@ test('context and settings of the model count; another context is another cache'
   const other = await core.client.fit.ofModel({ id, contextSize: 2048, gpuLayers: null });
   expect([own.contextSize, other.contextSize]).toEqual([512, 2048]);
   expect(other.kvCacheBytes / other.liveChats).toBe((own.kvCacheBytes / own.liveChats) * 4);
+  await core.client.models.updateSettings({ id, settings: { liveChats: 2 } });
+  const two = await core.client.fit.ofModel({ id, ...AUTOMATIC });
+  expect(two).toMatchObject({ liveChats: 2, kvCacheBytes: (own.kvCacheBytes / own.liveChats) * 2 });
+  await core.client.models.load({ id, retryAfterCrash: false });
+  const { liveChats, tuning } = await core.client.engine.state();
+  expect([liveChats, tuning?.wantedLiveChats]).toEqual([2, 2]);
 });
 
 describe('speed', () => {

@@ -26,7 +26,14 @@ async function core(): Promise<TestCore & { modelId: string }> {
 const planOf = (modelId: string, over: Partial<BenchPlan> = {}): BenchPlan => ({
   name: 'First',
   modelIds: [modelId],
-  settings: { contextSize: 1024, gpuLayers: null, threads: 1, flashAttention: 'auto', cacheType: 'f16' },
+  settings: {
+    contextSize: 1024,
+    gpuLayers: null,
+    threads: 1,
+    flashAttention: 'auto',
+    cacheType: 'f16',
+    batchTokens: 256,
+  },
   depths: [128, 256],
   decodeTokens: 24,
   repeats: 2,
@@ -60,7 +67,7 @@ describe('a benchmark', () => {
       isPartial: false,
       disturbed: 0,
       model: { name: 'Main' },
-      settings: { contextSize: 1024, threads: 1, cacheType: 'f16' },
+      settings: { contextSize: 1024, threads: 1, cacheType: 'f16', batchTokens: 256 },
       protocol: { depths: [128, 256], decodeTokens: 24, repeats: 2 },
       environment: { backend: 'cpu', engineVersion: own.engineVersion },
     });

@@ -16,6 +16,9 @@ const POLICY =
   "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; font-src 'self'; " +
   "connect-src 'self' ws://127.0.0.1:PORT; frame-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
+/** Too large to be kept in memory. */
+const large = 'export const x = 1;\n'.repeat(1_000);
+
 type Host = Awaited<ReturnType<typeof startTestHost>>;
 let dir: string;
 let host: Host;
@@ -38,6 +41,7 @@ beforeEach(async () => {
   writeFileSync(join(dir, 'renderer', 'index.html'), '<!doctype html><title>x</title>');
   writeFileSync(join(dir, 'renderer', 'assets', 'app-1a2b.js'), 'export {};');
   writeFileSync(join(dir, 'renderer', 'assets', 'app-1a2b.js.map'), '{}');
+  writeFileSync(join(dir, 'renderer', 'assets', 'large-3c4d.js'), large);
   host = await open({ files: loadStaticFiles(join(dir, 'renderer')) });
 });
 afterEach(async () => {
@@ -107,11 +111,16 @@ describe('files', () => {
     expect(await ask(path)).toMatchObject({ status: 404, body: '' });
   });
 
-  it('reads nothing from the disk after the start', async () => {
+  it('serves what was there at the start, and nothing that changed since', async () => {
     writeFileSync(join(dir, 'renderer', 'late.html'), 'late');
     writeFileSync(join(dir, 'renderer', 'index.html'), 'changed');
     expect((await ask('/late.html')).status).toBe(404);
     expect((await ask('/')).body).toContain('<!doctype html>');
+    expect((await ask('/assets/large-3c4d.js')).body).toBe(large);
+    writeFileSync(join(dir, 'renderer', 'assets', 'large-3c4d.js'), `${large} `);
+    expect(await ask('/assets/large-3c4d.js')).toMatchObject({ status: 404, body: '' });
+    rmSync(join(dir, 'renderer', 'assets', 'large-3c4d.js'));
+    expect((await ask('/assets/large-3c4d.js')).status).toBe(404);
   });
 
   it('answers HEAD like GET without the body', async () => {

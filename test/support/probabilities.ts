@@ -72,6 +72,9 @@ export class ExactEngine {
         adapters: [],
         chatTemplate: null,
         speculation: 'auto',
+        draft: null,
+        batchTokens: null,
+        liveChats: null,
         cacheType: 'f16',
         windowCache: 'window',
         measured: { threads: null, cacheDivergence: null },
@@ -90,11 +93,13 @@ export class ExactEngine {
       conversationId?: string;
       maxTokens?: number;
       savedState?: GenerateInput['savedState'];
+      copyPath?: string;
     } = {},
-  ): Promise<{ stats: GenerationStats; sequence: LlamaContextSequence; text: string }> {
+  ): Promise<{ stats: GenerationStats; sequence: LlamaContextSequence; text: string; copiedBytes: number }> {
     const conversationId = options.conversationId ?? randomUUID();
     let stats: GenerationStats | null = null;
     let text = '';
+    let copiedBytes = 0;
     const before = this.loaded.sequences.all.map((sequence) => sequence.tokenMeter.getState());
     await generate(
       {
@@ -105,6 +110,7 @@ export class ExactEngine {
         reasoning: { mode: 'auto', budgetTokens: null },
         sampling: { ...DEFAULT_SAMPLING, temperature: 0, maxTokens: options.maxTokens ?? 12 },
         ...(options.savedState ? { savedState: options.savedState } : {}),
+        ...(options.copyPath === undefined ? {} : { copyPath: options.copyPath }),
       },
       {
         loaded: this.loaded,
@@ -114,6 +120,7 @@ export class ExactEngine {
         thinking: new Thinking({ mode: 'auto', budgetTokens: null }),
         emit(event) {
           if (event.type === 'chunk') text += event.text;
+          if (event.type === 'copied') copiedBytes += event.bytes;
           if (event.type !== 'done') return;
           if (event.failure) throw new Error(`no answer: ${event.failure.code}`);
           stats = event.stats;
@@ -126,7 +133,7 @@ export class ExactEngine {
     });
     const sequence = this.loaded.sequences.all[used];
     if (!stats || !sequence) throw new Error('no answer');
-    return { stats, sequence, text };
+    return { stats, sequence, text, copiedBytes };
   }
 
   /** An empty context of the same settings. */

@@ -39,6 +39,8 @@ export function newFigures(over: Partial<SampleFigures> = {}): SampleFigures {
     generatedTokens: 120,
     guessedTokens: 33,
     guessedRight: 21,
+    draftedTokens: 14,
+    draftedRight: 8,
     loadMs: 12.25,
     prefillMs: 402.5,
     firstTokenMs: 420.75,

@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -6,6 +6,7 @@ import { RoundStore } from '../bench/rounds.ts';
 import { meetsTarget, ratios } from '../bench/row.ts';
 import { median, summarise } from '../bench/stats.ts';
 import { figureTable } from '../bench/table.ts';
+import { TARGETS, targetTable } from '../bench/targets.ts';
 
 let folder = '';
 beforeEach(async () => {
@@ -75,4 +76,48 @@ test('rounds that were done are kept when a run is cut off, unless the condition
   await new RoundStore(folder, 'row').finish();
   await run(9, 'b');
   expect(measured).toHaveLength(12);
+});
+
+test('every target has a row, whose source makes the figure that answers it', async () => {
+  const rows = join(import.meta.dirname, '..', 'bench', 'rows');
+  const names = (await readdir(rows)).map((name) => name.replace('.ts', ''));
+  for (const { row, judged } of TARGETS) {
+    expect(names).toContain(row);
+    const source = await readFile(join(rows, `${row}.ts`), 'utf8');
+    expect(source, `${row}: ${judged}`).toContain(judged.replace(/^\*: /u, ''));
+    expect(source, row).toMatch(/target: \{ at|, 50\)|atMost/u);
+  }
+});
+
+test('the table of targets has ours, theirs, the ratio, the target, and names what was not measured', () => {
+  const figure = (name: string, value: number, unit: string, more = {}) => ({
+    ...{ name, unit, ...summarise([value]), ...more },
+  });
+  const table = targetTable({
+    session: {
+      measuredAt: '2026-01-02T03:04:05.000Z',
+      figures: [
+        figure('a turn, app', 115, 'ms'),
+        figure('a turn, app without reuse', 400, 'ms'),
+        figure('a turn, llama-server', 100, 'ms'),
+        figure('median turn, app / llama-server', 1.15, 'ratio', { target: { atMost: 1 } }),
+      ],
+    },
+    fit: {
+      measuredAt: '2026-01-02T03:04:05.000Z',
+      figures: [
+        figure('150M: memory predicted', 101, 'MiB'),
+        figure('150M: memory measured', 100, 'MiB'),
+        figure('150M: memory, error', 0.01, 'share', { target: { atMost: 0.1 } }),
+      ],
+    },
+  });
+  const line = (start: string) => table.split('\n').find((text) => text.trim().startsWith(start)) ?? '';
+  expect(line('session of 40 turns / llama-server').replace(/ {2,}/gu, '|')).toBe(
+    '|session of 40 turns / llama-server|115.0 ms|100.0 ms|1.150|at most 1|missed|session 2026-01-02T03:04',
+  );
+  expect(line('memory predicted, error (150M)').replace(/ {2,}/gu, '|')).toContain(
+    '|101.0 MiB|100.0 MiB|0.010|at most 0.1|met|',
+  );
+  expect(line('idle, the page')).toContain('not measured');
 });

@@ -1,5 +1,8 @@
 import { describe, expect, test } from 'vitest';
+import type { Token } from 'node-llama-cpp';
 import { DEFAULT_SAMPLING } from '../../src-main/contract/index.ts';
+import { DraftPause } from '../../src-main/engine/sidecar/draft.ts';
+import { draw, drawsByPosition, uniformAt } from '../../src-main/engine/sidecar/draw.ts';
 import {
   FIRST_GUESS_TOKENS,
   GuessAccount,
@@ -7,7 +10,6 @@ import {
   PLAIN_STEPS,
 } from '../../src-main/engine/sidecar/guess-account.ts';
 import { GuessLookup } from '../../src-main/engine/sidecar/guess-lookup.ts';
-import { mayGuess } from '../../src-main/engine/sidecar/guesses.ts';
 import { Random } from '../support/gguf/random.ts';
 
 describe('what followed the last time', () => {
@@ -133,14 +135,136 @@ describe('how far is guessed', () => {
     account.note({ guessed: 3, tokens: 4, elapsedMs: 5000 });
     expect(account.length).toBe(7);
   });
+
+  test('does not believe a clock by which wrong guesses win', () => {
+    // Slow when a token was timed, fast ever since: no step without a guess says so.
+    for (const tokens of [100, 160, 400, 3000]) {
+      const account = new GuessAccount();
+      let [said, wrong] = [0, 0];
+      while (said < tokens) {
+        const guessed = account.length;
+        account.note({ guessed, tokens: 1, elapsedMs: said < PLAIN_STEPS ? 400 : 60 });
+        said += 1;
+        wrong += guessed;
+      }
+      expect(wrong).toBeGreaterThanOrEqual(FIRST_GUESS_TOKENS);
+      expect(wrong / said).toBeLessThanOrEqual(0.03);
+    }
+  });
+
+  test('less far where the guesses take long to make, and no further than it may', () => {
+    const account = new GuessAccount(7);
+    for (let step = 0; step < PLAIN_STEPS; step += 1) account.note({ guessed: 0, tokens: 1, elapsedMs: 40 });
+    for (const expected of [3, 7, 7]) {
+      expect(account.length).toBe(expected);
+      account.note({ guessed: expected, tokens: 1 + expected, elapsedMs: 50, guessMs: 20 });
+    }
+    expect(account.hasLost).toBe(false);
+    // As slow as the model itself, and half of it wrong.
+    for (let step = 0; step < 8; step += 1)
+      account.note({ guessed: 4, tokens: 3, elapsedMs: 60, guessMs: 160 });
+    expect(account.length).toBe(0);
+    expect(account.hasLost).toBe(true);
+  });
+
+  test('not for long where they are thought of and not made', () => {
+    const account = new GuessAccount(7);
+    let elapsedMs = 0;
+    const tokens = 400;
+    for (let said = 0; said < tokens; said += 1) {
+      // Each costs a fifth of a step.
+      const guessMs = account.length > 0 ? 8 : 0;
+      account.note({ guessed: 0, tokens: 1, elapsedMs: 40, guessMs });
+      elapsedMs += 40 + guessMs;
+    }
+    expect((40 * tokens) / elapsedMs).toBeGreaterThan(0.97);
+    expect(account.hasLost).toBe(true);
+  });
+
+  test('an answer that won has not lost by its last guesses', () => {
+    const account = new GuessAccount(7);
+    for (let step = 0; step < PLAIN_STEPS; step += 1) account.note({ guessed: 0, tokens: 1, elapsedMs: 40 });
+    for (let step = 0; step < 20; step += 1)
+      account.note({ guessed: 7, tokens: 8, elapsedMs: 80, guessMs: 20 });
+    for (let step = 0; step < 8; step += 1)
+      account.note({ guessed: 3, tokens: 1, elapsedMs: 80, guessMs: 20 });
+    expect(account.length).toBe(0);
+    expect(account.hasLost).toBe(false);
+  });
 });
 
-test('is left where it would change what is said', () => {
+describe('each token is drawn by itself', () => {
   const exact = { ...DEFAULT_SAMPLING, temperature: 0 };
-  expect(mayGuess(exact)).toBe(true);
-  expect(mayGuess({ ...exact, seed: 1 })).toBe(true);
-  expect(mayGuess({ ...exact, repeatPenalty: 1.1 })).toBe(false);
-  // Its seed is told, and has to say the same again.
-  expect(mayGuess({ ...exact, temperature: 0.7, seed: null })).toBe(false);
-  expect(mayGuess({ ...exact, temperature: 0.7, seed: 1 })).toBe(false);
+
+  test('where nothing but its own table counts, whatever the seed', () => {
+    expect(drawsByPosition(DEFAULT_SAMPLING)).toBe(true);
+    expect(drawsByPosition({ ...exact, topK: 0 })).toBe(true);
+    expect(drawsByPosition({ ...DEFAULT_SAMPLING, seed: 1 })).toBe(true);
+    expect(drawsByPosition({ ...exact, repeatPenalty: 1.1 })).toBe(false);
+    expect(drawsByPosition({ ...DEFAULT_SAMPLING, topK: 0 })).toBe(false);
+  });
+
+  const token = (id: number) => id as Token;
+
+  test('as often as its probability says', () => {
+    const table = new Map([0.5, 0.3, 0.15, 0.05].map((probability, id) => [token(id), probability]));
+    const counts = [0, 0, 0, 0];
+    const all = 40_000;
+    for (let seed = 0; seed < 200; seed += 1)
+      for (let position = 0; position < all / 200; position += 1) {
+        const id = draw(table, uniformAt(seed, position));
+        counts[id ?? -1] = (counts[id ?? -1] ?? 0) + 1;
+      }
+    // Chi-square with three degrees of freedom: above 16.3 once in a thousand.
+    const chiSquare = [...table].reduce((sum, [id, probability]) => {
+      const expected = probability * all;
+      return sum + ((counts[id] ?? 0) - expected) ** 2 / expected;
+    }, 0);
+    expect(chiSquare).toBeLessThan(16.3);
+  });
+
+  test('independently of the tokens before it', () => {
+    const all = 20_000;
+    const numbers = Array.from({ length: all }, (_, position) => uniformAt(42, position));
+    const mean = numbers.reduce((sum, number) => sum + number, 0) / all;
+    expect(mean).toBeCloseTo(0.5, 1);
+    const products = numbers
+      .slice(1)
+      .reduce((sum, number, at) => sum + (number - 0.5) * ((numbers[at] ?? 0) - 0.5), 0);
+    // Correlation of neighbours; its deviation is 1 / sqrt(all).
+    expect(Math.abs((12 * products) / all)).toBeLessThan(4 / Math.sqrt(all));
+    expect(new Set(numbers).size).toBeGreaterThan(all - 10);
+  });
+
+  test('from tables that do not add up to one, and from none', () => {
+    const table = new Map([
+      [token(7), 0.2],
+      [token(8), 0],
+      [token(9), 0.2],
+    ]);
+    expect(draw(table, 0)).toBe(7);
+    expect(draw(table, 0.51)).toBe(9);
+    expect(draw(table, 0.999_999)).toBe(9);
+    expect(draw(new Map(), 0.5)).toBeNull();
+  });
+});
+
+describe('a draft that does not pay', () => {
+  test('is left out of one answer, then of two, four and so on', () => {
+    const pause = new DraftPause();
+    const left = (): number => {
+      let answers = 0;
+      while (!pause.begin()) answers += 1;
+      return answers;
+    };
+    const lost: number[] = [];
+    for (let time = 0; time < 7; time += 1) {
+      lost.push(left());
+      pause.end(true);
+    }
+    expect(lost).toEqual([0, 1, 2, 4, 8, 16, 16]);
+    expect(left()).toBe(16);
+    pause.end(false);
+    expect(left()).toBe(0);
+  });
 });

@@ -348,6 +348,8 @@ describe('a result without the engine', () => {
       generatedTokens: 5,
       guessedTokens: 0,
       guessedRight: 0,
+      draftedTokens: 0,
+      draftedRight: 0,
       ttftMs: 100,
       firstTokenKind: null,
       prefillMs: 90,

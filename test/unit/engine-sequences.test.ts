@@ -88,6 +88,103 @@ describe('the sequence for a prompt', () => {
   });
 });
 
+describe('the sequence for another branch of a chat', () => {
+  const question = 'A question of some length';
+  const asked = [{ role: 'user' as const, text: question }];
+  const answered = (text: string) => [...asked, { role: 'assistant' as const, text }];
+  const LEAST = 8;
+  const COPY = 4;
+  /** @param others texts of other sequences, those of other chats in the order of their use */
+  const setUp = (answer: string, others: string[]) => {
+    const own = sequence(question + answer);
+    const rest = others.map((text) => sequence(text));
+    const all = new Sequences([own, ...rest], () => ({ leastTokens: LEAST, copyTokens: () => COPY }));
+    for (const [index, other] of rest.entries()) {
+      if (other.nextTokenIndex === 0) continue;
+      expect(all.take(other.contextTokens, `other ${index}`)).toBe(other);
+      all.giveBack(other);
+    }
+    expect(all.take(own.contextTokens, 'own')).toBe(own);
+    all.giveBack(own, null, answered(answer));
+    return { own, rest, all };
+  };
+  const again = tokensOf(question);
+  const seeker = { conversationId: 'own', turns: asked, mayCopy: true };
+
+  it('is an empty one, copied from that of the first, which stays', async () => {
+    const { own, rest, all } = setUp(' and its answer', ['']);
+    expect(all.reachForBranch(again, seeker)).toBe(question.length);
+    const choice = all.takeForBranch(again, seeker);
+    expect(choice).toEqual({ sequence: rest[0], source: own });
+    const copying = all.copy(choice, (source, draftAt) => {
+      expect([source, draftAt]).toEqual([own, null]);
+      return Promise.resolve(true);
+    });
+    expect(all.isCopying).toBe(true);
+    expect(await copying).toBe(rest[0]);
+    expect(all.isCopying).toBe(false);
+    // The first branch goes on where it is.
+    expect(all.take(own.contextTokens, 'own')).toBe(own);
+  });
+
+  it('is that of the first where the copy fails', async () => {
+    const { own, rest, all } = setUp(' and its answer', ['']);
+    const choice = all.takeForBranch(again, seeker);
+    expect(await all.copy(choice, () => Promise.reject(new Error('full')))).toBe(own);
+    expect(all.take(tokensOf('New'))).toBe(rest[0]);
+  });
+
+  it.each([
+    ['there is no other', ' and its answer', [], seeker],
+    ['its answer is read again in no time', ' short', [''], seeker],
+    [
+      'it goes on from the answer',
+      ' and its answer',
+      [''],
+      { ...seeker, turns: answered(' and its answer') },
+    ],
+    ['what the others hold is worth more', ' and its answer', ['Another chat and all that it says'], seeker],
+    ['it must not be copied and reading costs more', ' and its answer', [''], { ...seeker, mayCopy: false }],
+    ['it is of another chat', ' and its answer', [''], { ...seeker, conversationId: 'x' }],
+  ])('is that of the first where %s', (_name, answer, others, asks) => {
+    const { own, all } = setUp(answer, others);
+    const text = asks.turns.map((turn) => turn.text).join('');
+    expect(all.takeForBranch(tokensOf(text), asks)).toEqual({ sequence: own, source: null });
+  });
+
+  it('is that of another chat that is worth less', () => {
+    const { own, rest, all } = setUp(' and its answer', ['Little']);
+    expect(all.takeForBranch(again, seeker)).toEqual({ sequence: rest[0], source: own });
+  });
+
+  it('is an empty one, not copied, where little is common or all comes from the disk', () => {
+    const { rest, all } = setUp(' and its answer', ['']);
+    const edited = { ...seeker, turns: [{ role: 'user' as const, text: 'A b' }], mayCopy: false };
+    expect(all.reachForBranch(tokensOf('A b'), edited)).toBe(0);
+    expect(all.takeForBranch(tokensOf('A b'), edited)).toEqual({ sequence: rest[0], source: null });
+    all.giveBack(rest[0] as Live);
+    const other = setUp(' and its answer', ['']);
+    const choice = other.all.takeForBranch(again, { ...seeker, isRestored: true });
+    expect(choice).toEqual({ sequence: other.rest[0], source: null });
+  });
+
+  it('is given up before a chat that is held once', () => {
+    const chat = sequence('Another chat and all of it');
+    const first = sequence(`${question} one`);
+    const second = sequence(`${question} two`);
+    const all = new Sequences([chat, first, second]);
+    for (const [held, id] of [
+      [chat, 'other'],
+      [first, 'own'],
+      [second, 'own'],
+    ] as const) {
+      expect(all.take(held.contextTokens, id)).toBe(held);
+      all.giveBack(held);
+    }
+    expect(all.take(tokensOf('New'), 'new')).toBe(first);
+  });
+});
+
 describe('the sequence for work in the background', () => {
   const system = 'Be brief. ';
   const file = 'x'.repeat(2 * MAX_BACKGROUND_LOSS);

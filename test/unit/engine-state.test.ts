@@ -17,6 +17,9 @@ const TUNING = {
   wantedCacheType: 'q8_0' as const,
   fullWindow: false,
   cacheDivergence: null,
+  wantedLiveChats: null,
+  draft: null,
+  batchTokens: 512,
 };
 const events: Record<EngineEvent['type'], EngineEvent> = {
   starting: { type: 'starting' },

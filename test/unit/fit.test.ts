@@ -61,6 +61,7 @@ function header(
     kvHeadCount: 8,
     embeddingLength: 4096,
     vocabularySize: 32_000,
+    vocabularyKey: null,
     mergeCount: 0,
     tokenizer: null,
     shape: { ...NO_FACTS, ...facts },

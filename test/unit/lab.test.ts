@@ -25,7 +25,14 @@ function run({
     elapsedMs: 60_000,
     isPartial: false,
     model: { key: 'key', name: 'Main', quant: 'Q4_K_M', sha256: null, sizeBytes: 4_000 },
-    settings: { contextSize: 4096, gpuLayers: 0, threads: 2, flashAttention: 'auto', cacheType: 'f16' },
+    settings: {
+      contextSize: 4096,
+      gpuLayers: 0,
+      threads: 2,
+      flashAttention: 'auto',
+      cacheType: 'f16',
+      batchTokens: 512,
+    },
     protocol: { depths: [512], decodeTokens: 64, repeats: 5 },
     environment: {
       engineVersion,
@@ -118,9 +125,15 @@ describe('a list of runs', () => {
     ['with another context', { settings: { ...run().settings, contextSize: 8192 } }],
     ['with other threads', { settings: { ...run().settings, threads: 4 } }],
     ['with another cache', { settings: { ...run().settings, cacheType: 'q8_0' } }],
+    ['with another batch', { settings: { ...run().settings, batchTokens: 256 } }],
     ['at other depths', { protocol: { ...run().protocol, depths: [1024] } }],
   ])('not with one that is %s', (_, over) => {
     expect(cellOf([slower(), run(over)]).previousId).toBeNull();
+  });
+
+  test('a run of before the batch was told is one with the usual batch', () => {
+    const old = run({ settings: { ...run().settings, batchTokens: null } });
+    expect(cellOf([slower(), old]).previousId).toBe(old.id);
   });
 
   test('more repeats make no other run', () => {

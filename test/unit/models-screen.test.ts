@@ -44,6 +44,8 @@ function model(part: Partial<Model>): Model {
       keepLoadedMinutes: null,
       speculation: null,
       cacheType: null,
+      liveChats: null,
+      draftModelId: null,
     },
     notes: '',
     canDelete: true,

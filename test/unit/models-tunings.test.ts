@@ -44,6 +44,9 @@ function kit() {
         wantedCacheType: 'f16',
         fullWindow: false,
         cacheDivergence,
+        wantedLiveChats: null,
+        draft: null,
+        batchTokens: 512,
       },
     };
     await tunings.keep(request.modelId);

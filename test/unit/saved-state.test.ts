@@ -42,6 +42,7 @@ describe('the key of a state', () => {
   it.each<[string, Partial<LoadRequest>]>([
     ['threads', { threads: 3 }],
     ['chats in memory', { sequences: 2 }],
+    ['chats kept ready', { liveChats: 2 }],
     ['guessing', { speculation: 'off' }],
     ['how long it stays', { keepLoadedMinutes: 5 }],
     ['its name in the list', { modelId: 'other' }],
@@ -77,7 +78,9 @@ describe('what becomes of a state', () => {
       open: () => Promise.resolve(null),
       rejected: (id: string) => void rejected.push(id),
     };
-    return { rejected, restore: new RestoreWatch(states) };
+    const copied: number[] = [];
+    const branchCopy = { path: '', written: (bytes: number) => void copied.push(bytes) };
+    return { rejected, copied, restore: new RestoreWatch({ savedStates: states, branchCopy }) };
   };
 
   it('is told when it was refused, and not when it was read', () => {
@@ -88,6 +91,12 @@ describe('what becomes of a state', () => {
     restore.note({ type: 'restoring', id: 'b' });
     restore.note({ type: 'restored', id: 'b', isRefused: true });
     expect(rejected).toEqual(['b']);
+  });
+
+  it('is told of a branch that was copied', () => {
+    const { copied, restore } = watch();
+    restore.note({ type: 'copied', bytes: 7, elapsedMs: 1 });
+    expect(copied).toEqual([7]);
   });
 
   it('is told once when the process died while it was read', () => {

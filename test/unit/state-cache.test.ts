@@ -226,6 +226,42 @@ it('saves nothing that is read quickly, that is temporary, or while it is off', 
   expect(saves).toEqual([]);
 });
 
+it('lets an answer on another branch copy the first one, from its second answer on and only where it may', async () => {
+  const { cache, asked, say } = start();
+  const copyOf = () => asked.at(-1)?.branchCopy;
+  chats.set('hidden', { temporary: true });
+  for (const id of ['a', 'hidden']) {
+    hold(id, 'read');
+    await say(id);
+    expect(copyOf()).toBeUndefined();
+    await say(id);
+    expect(copyOf() === undefined).toBe(id === 'hidden');
+  }
+  await say('a');
+  const copy = copyOf();
+  if (!copy) throw new Error('no copy');
+  expect(copy.path.startsWith(join(dataDir, STATES_FOLDER))).toBe(true);
+  const { writtenTodayBytes } = await cache.info();
+  copy.written(1_000);
+  expect((await cache.info()).writtenTodayBytes).toBe(writtenTodayBytes + 1_000);
+  changeSettings({ saveStates: false });
+  await say('a');
+  expect(copyOf()).toBeUndefined();
+});
+
+it('removes what a crash has left of a branch', async () => {
+  const { answerWith, say } = start();
+  hold('a', 'read');
+  await say('a');
+  answerWith(async ({ branchCopy }) => {
+    if (branchCopy) writeFileSync(branchCopy.path, 'half of it');
+    expect(parts()).toHaveLength(1);
+    return { stopReason: 'failed', error: appError('engine_crashed'), stats: null };
+  });
+  await say('a');
+  await vi.waitFor(() => expect(parts()).toHaveLength(0));
+});
+
 it('writes again only when much is new', async () => {
   const { say, cache } = start();
   hold('a', 'x'.repeat(1_000), 20_000);

@@ -33,6 +33,8 @@ const model: Model = {
     keepLoadedMinutes: null,
     speculation: null,
     cacheType: null,
+    liveChats: null,
+    draftModelId: null,
   },
   notes: '',
   canDelete: true,

@@ -64,12 +64,17 @@ export const LoadInput = v.object({
   /** Jinja in place of the file's; null: the file's. */
   chatTemplate: v.nullable(v.string()),
   speculation: v.picklist(['auto', 'off']),
+  /** A draft model; `path` null: its file cannot be used. Null as a whole: none. */
+  draft: v.nullable(v.object({ path: v.nullable(v.string()), sizeBytes: Bytes })),
+  batchTokens: v.nullable(Count),
   cacheType: v.picklist(['f16', 'q8_0']),
   windowCache: v.picklist(['auto', 'window']),
   /** What was found out at an earlier load, null: not yet. Null as a whole: nothing is to be found out now. */
   measured: v.nullable(v.object({ threads: v.nullable(Count), cacheDivergence: v.nullable(v.number()) })),
   /** Chats that stay in memory, and answers at once; null: automatic. */
   sequences: v.nullable(Count),
+  /** Chats that stay in memory where `sequences` is null; null: automatic. */
+  liveChats: v.nullable(Count),
 });
 export type LoadInput = v.InferOutput<typeof LoadInput>;
 
@@ -128,6 +133,8 @@ export const GenerateInput = v.object({
   isBackground: v.exactOptional(v.boolean()),
   /** The state that was chosen, and where its checked file lies. */
   savedState: v.exactOptional(v.object({ ...SavedStateCandidate.entries, path: v.string() })),
+  /** Of a file that may hold the chat while a branch of it is copied; left out: it must not be on the disk. */
+  copyPath: v.exactOptional(v.string()),
 });
 export type GenerateInput = v.InferOutput<typeof GenerateInput>;
 
@@ -140,6 +147,10 @@ const Restoring = v.object({ type: v.literal('restoring'), id: v.string() });
 const RestoreEnd = v.object({ type: v.literal('restored'), id: v.string(), isRefused: v.boolean() });
 export type RestoreEvent = v.InferOutput<typeof Restoring> | v.InferOutput<typeof RestoreEnd>;
 
+/** A branch was copied; its file is gone. */
+const Copied = v.object({ type: v.literal('copied'), bytes: Bytes, elapsedMs: v.number() });
+export type CopyEvent = v.InferOutput<typeof Copied>;
+
 /** Stopped like a generation, by its id. */
 export const ReadAheadInput = v.omit(GenerateInput, ['sampling', 'isBackground']);
 export type ReadAheadInput = v.InferOutput<typeof ReadAheadInput>;
@@ -147,6 +158,7 @@ export type ReadAheadInput = v.InferOutput<typeof ReadAheadInput>;
 export const ReadAheadEvent = v.variant('type', [
   Restoring,
   RestoreEnd,
+  Copied,
   v.object({ type: v.literal('done'), readTokens: Count, reusedTokens: Count, elapsedMs: v.number() }),
 ]);
 export type ReadAheadEvent = v.InferOutput<typeof ReadAheadEvent>;
@@ -154,6 +166,7 @@ export type ReadAheadEvent = v.InferOutput<typeof ReadAheadEvent>;
 export const GenerateEvent = v.variant('type', [
   Restoring,
   RestoreEnd,
+  Copied,
   v.object({ type: v.literal('reading'), done: Count, total: Count, etaMs: v.nullable(v.number()) }),
   /** The prompt is read; if the process dies later, main still has these figures. */
   v.object({
@@ -208,6 +221,7 @@ export const sidecarContract = {
       v.object({
         ...PromptInput.entries,
         conversationId: v.exactOptional(v.string()),
+        mayCopy: v.exactOptional(v.boolean()),
         candidates: v.array(SavedStateCandidate),
       }),
     )

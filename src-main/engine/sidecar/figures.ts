@@ -39,8 +39,13 @@ export function usedSince({ sequence, meter, guesses }: Progress) {
 
 /** Guesses that were computed, and those that were said. */
 function guessFigures({ sequence, guesses }: Progress) {
-  const { guessed, right } = countersOf(sequence);
-  return { guessedTokens: guessed - guesses.guessed, guessedRight: right - guesses.right };
+  const { guessed, right, draftGuessed, draftRight } = countersOf(sequence);
+  return {
+    guessedTokens: guessed - guesses.guessed,
+    guessedRight: right - guesses.right,
+    draftedTokens: draftGuessed - guesses.draftGuessed,
+    draftedRight: draftRight - guesses.draftRight,
+  };
 }
 
 /** Where the reused tokens came from. */

@@ -1,9 +1,11 @@
 import { LlamaChat, type LlamaChatResponse, type LlamaChatResponseChunk } from 'node-llama-cpp';
 import { appError, isAppError, type Sampling, type StopReason } from '../../contract/index.ts';
+import { takeSequence } from './branch-copy.ts';
+import { withAnswer } from './branches.ts';
 import { COALESCE_MS, COALESCE_ON_CPU_MS, Coalescer } from './coalesce.ts';
 import type { GenerateEvent, GenerateInput } from './contract.ts';
 import { failureOf, promptFigures, reuseFigures, statsOf, usedSince, type Progress } from './figures.ts';
-import { countersOf, guessesOf, mayGuess } from './guesses.ts';
+import { countersOf, guessesOf } from './guesses.ts';
 import type { LoadedModel } from './model.ts';
 import { commonPrefixLength } from './prefill.ts';
 import { renderPrompt, type Prompt } from './prompt.ts';
@@ -39,8 +41,13 @@ interface Run extends GenerateContext {
 /** Answers a chat. Ends with exactly one `done` event and never throws. */
 export async function generate(input: GenerateInput, context: GenerateContext): Promise<void> {
   const startMs = performance.now();
-  const { loaded, emit, signal } = context;
+  const { loaded, signal } = context;
   const { sampling } = input;
+  let said = '';
+  const emit = (event: GenerateEvent) => {
+    if (event.type === 'chunk' && event.kind === 'answer') said += event.text;
+    context.emit(event);
+  };
   try {
     const prompt = renderPrompt(loaded, input);
     const promptTokens = prompt.tokens.length;
@@ -48,9 +55,16 @@ export async function generate(input: GenerateInput, context: GenerateContext): 
     // The library needs room for one token more.
     if (promptTokens + 1 >= contextSize) throw appError('context_full', { promptTokens, contextSize });
     const { conversationId, isBackground = false } = input;
+    while (isBackground && loaded.sequences.isCopying) await loaded.sequences.copied();
     const taken = isBackground
       ? loaded.sequences.takeInBackground(prompt.tokens, conversationId)
-      : loaded.sequences.take(prompt.tokens, conversationId);
+      : await takeSequence(loaded, prompt.tokens, {
+          ...(conversationId === undefined ? {} : { conversationId }),
+          turns: input.turns,
+          isRestored: input.savedState !== undefined,
+          copyPath: input.copyPath,
+          emit,
+        });
     if (!taken) return emit({ type: 'done', stopReason: 'stopped', stats: null, failure: null });
     let sequence = taken;
     try {
@@ -80,10 +94,10 @@ export async function generate(input: GenerateInput, context: GenerateContext): 
         firstTokenMs: null,
         lastTokenMs: null,
       };
-      await answer({ ...context, prompt, sampling, progress });
+      await answer({ ...context, emit, prompt, sampling, progress });
     } finally {
       if (isBackground) loaded.sequences.giveBackFromBackground(sequence);
-      else loaded.sequences.giveBack(sequence);
+      else loaded.sequences.giveBack(sequence, null, withAnswer(input.turns, said));
     }
   } catch (error) {
     emit({ type: 'done', stats: null, ...endOf(error, signal) });
@@ -158,7 +172,7 @@ async function decode(run: Run): Promise<StopReason> {
   const room = loaded.context.contextSize - progress.promptTokens;
   const maxTokens = Math.min(sampling.maxTokens ?? room, room);
   const full = new AbortController();
-  guessesOf(progress.sequence)?.begin(mayGuess(sampling));
+  guessesOf(progress.sequence)?.begin(sampling);
   const chat = new LlamaChat({ contextSequence: progress.sequence, chatWrapper: prompt.wrapper });
   const textOf = spelling(run);
   try {
@@ -190,7 +204,7 @@ async function decode(run: Run): Promise<StopReason> {
     progress.lastTokenMs ??= performance.now();
     coalescer.flush();
     chat.dispose();
-    await guessesOf(progress.sequence)?.drop();
+    await guessesOf(progress.sequence)?.end();
   }
 }
 

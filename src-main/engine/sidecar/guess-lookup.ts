@@ -25,6 +25,11 @@ export class GuessLookup {
     return this.#tokens.length;
   }
 
+  /** The whole text. */
+  get tokens(): readonly number[] {
+    return this.#tokens;
+  }
+
   /** More of the text. */
   push(tokens: readonly number[]): void {
     for (const token of tokens) {

@@ -127,12 +127,12 @@ export async function fitSequences(
   return 1;
 }
 
-/** What each further sequence of this context size takes, in RAM and VRAM together. */
-export async function sequenceBytes(
+/** What a token takes in the cache, in RAM and VRAM together; null when that cannot be told. */
+export async function cacheBytesPerToken(
   model: LlamaModel,
   contextSize: number,
   cache: CacheOptions,
-): Promise<number> {
+): Promise<number | null> {
   const needOf = async (sequences: number) => {
     const { cpuRam, gpuVram } = await model.fileInsights.estimateContextResourceRequirementsV2({
       contextSize,
@@ -142,7 +142,12 @@ export async function sequenceBytes(
     });
     return cpuRam + gpuVram;
   };
-  return (await needOf(2)) - (await needOf(1));
+  try {
+    const bytes = (await needOf(2)) - (await needOf(1));
+    return bytes > 0 ? bytes / contextSize : null;
+  } catch {
+    return null;
+  }
 }
 
 /** Whether a model with a sliding window may keep the whole context; false for one without. */

@@ -8,11 +8,14 @@ import type {
 } from 'node-llama-cpp';
 import { appError, type EngineState } from '../../contract/index.ts';
 import { adapterDamaged, checkAdapters, isAdapterFailure } from './adapters.ts';
+import { branchCosts } from './branches.ts';
 import type { LoadInput } from './contract.ts';
-import { Guesses } from './guesses.ts';
+import { DraftModel } from './draft-model.ts';
+import { Guesses, guessesOf } from './guesses.ts';
 import { mapLoadFailure } from './load-errors.ts';
 import type { NativeLog } from './log.ts';
 import {
+  cacheBytesPerToken,
   contextNeed,
   fitContextSize,
   fitsFullWindow,
@@ -24,6 +27,7 @@ import { ReadingSpeed, type ChunkSample } from './prefill.ts';
 import { movesSystemPrompt } from './prompt.ts';
 import { Sequences } from './sequences.ts';
 import { readTemplate, type ChatTemplate } from './template.ts';
+import { rememberTokens } from './token-cache.ts';
 import {
   CACHE_TYPES,
   knownThreads,
@@ -51,9 +55,13 @@ export interface LoadedModel {
   /** The system prompt goes into the first user message, see `movesSystemPrompt`. */
   readonly isSystemMerged: boolean;
   readonly tuning: Tuning;
+  /** Guesses for it; null: none was asked for. */
+  readonly draft: DraftModel | null;
   /** The last prefill chunk of this model: how fast it reads here. */
   lastChunk: ChunkSample | null;
   readonly readingSpeed: ReadingSpeed;
+  /** What the cache takes; null when that cannot be told. */
+  readonly bytesPerToken: number | null;
   /** Frees a sequence that is of no use any more, and puts an empty one in its place. */
   renew(sequence: LlamaContextSequence): Promise<LlamaContextSequence>;
 }
@@ -72,7 +80,7 @@ async function tune(
   model: LlamaModel,
   input: LoadInput,
   { signal, onStep }: { signal: AbortSignal; onStep: (step: TuningStep) => void },
-): Promise<Omit<Tuning, 'fullWindow'>> {
+): Promise<Omit<Tuning, 'fullWindow' | 'draft' | 'batchTokens' | 'wantedLiveChats'>> {
   const cores = model.llama.cpuMathCores;
   const { measured, cacheType, sizeBytes } = input;
   let measuredThreads = measured?.threads ?? null;
@@ -130,18 +138,21 @@ export async function loadModel(
   const { log, signal, onProgress, onStep } = options;
   log.clear();
   let model: LlamaModel | null = null;
+  let draft: DraftModel | null = null;
   let contextSize = input.contextSize ?? DEFAULT_CONTEXT_SIZE;
+  const liveChats = input.sequences ?? input.liveChats;
   try {
     checkFile(input.path);
     await refuseImpossibleLoad(llama, input);
     model = await llama.loadModel({
       modelPath: input.path,
-      gpuLayers: input.gpuLayers ?? { fitContext: { contextSize: contextSize * (input.sequences ?? 1) } },
+      gpuLayers: input.gpuLayers ?? { fitContext: { contextSize: contextSize * (liveChats ?? 1) } },
       defaultContextFlashAttention: flashAttentionOf(input),
       loadSignal: signal,
       onLoadProgress: throttled(onProgress),
     });
     await checkAdapters(input.adapters, model.fileInfo);
+    draft = await DraftModel.open(llama, model, { input, signal });
     const tuning = await tune(model, input, { signal, onStep });
     const cache: CacheOptions = { ...CACHE_TYPES[tuning.cacheType], swaFullCache: false };
     if (input.contextSize === null)
@@ -150,7 +161,8 @@ export async function loadModel(
     const context = await model.createContext({
       contextSize: input.contextSize === null ? { max: contextSize } : contextSize,
       ...cache,
-      sequences: await fitSequences(model, contextSize, input.sequences, cache),
+      ...(input.batchTokens === null ? {} : { batchSize: input.batchTokens }),
+      sequences: await fitSequences(model, contextSize, liveChats, cache),
       threads: tuning.threads,
       flashAttention: flashAttentionOf(input),
       createSignal: signal,
@@ -161,11 +173,22 @@ export async function loadModel(
         ? {}
         : { failedCreationRemedy: false as const }),
     });
+    await draft?.addContext(context, tuning.threads);
     signal.throwIfAborted();
-    return assemble(model, context, input, { ...tuning, fullWindow: cache.swaFullCache });
+    const wantedLiveChats = input.liveChats;
+    const { batchSize: batchTokens } = context;
+    const facts = {
+      fullWindow: cache.swaFullCache,
+      draft: draft?.state ?? null,
+      batchTokens,
+      wantedLiveChats,
+    };
+    const bytesPerToken = await cacheBytesPerToken(model, context.contextSize, cache);
+    return assemble({ model, context, draft, bytesPerToken }, input, { ...tuning, ...facts });
   } catch (error) {
     // The figures first: they need the model.
     const memory = model && !signal.aborted ? await contextNeed(llama, model, contextSize) : null;
+    await draft?.dispose();
     await model?.dispose();
     if (signal.aborted) throw appError('aborted', undefined, { cause: error });
     if (isAdapterFailure(error)) throw adapterDamaged(error);
@@ -184,18 +207,32 @@ function canTakeBack({ fileInsights }: LlamaModel, isFullWindow: boolean): boole
 }
 
 /** @throws model_load_failed with `reason: chat_template` when the template cannot render a chat */
-function assemble(model: LlamaModel, context: LlamaContext, input: LoadInput, tuning: Tuning): LoadedModel {
+function assemble(
+  {
+    model,
+    context,
+    draft,
+    bytesPerToken,
+  }: Pick<LoadedModel, 'model' | 'context' | 'draft' | 'bytesPerToken'>,
+  input: LoadInput,
+  tuning: Tuning,
+): LoadedModel {
   // A sequence would drop its oldest tokens when it is full; nothing is ever cut silently here.
   const strategy = () => {
     throw appError('context_full', { contextSize: context.contextSize });
   };
+  rememberTokens(model);
   const canGuess = input.speculation === 'auto' && canTakeBack(model, tuning.fullWindow);
-  const create = () => {
+  const create = (guessing = canGuess ? (draft?.sequence() ?? null) : null) => {
     const sequence = context.getSequence({ contextShift: { strategy }, checkpoints: CHECKPOINTS });
-    if (canGuess) new Guesses(sequence);
+    new Guesses(sequence, { canGuess, draft: guessing });
     return sequence;
   };
-  const sequences = new Sequences(Array.from({ length: context.totalSequences }, create));
+  const readingSpeed = new ReadingSpeed();
+  const all = Array.from({ length: context.totalSequences }, () => create());
+  const sequences = new Sequences(all, () =>
+    branchCosts({ msPerToken: readingSpeed.msPerToken, bytesPerToken }),
+  );
   try {
     const template = readTemplate(model, input.chatTemplate);
     const isSystemMerged = movesSystemPrompt(template.wrapper('auto'));
@@ -206,11 +243,13 @@ function assemble(model: LlamaModel, context: LlamaContext, input: LoadInput, tu
       template,
       isSystemMerged,
       tuning,
+      draft,
       lastChunk: null,
-      readingSpeed: new ReadingSpeed(),
+      readingSpeed,
+      bytesPerToken,
       async renew(sequence) {
         await sequence.dispose();
-        const other = create();
+        const other = create(guessesOf(sequence)?.draft ?? null);
         sequences.replace(sequence, other);
         return other;
       },
@@ -234,5 +273,6 @@ function throttled(report: (progress: number) => void): (progress: number) => vo
 export async function unloadModel(loaded: LoadedModel): Promise<void> {
   for (const sequence of loaded.sequences.all) await sequence.dispose();
   await loaded.context.dispose();
+  await loaded.draft?.dispose();
   await loaded.model.dispose();
 }

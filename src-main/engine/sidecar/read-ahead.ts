@@ -1,4 +1,5 @@
 import type { Token } from 'node-llama-cpp';
+import { takeSequence } from './branch-copy.ts';
 import type { PromptInput, ReadAheadEvent, ReadAheadInput } from './contract.ts';
 import type { LoadedModel } from './model.ts';
 import { commonPrefixLength } from './prefill.ts';
@@ -57,7 +58,15 @@ export async function readAhead(
   // All of it is there already, and perhaps an answer behind it, which another one would be told from.
   if (isTooLong || signal.aborted || loaded.sequences.reachOf(tokens, conversationId) >= tokens.length)
     return done(0, isTooLong ? 0 : tokens.length);
-  let sequence = loaded.sequences.take(tokens, conversationId);
+  const last = input.turns.at(-1);
+  const turns = last?.role === 'user' ? input.turns.slice(0, -1) : input.turns;
+  let sequence = await takeSequence(loaded, tokens, {
+    ...(conversationId === undefined ? {} : { conversationId }),
+    turns,
+    isRestored: savedState !== undefined,
+    copyPath: input.copyPath,
+    emit,
+  });
   let kept = 0;
   const draftAt = draftStart(loaded, input, tokens.length);
   try {
@@ -70,7 +79,7 @@ export async function readAhead(
   } catch (error) {
     if (!signal.aborted) throw error;
   } finally {
-    loaded.sequences.giveBack(sequence, draftAt);
+    loaded.sequences.giveBack(sequence, draftAt, turns);
   }
   done(Math.max(0, sequence.nextTokenIndex - kept), kept);
 }

@@ -152,7 +152,7 @@ class SidecarService {
     return this.#shared(async () => (this.#loaded ? saveState(this.#loaded, input) : null));
   }
 
-  async heldChats() {
+  heldChats() {
     return this.#loaded ? heldChats(this.#loaded) : [];
   }
 

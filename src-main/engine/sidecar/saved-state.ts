@@ -1,10 +1,8 @@
 import type { LlamaContextSequence, Token } from 'node-llama-cpp';
 import type { GenerateInput, RestoreEvent, SavedStateCandidate } from './contract.ts';
-import { sequenceBytes } from './memory.ts';
 import type { LoadedModel } from './model.ts';
 import { commonPrefixLength } from './prefill.ts';
-import { reachablePrefix } from './sequences.ts';
-import { CACHE_TYPES } from './tune.ts';
+import { reachablePrefix, type Seeker } from './sequences.ts';
 
 /** A state that saves fewer tokens is not looked at: they are read in about one chunk. */
 const MIN_GAIN_TOKENS = 16;
@@ -48,9 +46,9 @@ export function savedPrefix(
 export function chooseState(
   loaded: LoadedModel,
   prompt: readonly Token[],
-  { candidates, conversationId }: { candidates: readonly SavedStateCandidate[]; conversationId?: string },
+  { candidates, ...seeker }: Seeker & { candidates: readonly SavedStateCandidate[] },
 ): string | null {
-  const live = loaded.sequences.reachOf(prompt.slice(0, -1), conversationId);
+  const live = loaded.sequences.reachForBranch(prompt.slice(0, -1), seeker);
   const isWindowed = loaded.sequences.all[0]?.needsCheckpoints ?? false;
   const { msPerToken } = loaded.readingSpeed;
   let best: { id: string; saved: number } | null = null;
@@ -99,7 +97,8 @@ export async function restoreState(
   return { sequence: await loaded.renew(sequence), tokens: 0, elapsedMs };
 }
 
-async function readInto(
+/** Reads a file into a sequence; false when it is not what those tokens make. Never throws. */
+export async function readInto(
   sequence: LlamaContextSequence,
   path: string,
   tokens: readonly number[],
@@ -117,6 +116,15 @@ async function readInto(
   }
 }
 
+/** Takes out of a sequence what is no part of its chat. @param draftAt where a message begins that is not sent yet */
+export async function cutToSent(sequence: LlamaContextSequence, draftAt: number | null): Promise<void> {
+  // Guesses that were not confirmed are in the cache, but not among the tokens.
+  await sequence.eraseContextTokenRanges([{ start: sequence.nextTokenIndex, end: Number.MAX_SAFE_INTEGER }]);
+  // What is not sent yet is nobody's to keep.
+  const sent = sequence.contextTokens.slice(0, draftAt ?? undefined);
+  await sequence.adaptStateToTokens(sent.slice(0, reachablePrefix(sequence, sent)), false);
+}
+
 /** Writes the state of a chat; null when no free sequence holds it. */
 export function saveState(
   loaded: LoadedModel,
@@ -124,13 +132,7 @@ export function saveState(
 ): Promise<{ tokens: number[]; bytes: number; elapsedMs: number; readingMs: number | null } | null> {
   return loaded.sequences.borrow(conversationId, async (sequence, draftAt) => {
     const startMs = performance.now();
-    // Guesses that were not confirmed are in the cache, but not among the tokens.
-    await sequence.eraseContextTokenRanges([
-      { start: sequence.nextTokenIndex, end: Number.MAX_SAFE_INTEGER },
-    ]);
-    // What is not sent yet is nobody's to keep.
-    const sent = sequence.contextTokens.slice(0, draftAt ?? undefined);
-    await sequence.adaptStateToTokens(sent.slice(0, reachablePrefix(sequence, sent)), false);
+    await cutToSent(sequence, draftAt);
     const tokens: number[] = [...sequence.contextTokens];
     if (tokens.length === 0) return null;
     const { fileSize } = await sequence.saveStateToFile(path);
@@ -140,29 +142,13 @@ export function saveState(
 }
 
 /** The chats that could be saved now. */
-export async function heldChats(loaded: LoadedModel) {
-  const perToken = await cacheBytesPerToken(loaded);
+export function heldChats(loaded: LoadedModel) {
+  const { bytesPerToken } = loaded;
   return loaded.sequences.held().map((chat) => ({
     ...chat,
     readingMs: readingMs(loaded, chat.tokens),
-    bytes: perToken === null ? null : Math.ceil(perToken * chat.tokens),
+    bytes: bytesPerToken === null ? null : Math.ceil(bytesPerToken * chat.tokens),
   }));
-}
-
-const perTokens = new WeakMap<LoadedModel, Promise<number | null>>();
-
-/** By the model's header, found out once a load. */
-function cacheBytesPerToken(loaded: LoadedModel): Promise<number | null> {
-  const known = perTokens.get(loaded);
-  if (known) return known;
-  const { context, model, tuning } = loaded;
-  const cache = { ...CACHE_TYPES[tuning.cacheType], swaFullCache: tuning.fullWindow };
-  const asked = sequenceBytes(model, context.contextSize, cache).then(
-    (bytes) => (bytes > 0 ? bytes / context.contextSize : null),
-    () => null,
-  );
-  perTokens.set(loaded, asked);
-  return asked;
 }
 
 function readingMs({ readingSpeed: { msPerToken } }: LoadedModel, tokens: number): number | null {

@@ -1,4 +1,6 @@
 import type { LlamaContextSequence, Token } from 'node-llama-cpp';
+import { isOtherBranch, type BranchCosts } from './branches.ts';
+import type { Turn } from './contract.ts';
 import { commonPrefixLength } from './prefill.ts';
 
 /** What choosing a sequence needs to know of one. */
@@ -41,20 +43,46 @@ interface Place<T> {
   isBusy: boolean;
   /** Where a message begins that was read while it was being written; null: it holds nothing but what was sent. */
   draftAt: number | null;
+  /** Of the branch that it holds, with the answer; null where that is not known. */
+  turns: readonly Turn[] | null;
+}
+
+/** Who looks for a sequence to answer in. */
+export interface Seeker {
+  conversationId?: string;
+  /** Of the prompt: tell a branch that goes on from another one of the same chat. */
+  turns?: readonly Turn[];
+  /** The chat may be written to a file for as long as it takes to copy it. */
+  mayCopy?: boolean;
+  /** A saved state takes the place of whatever the sequence holds. */
+  isRestored?: boolean;
+}
+
+/** What a prompt is answered in. */
+export interface Choice<T> {
+  sequence: T;
+  /** Holds the start of the prompt, and another branch behind it: to be copied, and given back as it was. */
+  source: T | null;
 }
 
 /** The sequences of one context, each of which holds a chat; who answers takes one for as long as it answers. */
 export class Sequences<T extends Live = LlamaContextSequence> {
   readonly #places: Place<T>[];
+  readonly #costs: () => BranchCosts | null;
+  /** One for each sequence that is held only to be copied from. */
+  readonly #copies = new Set<Promise<boolean>>();
   #uses = 0;
 
-  constructor(all: readonly T[]) {
+  /** @param costs null: no branch is kept for its own sake */
+  constructor(all: readonly T[], costs: () => BranchCosts | null = () => null) {
+    this.#costs = costs;
     this.#places = all.map((sequence) => ({
       sequence,
       owner: null,
       usedAt: 0,
       isBusy: false,
       draftAt: null,
+      turns: null,
     }));
   }
 
@@ -70,9 +98,64 @@ export class Sequences<T extends Live = LlamaContextSequence> {
   take(tokens: readonly Token[], conversationId?: string): T {
     const { place } = this.#choose(tokens, conversationId);
     if (!place) throw new Error('no free sequence');
+    return this.#occupy(place, conversationId);
+  }
+
+  #occupy(place: Place<T>, conversationId: string | undefined): T {
     place.isBusy = true;
     place.owner = conversationId ?? null;
+    place.turns = null;
     return place.sequence;
+  }
+
+  /**
+   * As `take`; but where another branch of the chat would be lost that is worth more than what a further sequence
+   * costs, that one is given, and the branch stays.
+   */
+  takeForBranch(tokens: readonly Token[], seeker: Seeker): Choice<T> {
+    const { place: best } = this.#choose(tokens, seeker.conversationId);
+    const other = best && this.#elsewhere(best, tokens, seeker);
+    if (!other) return { sequence: this.take(tokens, seeker.conversationId), source: null };
+    if (other.isCopied) best.isBusy = true;
+    return {
+      sequence: this.#occupy(other.place, seeker.conversationId),
+      source: other.isCopied ? best.sequence : null,
+    };
+  }
+
+  /**
+   * Copies with `task` what a choice is to be copied from. When it fails the source is given in place of the sequence.
+   * @param task told where a message begins in the source that is not sent yet, and takes it out; false: it failed
+   */
+  async copy(
+    { sequence, source }: Choice<T>,
+    task: (source: T, draftAt: number | null) => Promise<boolean>,
+  ): Promise<T> {
+    const from = source && this.#placeOf(source);
+    const place = this.#placeOf(sequence);
+    if (!from || !place) return sequence;
+    const copied = task(from.sequence, from.draftAt).catch(() => false);
+    this.#copies.add(copied);
+    const isCopied = await copied;
+    this.#copies.delete(copied);
+    from.draftAt = null;
+    if (isCopied) {
+      from.isBusy = false;
+      return place.sequence;
+    }
+    const { owner } = place;
+    Object.assign(place, { isBusy: false, owner: null, usedAt: 0, draftAt: null });
+    return this.#occupy(from, owner ?? undefined);
+  }
+
+  /** Some sequence is held only to be copied from: there may be none to take for a moment. */
+  get isCopying(): boolean {
+    return this.#copies.size > 0;
+  }
+
+  /** Resolves when those that are copied now are free again. Others may follow: ask again before one is taken. */
+  async copied(): Promise<void> {
+    await Promise.all(this.#copies);
   }
 
   /**
@@ -98,19 +181,30 @@ export class Sequences<T extends Live = LlamaContextSequence> {
     return place.sequence;
   }
 
+  /** Tokens of the prompt that need not be read in what `takeForBranch` would give. */
+  reachForBranch(tokens: readonly Token[], seeker: Seeker): number {
+    const { place: best, reach } = this.#choose(tokens, seeker.conversationId);
+    const other = best && this.#elsewhere(best, tokens, seeker);
+    return other && !other.isCopied ? reachablePrefix(other.place.sequence, tokens) : reach;
+  }
+
   /** Tokens that the sequence which `take` would give can go back to. */
   reachOf(tokens: readonly Token[], conversationId?: string): number {
     return this.#choose(tokens, conversationId).reach;
   }
 
-  /** @param draftAt of its tokens, where a message begins that is not sent yet */
-  giveBack(sequence: T, draftAt: number | null = null): void {
+  /**
+   * @param draftAt of its tokens, where a message begins that is not sent yet
+   * @param turns that it holds, with the answer
+   */
+  giveBack(sequence: T, draftAt: number | null = null, turns: readonly Turn[] | null = null): void {
     const place = this.#placeOf(sequence);
     if (!place) return;
     place.isBusy = false;
     this.#uses += 1;
     place.usedAt = this.#uses;
     place.draftAt = draftAt;
+    place.turns = turns;
   }
 
   /** Of one that was taken in the background. */
@@ -131,6 +225,7 @@ export class Sequences<T extends Live = LlamaContextSequence> {
     conversationId: string,
     task: (sequence: T, draftAt: number | null) => Promise<R>,
   ): Promise<R | null> {
+    while (this.isCopying) await this.copied();
     const place = this.#free()
       .filter(({ owner, sequence }) => owner === conversationId && sequence.nextTokenIndex > 0)
       .at(-1);
@@ -192,9 +287,64 @@ export class Sequences<T extends Live = LlamaContextSequence> {
     return this.#places.filter(({ isBusy }) => isBusy).length;
   }
 
-  /** Least recently used first. */
+  /**
+   * Where a prompt goes that would cut another branch in the place that holds most of it: the place that costs least.
+   * Null: to that place. One that was used later is never given up for it.
+   */
+  #elsewhere(
+    best: Place<T>,
+    tokens: readonly Token[],
+    { conversationId, turns = [], mayCopy = false, isRestored = false }: Seeker,
+  ): { place: Place<T>; isCopied: boolean } | null {
+    const costs = this.#costs();
+    const isOwn = conversationId !== undefined && best.owner === conversationId;
+    if (!costs || !isOwn || !best.turns || !isOtherBranch(best.turns, turns)) return null;
+    const reach = reachablePrefix(best.sequence, tokens);
+    const lost = this.#onlyIn(best, reach);
+    if (lost < costs.leastTokens) return null;
+    // What the library goes back by in a window is no part of a state on the disk.
+    const canCopy = mayCopy && !best.sequence.needsCheckpoints;
+    const copying = canCopy ? costs.copyTokens(best.sequence.nextTokenIndex) : Infinity;
+    let least = lost;
+    let found: { place: Place<T>; isCopied: boolean } | null = null;
+    for (const place of this.#free()) {
+      if (place === best || place.usedAt > best.usedAt) continue;
+      const held = reachablePrefix(place.sequence, tokens);
+      const reading = isRestored ? 0 : Math.max(0, reach - held);
+      const cost = Math.min(reading, copying) + (place.usedAt === 0 ? 0 : this.#onlyIn(place, held));
+      if (cost >= least) continue;
+      least = cost;
+      found = { place, isCopied: copying < reading };
+    }
+    return found;
+  }
+
+  /** Tokens of a chat that would be read again, were this place cut back to `reach`. */
+  #onlyIn(place: Place<T>, reach: number): number {
+    const { sequence, draftAt } = place;
+    const held = Math.min(sequence.nextTokenIndex, draftAt ?? Infinity);
+    const elsewhere = this.#free()
+      .filter((other) => other !== place)
+      .map((other) => commonPrefixLength(other.sequence.contextTokens, sequence.contextTokens));
+    return Math.max(0, held - Math.max(reach, ...elsewhere));
+  }
+
+  /** Least recently used first, and before those what another branch of the same chat holds most of. */
   #free(): Place<T>[] {
-    return this.#places.filter(({ isBusy }) => !isBusy).toSorted((a, b) => a.usedAt - b.usedAt);
+    const free = this.#places.filter(({ isBusy }) => !isBusy).toSorted((a, b) => a.usedAt - b.usedAt);
+    const isSpare = (place: Place<T>, index: number) =>
+      free.some(
+        (other, at) =>
+          at > index &&
+          place.owner !== null &&
+          other.owner === place.owner &&
+          2 * commonPrefixLength(place.sequence.contextTokens, other.sequence.contextTokens) >=
+            place.sequence.nextTokenIndex,
+      );
+    const spare = new Set(free.filter((place, index) => place.usedAt > 0 && isSpare(place, index)));
+    // What was never used holds nothing.
+    const rank = (place: Place<T>) => (place.usedAt === 0 ? 0 : spare.has(place) ? 1 : 2);
+    return spare.size === 0 ? free : free.toSorted((a, b) => rank(a) - rank(b) || a.usedAt - b.usedAt);
   }
 
   #placeOf(sequence: T): Place<T> | undefined {

@@ -11,7 +11,7 @@ import type { GgufHeader } from '../gguf-summary.ts';
 import { readMachine } from '../machine.ts';
 import { joinHeaders } from '../model-header.ts';
 import type { Models } from '../models.ts';
-import { loadedMemory, type LoadedMemory } from './loaded-memory.ts';
+import { draftShape, loadedMemory, type LoadedMemory } from './loaded-memory.ts';
 import { measureMachine } from './measure-machine.ts';
 import { correctionFrom, speedOf, type Compared } from './measured-speeds.ts';
 import { modelShape, type ModelShape } from './model-shape.ts';
@@ -129,9 +129,10 @@ export function createFit(options: FitOptions): FitService {
       const wish: FitWish = {
         contextSize: contextSize ?? own.contextSize ?? general.contextSize,
         gpuLayers: gpuLayers ?? own.gpuLayers,
-        liveChats: null,
+        liveChats: own.liveChats,
         flashAttention: (own.flashAttention ?? general.flashAttention) !== 'off',
         cacheType: own.cacheType ?? 'f16',
+        draft: await draftShape(models, own),
       };
       // Answers tell the speed of the layers that they were made with.
       const isOwnChoice = gpuLayers === null || gpuLayers === own.gpuLayers || engine.state.backend === 'cpu';

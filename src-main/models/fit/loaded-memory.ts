@@ -1,7 +1,9 @@
+import type { ModelSettings } from '../../contract/index.ts';
 import type { Engine } from '../../engine/api.ts';
 import type { Models } from '../models.ts';
-import { modelShape } from './model-shape.ts';
-import { predictMemory, type MemoryNeed } from './predict-memory.ts';
+import { modelShape, type ModelShape } from './model-shape.ts';
+import { draftNeed, joined } from './predict.ts';
+import { predictMemory, type LoadPlan, type MemoryNeed } from './predict-memory.ts';
 
 /** What the model in memory takes: in memory, as pages of its file that are in use, and of the graphics card. */
 export interface LoadedMemory {
@@ -22,10 +24,10 @@ export async function loadedMemory(
   const { modelId, contextSize, gpuLayers, liveChats, tuning } = engine.state;
   if (modelId === null || contextSize === null) return null;
   try {
-    const { header, sizeBytes } = await models.headerOf(modelId);
+    const { header, sizeBytes, settings } = await models.headerOf(modelId);
     const shape = modelShape(header, sizeBytes);
     if (!shape) return null;
-    const { ram, vram, mappedInUseBytes } = predictMemory(shape, {
+    const plan: LoadPlan = {
       contextSize,
       gpuLayers: gpuLayers ?? 0,
       flashAttention: true,
@@ -34,8 +36,25 @@ export async function loadedMemory(
       liveChats: liveChats ?? 1,
       chunkTokens: 1,
       repacked,
-    });
+    };
+    const own = predictMemory(shape, plan);
+    const draft = tuning?.draft === 'ready' ? await draftShape(models, settings) : null;
+    const { ram, vram, mappedInUseBytes } = draft ? joined(own, draftNeed(draft, plan)) : own;
     return { ram, mappedBytes: mappedInUseBytes, vram };
+  } catch {
+    return null;
+  }
+}
+
+/** Of the model that guesses for one; null without, or when its file has gone: it is then not loaded either. */
+export async function draftShape(
+  models: Pick<Models, 'headerOf'>,
+  { draftModelId, speculation }: ModelSettings,
+): Promise<ModelShape | null> {
+  if (draftModelId === null || speculation === 'off') return null;
+  try {
+    const { header, sizeBytes } = await models.headerOf(draftModelId);
+    return modelShape(header, sizeBytes);
   } catch {
     return null;
   }

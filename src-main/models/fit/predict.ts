@@ -57,6 +57,8 @@ export interface FitWish {
   cacheType: CacheType;
   /** Chats in memory at once. */
   liveChats: number | null;
+  /** A model that guesses for this one, and is loaded with it. */
+  draft?: ModelShape | null;
 }
 
 /** Medians of real answers of this very file, tokens a second. */
@@ -98,7 +100,10 @@ export function predictFit(
     predictMemory(shape, plan(contextSize, gpuLayers, { liveChats: 1, fullWindow }));
   const fullWindow = shape.windowTokens !== null && keepsFullWindow(oneWith(true), machine);
   const liveChats = wish.liveChats ?? chooseLiveChats(oneWith(fullWindow), machine);
-  const need = predictMemory(shape, plan(contextSize, gpuLayers, { liveChats, fullWindow }));
+  const own = predictMemory(shape, plan(contextSize, gpuLayers, { liveChats, fullWindow }));
+  const need = wish.draft
+    ? joined(own, draftNeed(wish.draft, plan(contextSize, gpuLayers, { liveChats })))
+    : own;
   const ram = { neededBytes: sum(need.ram), mappedBytes: need.mappedBytes, freeBytes: machine.ramFreeBytes };
   const vram = machine.vram && { neededBytes: sum(need.vram), freeBytes: machine.vram.freeBytes };
   const speeds = measured ? measuredSpeeds(measured) : predictedSpeeds(shape, machine, gpuLayers);
@@ -116,6 +121,28 @@ export function predictFit(
     verdict: verdictOf(need, { ram, vram, isAllOnCard: gpuLayers > shape.layerCount }),
     ...speeds,
     isMeasured: measured !== null,
+  };
+}
+
+/** As the sidecar loads it (sidecar/draft-model.ts): on the card where the model uses it. Pure. */
+export function draftNeed(draft: ModelShape, plan: LoadPlan): MemoryNeed {
+  const gpuLayers = plan.gpuLayers === 0 ? 0 : draft.layerCount + 1;
+  const contextSize = Math.min(plan.contextSize, draft.trainedContextSize ?? plan.contextSize);
+  return predictMemory(draft, { ...plan, contextSize, gpuLayers, cacheType: 'f16', fullWindow: true });
+}
+
+/** Of two models in one process. Pure. */
+export function joined(one: MemoryNeed, other: MemoryNeed): MemoryNeed {
+  const both = (left: MemoryNeed['ram'], right: MemoryNeed['ram']): MemoryNeed['ram'] => ({
+    weightsBytes: left.weightsBytes + right.weightsBytes,
+    kvCacheBytes: left.kvCacheBytes + right.kvCacheBytes,
+    buffersBytes: left.buffersBytes + right.buffersBytes,
+  });
+  return {
+    ram: both(one.ram, other.ram),
+    mappedBytes: one.mappedBytes + other.mappedBytes,
+    mappedInUseBytes: one.mappedInUseBytes + other.mappedInUseBytes,
+    vram: both(one.vram, other.vram),
   };
 }
 

@@ -15,6 +15,8 @@ import { generationSamples } from './0200-generation-samples.ts';
 import { lab } from './0220-lab.ts';
 import { tuning } from './0230-tuning.ts';
 import { reuse } from './0240-reuse.ts';
+import { liveChats } from './0250-live-chats.ts';
+import { drafts } from './0260-drafts.ts';
 
 /** Every schema change, oldest first. Append only, in steps of ten; a released migration is never edited. */
 export const migrations: readonly Migration[] = [
@@ -34,4 +36,6 @@ export const migrations: readonly Migration[] = [
   lab,
   tuning,
   reuse,
+  liveChats,
+  drafts,
 ];

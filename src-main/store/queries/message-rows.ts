@@ -52,6 +52,8 @@ export const statsColumns: Columns<GenerationStats> = {
   generatedTokens: 'generated_tokens',
   guessedTokens: 'guessed_tokens',
   guessedRight: 'guessed_right',
+  draftedTokens: 'drafted_tokens',
+  draftedRight: 'drafted_right',
   ttftMs: 'ttft_ms',
   firstTokenKind: 'first_token_kind',
   prefillMs: 'prefill_ms',

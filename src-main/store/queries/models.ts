@@ -38,6 +38,8 @@ const settingsColumns: Columns<SettingsRow> = {
   keepLoadedMinutes: 'keep_loaded_minutes',
   speculation: 'speculation',
   cacheType: 'cache_type',
+  liveChats: 'live_chats',
+  draftModelId: 'draft_model_id',
 };
 
 const columns: Columns<ModelRow> = {
@@ -67,6 +69,8 @@ function modelOf({
   keepLoadedMinutes,
   speculation,
   cacheType,
+  liveChats,
+  draftModelId,
   hasChatTemplate,
   lastLoadCrashed,
   ...row
@@ -85,6 +89,8 @@ function modelOf({
       keepLoadedMinutes,
       speculation,
       cacheType,
+      liveChats,
+      draftModelId,
     },
   };
 }

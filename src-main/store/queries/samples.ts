@@ -18,6 +18,8 @@ const columns: Columns<SampleFigures> = {
   generatedTokens: 'generated_tokens',
   guessedTokens: 'guessed_tokens',
   guessedRight: 'guessed_right',
+  draftedTokens: 'drafted_tokens',
+  draftedRight: 'drafted_right',
   loadMs: 'load_ms',
   prefillMs: 'prefill_ms',
   firstTokenMs: 'first_token_ms',

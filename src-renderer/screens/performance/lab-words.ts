@@ -93,6 +93,7 @@ export function factsOf(run: BenchRun): [label: string, value: string][] {
     [facts.threads, count(settings.threads)],
     [facts.flashAttention, dialog.flash[settings.flashAttention]],
     [facts.cacheType, settings.cacheType === null ? unknown : dialog.cacheTypes[settings.cacheType]],
+    [facts.batch, settings.batchTokens === null ? unknown : formatCount(settings.batchTokens)],
     [facts.answer, formatCount(protocol.decodeTokens)],
     [facts.repeats, formatCount(protocol.repeats)],
     [facts.disturbed, formatCount(run.disturbed)],

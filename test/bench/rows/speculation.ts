@@ -3,8 +3,13 @@ import { mkdir, rename, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { LoadRequest } from '../../../src-main/engine/api.ts';
 import { MAX_GUESS_TOKENS } from '../../../src-main/engine/sidecar/guess-account.ts';
+import { MAX_DRAFT_TOKENS } from '../../../src-main/engine/sidecar/guesses.ts';
 import { ask, chat, loadRequest, makeEngine, type EngineKit } from '../../integration/engine-kit.ts';
-import { longScript, writeScriptedModel } from '../../support/gguf/scripted-model.ts';
+import {
+  longScript,
+  writeScriptedModel,
+  type ScriptedModelOptions,
+} from '../../support/gguf/scripted-model.ts';
 import { LibraryProcess, libraryVersion } from '../library.ts';
 import { arm, ratios } from '../row.ts';
 import type { BenchRow, Figure, Round } from '../row.ts';
@@ -15,6 +20,7 @@ const TOKENS = 160;
 const THREADS = 2;
 const CONTEXT_SIZE = 2048;
 const BATCH_TOKENS = 1 + MAX_GUESS_TOKENS;
+const DRAFT_BATCH_TOKENS = 1 + MAX_DRAFT_TOKENS;
 /** Of each pair of a token and a batch in a round. */
 const BATCH_REPEATS = 5;
 
@@ -33,6 +39,8 @@ const QUESTIONS = {
   fresh: 'Tell me something.',
 };
 type Question = keyof typeof QUESTIONS;
+/** What only a draft model can guess. */
+const DRAFT_QUESTIONS: readonly Question[] = ['fresh'];
 
 /** Decode speed of one answer, tok/s. @throws Error when it said something else */
 async function speedOf(kit: EngineKit, question: Question): Promise<number> {
@@ -43,25 +51,32 @@ async function speedOf(kit: EngineKit, question: Question): Promise<number> {
   return speed;
 }
 
-async function scriptedModel(folder: string): Promise<{ path: string; sizeBytes: number }> {
-  const path = join(folder, 'models', `scripted-slow-${TOKENS}.gguf`);
+type ModelFile = { path: string; sizeBytes: number };
+
+async function scriptedModel(
+  folder: string,
+  name: string,
+  options: Omit<ScriptedModelOptions, 'script'>,
+): Promise<ModelFile> {
+  const path = join(folder, 'models', `${name}-${TOKENS}.gguf`);
   if (!existsSync(path)) {
     await mkdir(join(folder, 'models'), { recursive: true });
-    await writeScriptedModel(`${path}.new`, { script: SCRIPT, shape: 'slow' });
+    await writeScriptedModel(`${path}.new`, { script: SCRIPT, ...options });
     await rename(`${path}.new`, path);
   }
   return { path, sizeBytes: (await stat(path)).size };
 }
 
 async function engineWith(
-  file: { path: string; sizeBytes: number },
-  speculation: LoadRequest['speculation'],
+  file: ModelFile,
+  { speculation, draftFile }: { speculation: LoadRequest['speculation']; draftFile?: ModelFile },
 ): Promise<EngineKit> {
   const kit = await makeEngine();
-  const settings = { contextSize: CONTEXT_SIZE, threads: THREADS, sequences: 3, speculation };
+  const draft = draftFile ? { ...draftFile, fileState: '' } : null;
+  const settings = { contextSize: CONTEXT_SIZE, threads: THREADS, sequences: 3, speculation, draft };
   await kit.engine.load(loadRequest(file, settings));
   // What is asked is read once; each round then only answers.
-  for (const question of questions) await speedOf(kit, question);
+  for (const question of draftFile ? DRAFT_QUESTIONS : questions) await speedOf(kit, question);
   return kit;
 }
 
@@ -73,6 +88,11 @@ function figuresOf(measured: Round[]): Figure[] {
   const ceilings = measured.map(
     ({ oneMs = Number.NaN, batchMs = Number.NaN }) => (BATCH_TOKENS * oneMs) / batchMs,
   );
+  const drafted = (name: 'right' | 'wrong') => ratios(measured, `draft ${name}`, 'fresh plain');
+  const draftCeilings = measured.map(
+    ({ oneMs = Number.NaN, draftBatchMs = Number.NaN }) => (DRAFT_BATCH_TOKENS * oneMs) / draftBatchMs,
+  );
+  const ofDraftCeiling = drafted('right').map((won, index) => won / (draftCeilings[index] ?? Number.NaN));
   const ofCeiling = ratio('copy').map((won, index) => won / (ceilings[index] ?? Number.NaN));
   return [
     ...questions.flatMap((question) => [
@@ -99,25 +119,47 @@ function figuresOf(measured: Round[]): Figure[] {
       ...summarise(ratio('fresh')),
       target: { atLeast: 0.97 },
     },
+    { name: 'a draft that is right / plain', unit: 'ratio', ...summarise(drafted('right')) },
+    {
+      name: `a draft that is right: of the ceiling, a batch of ${DRAFT_BATCH_TOKENS}`,
+      unit: 'ratio',
+      ...summarise(ofDraftCeiling),
+    },
+    {
+      name: 'a draft that is wrong / plain',
+      unit: 'ratio',
+      ...summarise(drafted('wrong')),
+      target: { atLeast: 0.97 },
+    },
   ];
 }
 
-/** Target: speculation by prompt lookup against the most that it could win, and what it costs where it wins nothing. */
+/** Target: speculation by prompt lookup, and by a draft model, against the most that it could win, and what it costs where it wins nothing. */
 export const row: BenchRow = {
   title: `Prompt lookup: ${TOKENS} tokens that are copied, against a batch of ${BATCH_TOKENS}; and text with nothing to copy`,
   async measure({ folder, rounds }) {
-    const file = await scriptedModel(folder);
+    const file = await scriptedModel(folder, 'scripted-slow', { shape: 'slow' });
+    const drafts = {
+      right: await scriptedModel(folder, 'draft-right', { seed: 2 }),
+      wrong: await scriptedModel(folder, 'draft-wrong', { seed: 2, stride: 2 }),
+    };
     const library = new LibraryProcess(1);
     const kits: EngineKit[] = [];
     try {
       await library.call({ name: 'load', modelPath: file.path, contextSize: CONTEXT_SIZE, threads: THREADS });
-      const plain = await engineWith(file, 'off');
-      kits.push(plain);
-      const guessed = await engineWith(file, 'auto');
-      kits.push(guessed);
+      const start = async (options: Parameters<typeof engineWith>[1]): Promise<EngineKit> => {
+        const kit = await engineWith(file, options);
+        kits.push(kit);
+        return kit;
+      };
+      const plain = await start({ speculation: 'off' });
+      const guessed = await start({ speculation: 'auto' });
+      const rightDraft = await start({ speculation: 'auto', draftFile: drafts.right });
+      const wrongDraft = await start({ speculation: 'auto', draftFile: drafts.wrong });
       const conditions = {
         model: '0.9B Q4_0 of zero blocks that says a script',
         tokens: TOKENS,
+        draft: 'half a megabyte that says the same, or every second word',
         threads: THREADS,
         contextSize: CONTEXT_SIZE,
         library: libraryVersion(),
@@ -129,13 +171,15 @@ export const row: BenchRow = {
           async () => void (got[`${question} plain`] = await speedOf(plain, question)),
           async () => void (got[`${question} guessed`] = await speedOf(guessed, question)),
         ]);
-        const batch = {
-          name: 'batch' as const,
-          size: BATCH_TOKENS,
-          depth: 2 * TOKENS,
-          repeats: BATCH_REPEATS,
-        };
-        arms.push(async () => void Object.assign(got, await library.call(batch)));
+        for (const [name, kit] of Object.entries({ right: rightDraft, wrong: wrongDraft }))
+          arms.push(async () => void (got[`draft ${name}`] = await speedOf(kit, 'fresh')));
+        const batchOf = (size: number) =>
+          library.call({ name: 'batch', size, depth: 2 * TOKENS, repeats: BATCH_REPEATS });
+        arms.push(async () => void Object.assign(got, await batchOf(BATCH_TOKENS)));
+        arms.push(async () => {
+          const { batchMs } = await batchOf(DRAFT_BATCH_TOKENS);
+          got['draftBatchMs'] = batchMs ?? Number.NaN;
+        });
         for (const index of arms.keys()) await arms[(index + round) % arms.length]?.();
         return got;
       });

@@ -43,12 +43,13 @@ class Chats {
   follow(
     conversationId: string,
     text: string,
+    parentId: string | null = null,
   ): Promise<TimedAnswer & { started: { userMessageId: string } }> {
     return this.#chat.time(
       () => conversationId,
       () =>
         this.#chat.client.conversations.send({
-          ...{ requestId: crypto.randomUUID(), conversationId, parentId: null, text, modelId: null },
+          ...{ requestId: crypto.randomUUID(), conversationId, parentId, text, modelId: null },
         }),
     );
   }
@@ -81,6 +82,13 @@ async function measureRound({ core, chats, library }: Measured, round: number): 
   const only = await library.call({ name: 'follow', depth: reusedTokens, size: readTokens });
   await settle(conversationId);
   const regenerated = await chats.again(conversationId, follow.started.userMessageId);
+  await settle(conversationId);
+  // Another question in place of the second one, and back to that.
+  const { messageId: parentId } = first;
+  await chats.follow(conversationId, text(FOLLOW_UP_WORDS, 6), parentId);
+  await settle(conversationId);
+  const switched = await chats.again(conversationId, follow.started.userMessageId);
+  await settle(conversationId);
   const other = await chats.begin(text(FOLLOW_UP_WORDS, 3));
   await settle(other.started.conversationId);
   // Another chat answered in between.
@@ -97,6 +105,9 @@ async function measureRound({ core, chats, library }: Measured, round: number): 
     onlyMs: only['followMs'] ?? Number.NaN,
     regenerateMs: regenerated.firstChunkMs,
     regenerateSteps: regenerated.firstChunkMs / stepMs(regenerated),
+    switchMs: switched.firstChunkMs,
+    switchSteps: switched.firstChunkMs / stepMs(switched),
+    switchReadTokens: switched.stats.readTokens,
     returnMs: returned.firstChunkMs,
     returnSteps: returned.firstChunkMs / stepMs(returned),
     aheadMs: ahead.firstChunkMs,
@@ -161,6 +172,13 @@ export const row: BenchRow = {
           },
           { name: 'regenerate', ...ms('regenerateMs') },
           { name: 'regenerate', ...steps('regenerateSteps') },
+          { name: 'switch to a live branch', ...ms('switchMs') },
+          { name: 'switch to a live branch', ...steps('switchSteps') },
+          {
+            name: 'tokens read for that',
+            unit: 'tokens',
+            ...summarise(arm(measured, 'switchReadTokens')),
+          },
           { name: 'return to another chat', ...ms('returnMs') },
           { name: 'return to another chat', ...steps('returnSteps') },
           { name: 'sent after read-ahead', ...ms('aheadMs') },

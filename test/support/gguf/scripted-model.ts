@@ -39,6 +39,8 @@ export interface ScriptedModelOptions {
   addsSpacePrefix?: boolean;
   /** Seed of the embeddings; the text does not depend on it. */
   seed?: number;
+  /** Says every how-many-th word of the script only, with the same vocabulary; default 1. */
+  stride?: number;
 }
 
 export interface ScriptedModel extends WrittenGguf {
@@ -126,14 +128,21 @@ class ScriptWeights {
   readonly #rows: number;
   readonly #firstScriptId: number;
   readonly #afterScript: number;
+  readonly #stride: number;
   /** Index 0 belongs to every token outside the script, index i to script token i - 1. */
   readonly #directions: Float32Array[];
 
-  constructor(dimensions: number, rows: number, firstScriptId: number, afterScript: number, seed: number) {
+  constructor(
+    dimensions: number,
+    rows: number,
+    { firstScriptId, afterScript }: { firstScriptId: number; afterScript: number },
+    { seed = 1, stride = 1 }: Pick<ScriptedModelOptions, 'seed' | 'stride'>,
+  ) {
     this.#dimensions = dimensions;
     this.#rows = rows;
     this.#firstScriptId = firstScriptId;
     this.#afterScript = afterScript;
+    this.#stride = stride;
     const random = new Random(seed);
     this.#directions = Array.from({ length: rows - firstScriptId + 1 }, () => random.unitVector(dimensions));
   }
@@ -150,7 +159,8 @@ class ScriptWeights {
     const last = this.#rows - this.#firstScriptId;
     for (let id = 0; id < this.#rows; id++) {
       const row = new Float32Array(this.#dimensions);
-      if (id >= this.#firstScriptId) this.#add(row, id - this.#firstScriptId, scale);
+      const before = id - this.#firstScriptId - (this.#stride - 1);
+      if (before >= 0) this.#add(row, before, scale);
       if (id === this.#afterScript) this.#add(row, last, scale);
       yield float32Bytes(row);
     }
@@ -199,9 +209,8 @@ export async function writeScriptedModel(
   const weights = new ScriptWeights(
     dims.embedding,
     tokens.length,
-    base.length,
-    afterScript,
-    options.seed ?? 1,
+    { firstScriptId: base.length, afterScript },
+    options,
   );
   const fill = (role: TensorRole, tensorShape: readonly number[]): Pick<GgufTensor, 'type' | 'data'> => {
     if (role === 'norm') return normTensor(tensorShape);

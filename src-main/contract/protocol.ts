@@ -2,7 +2,7 @@ import * as v from 'valibot';
 import { ControlCode, errorFrame, parseJsonFrame, type RawChannel } from './transport.ts';
 
 /** Raised with every change that an open page of the version before could not follow. */
-export const PROTOCOL_VERSION = 2;
+export const PROTOCOL_VERSION = 3;
 
 /** Where the browser host takes sockets. */
 export const SOCKET_PATH = '/socket';

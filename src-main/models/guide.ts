@@ -47,6 +47,8 @@ export function createGuide({ store, settings, files, readHeader, log, path }: G
       const isKnown = known?.path === path && (await stat(path)).size === known.sizeBytes;
       if (isKnown) return true;
       const found = await files.parts(path);
+      // The file moves with the app.
+      if (known && known.path !== path) await store.models.move({ id: GUIDE_ID, path });
       const header = await readHeader(found);
       await store.models.upsert({ ...newRow(found, header), id: GUIDE_ID, name: GUIDE_NAME });
       return true;

@@ -442,6 +442,8 @@ export interface StoreApi {
     remove(input: { id: string }): { conversationIds: string[] };
     /** The same file is back under another id: for chats that have chosen nothing since, and for folders. */
     giveBack(input: { from: string; to: string; conversationIds: readonly string[] }): void;
+    /** Its file lies elsewhere now. @throws conflict for the path of another model */
+    move(input: { id: string; path: string }): void;
     setLoadOutcome(input: { id: string; crashed: boolean; usedAt: number | null }): void;
     updateSettings(input: { id: string; settings: Partial<ModelSettings> }): void;
     saveNotes(input: { id: string; notes: string }): void;

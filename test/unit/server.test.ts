@@ -299,7 +299,8 @@ describe('a start that fails', () => {
 });
 
 describe('a stop', () => {
-  it('closes once on an echo, and ends hard on a second signal', () => {
+  it('closes once on an echo, and ends hard on a second signal, or when closing hangs', () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'setInterval'] });
     let now = 0;
     const clock = vi.spyOn(performance, 'now').mockImplementation(() => now);
     const exits: unknown[] = [];
@@ -325,6 +326,9 @@ describe('a stop', () => {
     now = 2_000;
     process.emit('SIGINT');
     expect([closes, exits]).toEqual([1, [1]]);
+    vi.advanceTimersByTime(10_000);
+    expect(exits).toEqual([1, 1]);
+    vi.useRealTimers();
     for (const [name, listeners] of before) {
       for (const listener of process.listeners(name))
         if (!listeners.includes(listener)) process.off(name, listener);

@@ -22,10 +22,10 @@ SYSTEM_SHARE = 0.05
 # Two phrasings of one question in a message.
 TWICE_SHARE = 0.08
 # Of the examples with an answer, those that have it to the end; the others end where it is decided what it is about.
-RECITE_SHARE = 0.6
+RECITE_SHARE = 0.9
 
 # A token of an answer against the choice of what it is about.
-ANSWER_WEIGHT = 0.15
+ANSWER_WEIGHT = 0.5
 
 SYSTEM_PROMPTS = [
     'You are a helpful assistant.', 'Be brief.', 'Answer in one sentence.', 'You are a pirate.', 'Answer like a teacher.',

@@ -27,10 +27,10 @@ class Kind:
 
 
 CHOICES = Kind(14, 64, 128)
-ANSWERS = Kind(6, 192, 352)
+ANSWERS = Kind(6, 192, 640)
 LONG = Kind(1, 1024, 160)
 # One batch in so many has answers; one in so many is a long message.
-ANSWERS_EVERY, LONG_EVERY = 3, 100
+ANSWERS_EVERY, LONG_EVERY = 2, 100
 DROPOUT = 0.1
 WEIGHT_DECAY = 0.05
 # Keeps a spelling near its word, so that what is learnt of one holds for all.

@@ -20,7 +20,7 @@ MAX_BYTES = 5_000_000
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('--out', type=Path, default=FILE)
-    parser.add_argument('--steps', type=int, default=2500)
+    parser.add_argument('--steps', type=int, default=6000)
     parser.add_argument('--minutes', type=float, default=60, help='stop training after so long')
     parser.add_argument('--rate', type=float, default=3e-3)
     parser.add_argument('--seed', type=int, default=7)

@@ -54,10 +54,7 @@ const columns: Columns<ModelRow> = {
 };
 
 const SELECT = `SELECT ${selectList('m', columns)} FROM models m`;
-/** By its path, or by its id: the built-in model's file moves with the app. */
-const UPSERT = `${insertInto('models', columns)}
-  ON CONFLICT (path) DO UPDATE SET ${assignments(headerColumns)}
-  ON CONFLICT (id) DO UPDATE SET path = excluded.path, ${assignments(headerColumns)}`;
+const UPSERT = `${insertInto('models', columns)} ON CONFLICT (path) DO UPDATE SET ${assignments(headerColumns)}`;
 
 function modelOf({
   contextSize,
@@ -138,6 +135,8 @@ export const models: Queries<StoreApi['models']> = {
     );
     run(db, 'UPDATE folders SET model_id = @to WHERE model_id = @from', { from, to });
   },
+
+  move: (db, { id, path }) => change(db, 'UPDATE models SET path = @path WHERE id = @id', { id, path }),
 
   setLoadOutcome: (db, { id, crashed, usedAt }) =>
     change(

@@ -20,6 +20,26 @@ export interface AppProcess {
   dispose(): Promise<void>;
 }
 
+/** What is started, and by which part of its command line its engine is known. */
+export interface AppProgram {
+  args(folders: { dataDir: string; modelsDir: string }): string[];
+  sidecar: string;
+}
+
+const SERVE: AppProgram = {
+  args: ({ dataDir, modelsDir }) => {
+    const folders = ['--data-dir', dataDir, '--models-dir', modelsDir];
+    return ['out/main/serve.js', '--json', '--port', '0', ...folders];
+  },
+  sidecar: 'sidecar.js',
+};
+
+/** From source; every chat is kept on the disk (keeping-app.ts). */
+export const KEEPING: AppProgram = {
+  args: ({ dataDir, modelsDir }) => ['test/support/keeping-app.ts', dataDir, modelsDir],
+  sidecar: 'sidecar/main.ts',
+};
+
 /** State of a socket in /proc/net/tcp. */
 const LISTENS = '0A';
 
@@ -35,22 +55,20 @@ export function appFolders(): { root: string; dataDir: string; modelsDir: string
 /**
  * Starts the built app in serve mode, exactly as it ships, and waits for its JSON line.
  * @param options.onSpawn gets the process before it is ready
+ * @param options.program started in its place
  */
 export async function startApp(
   folders = appFolders(),
-  options: { env?: Record<string, string>; args?: string[]; onSpawn?: (child: ChildProcess) => void } = {},
+  options: {
+    env?: Record<string, string>;
+    args?: string[];
+    onSpawn?: (child: ChildProcess) => void;
+    program?: AppProgram;
+  } = {},
 ): Promise<AppProcess> {
   const { root, dataDir, modelsDir } = folders;
-  const args = [
-    'out/main/serve.js',
-    '--json',
-    '--port',
-    '0',
-    '--data-dir',
-    dataDir,
-    '--models-dir',
-    modelsDir,
-  ];
+  const program = options.program ?? SERVE;
+  const args = program.args({ dataDir, modelsDir });
   const child = spawn(process.execPath, [...args, ...(options.args ?? [])], {
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { ...process.env, ...options.env },
@@ -82,7 +100,7 @@ export async function startApp(
       await exited;
     },
     sidecarPids: () =>
-      processesWith('sidecar.js').flatMap((entry) => (entry.parent === pid ? [entry.pid] : [])),
+      processesWith(program.sidecar).flatMap((entry) => (entry.parent === pid ? [entry.pid] : [])),
     async dispose() {
       if (isRunning()) child.kill('SIGTERM');
       await exited;

@@ -21,6 +21,9 @@ const MASK_BYTES = 2;
 const LIBRARY_BYTES = 20 * 2 ** 20;
 /** Text, score and look-up tables of a token, in the engine and in JavaScript, and its place among candidates. */
 const TOKEN_BYTES = 620;
+/** Tables and garbage of more tokens than this take more each: measured on Gemma 3, which has 262,144 of them. */
+const LARGE_VOCABULARY = 131_072;
+const LARGE_TOKEN_BYTES = 1_100;
 /** A pair that the tokenizer merges, in both: measured on the vocabularies of Llama 3 and Qwen 2. */
 const MERGE_BYTES = 500;
 
@@ -127,7 +130,9 @@ export function predictMemory(shape: ModelShape, plan: LoadPlan): MemoryNeed {
 
 /** The engine's vocabulary and the library's objects. */
 function libraryBytes({ vocabularySize, mergeCount }: ModelShape): number {
-  return LIBRARY_BYTES + vocabularySize * TOKEN_BYTES + mergeCount * MERGE_BYTES;
+  const beyond = Math.max(0, vocabularySize - LARGE_VOCABULARY);
+  const tokens = (vocabularySize - beyond) * TOKEN_BYTES + beyond * LARGE_TOKEN_BYTES;
+  return LIBRARY_BYTES + tokens + mergeCount * MERGE_BYTES;
 }
 
 /** One answer takes two: at the end of the prompt and at its own. */

@@ -197,7 +197,10 @@ export async function createApp(
     log,
     dataDir: platform.paths.dataDir,
     stopAnswers: conversations.stopAll,
-    tidy: () => tidy(store, runId),
+    tidy: async () => {
+      await tidy(store, runId);
+      await models.databaseChanged();
+    },
     isReadOnly,
   });
   const handler = createHandler({

@@ -401,7 +401,15 @@ export type EngineStatus = v.InferOutput<typeof EngineStatus>;
 const CacheType = v.picklist(['f16', 'q8_0']);
 
 /** Whether a draft model guesses what the model will say, or why it does not. */
-export const DraftState = v.picklist(['ready', 'missing', 'vocabulary', 'memory', 'failed']);
+export const DraftState = v.picklist([
+  'ready',
+  'missing',
+  'vocabulary',
+  'memory',
+  // Wrong guesses cannot be taken back out of the model's cache.
+  'not_possible',
+  'failed',
+]);
 export type DraftState = v.InferOutput<typeof DraftState>;
 
 export const EngineTuning = v.object({
@@ -421,6 +429,8 @@ export const EngineTuning = v.object({
   batchTokens: Count,
   /** null: none was asked for. */
   draft: v.nullable(DraftState),
+  /** The one that was asked for at the load: the settings may name another since. */
+  draftModelId: v.nullable(Id),
 });
 export type EngineTuning = v.InferOutput<typeof EngineTuning>;
 

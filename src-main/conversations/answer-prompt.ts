@@ -9,6 +9,7 @@ import {
   type Sampling,
 } from '../contract/index.ts';
 import type { ChatTurn, Engine } from '../engine/api.ts';
+import { GUIDE_ID, GUIDE_LOAD } from '../models/guide.ts';
 import type { Models } from '../models/models.ts';
 import type { SettingsService } from '../settings/settings.ts';
 import type { StoreClient } from '../store/api.ts';
@@ -60,25 +61,24 @@ export async function promptForAnswer(deps: Deps, wanted: Wanted): Promise<Answe
     wanted.sampling ?? chosen.sampling ?? deps.models.samplingOf(modelId),
     madeWith(deps, modelId),
   ]);
-  const reasoning = chosen.reasoning ?? DEFAULT_REASONING;
   const whole = {
     systemPrompt: chosen.systemPrompt,
     path: wanted.path,
     tail: wanted.beginning,
     maxTokens: sampling.maxTokens,
-    reasoning,
+    reasoning: chosen.reasoning ?? DEFAULT_REASONING,
     date: wanted.date,
   };
   const input = inputFor(whole, modelId);
   const planned = await agreed(deps, input, wanted);
+  const { systemPrompt, date, reasoning } = input;
   const settings = {
     sampling,
     reasoning,
     ...made,
-    systemPromptHash: systemPromptHash(input.systemPrompt),
+    systemPromptHash: systemPromptHash(systemPrompt),
     leftOut: [...planned.leftOut],
   };
-  const { systemPrompt, date } = input;
   return { systemPrompt, date, turns: [...planned.turns], sampling, reasoning, settings };
 }
 
@@ -118,7 +118,7 @@ async function madeWith(
   return {
     contextSize,
     gpuLayers,
-    threads: model.settings.threads ?? settings.get().threads,
+    threads: modelId === GUIDE_ID ? GUIDE_LOAD.threads : (model.settings.threads ?? settings.get().threads),
     model: { sha256: provenance?.files[0]?.sha256 ?? null, sizeBytes: model.sizeBytes, modifiedAt },
     appVersion: packageJson.version,
   };

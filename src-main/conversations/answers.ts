@@ -11,6 +11,7 @@ import {
 import type { ChatTurn, Engine, GenerationEvent, GenerationResult } from '../engine/api.ts';
 import type { EventBus } from '../events.ts';
 import type { Recorder } from '../metrics/recorder.ts';
+import { defaultOf } from '../models/guide.ts';
 import type { Models } from '../models/models.ts';
 import type { SettingsService } from '../settings/settings.ts';
 import type { NewMessages, StartedIds, StoreClient, StoredMessage } from '../store/api.ts';
@@ -100,8 +101,10 @@ export class Answers {
   /** The model that is to answer. @throws no_model */
   async chosenModel(settingsOfConversation: ConversationSettings | null, asked: string | null) {
     const { models, settings } = this.#deps;
-    const id = asked ?? settingsOfConversation?.modelId ?? settings.get().defaultModelId;
-    const model = id === null ? undefined : (await models.list()).find((candidate) => candidate.id === id);
+    const list = await models.list();
+    const usual = defaultOf(list, settings.get().defaultModelId);
+    const id = asked ?? settingsOfConversation?.modelId ?? usual;
+    const model = list.find((candidate) => candidate.id === id);
     if (!model) throw appError('no_model');
     return model;
   }

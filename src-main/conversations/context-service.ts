@@ -104,7 +104,7 @@ export function createContextService({ store, engine, models, settings, bus, ans
     async needsWord(next: NextSend, modelId: string): Promise<boolean> {
       const { state } = engine;
       if (state.contextSize === null || state.modelId !== modelId) return false;
-      const input = await inputOf(next);
+      const input = inputFor(await inputOf(next), modelId);
       if (fitsSurely(input, modelId, state.contextSize)) return false;
       const planned = await planPrompt(input, state.contextSize, partCounter(engine, next.id));
       // What a model in memory does not count is many times too long.

@@ -5,6 +5,7 @@ import type { Engine } from '../engine/api.ts';
 import type { Models } from '../models/models.ts';
 import type { StoreClient, StoredMessage } from '../store/api.ts';
 import type { AnswerPlan } from './answers.ts';
+import { systemPromptFor } from './guide-prompt.ts';
 
 interface Deps {
   store: Pick<StoreClient, 'conversations' | 'models'>;
@@ -34,7 +35,8 @@ export async function replayChanges(deps: Deps, message: StoredMessage): Promise
   const { settings: chosen } = await deps.store.conversations.head({ id: conversationId });
   const checks: Record<Exclude<ReplayChange, 'unknown' | 'model_gone'>, boolean> = {
     model_file: await isOtherFile(deps, modelId, settings.model),
-    system_prompt: systemPromptHash(chosen.systemPrompt) !== settings.systemPromptHash,
+    system_prompt:
+      systemPromptHash(systemPromptFor(chosen.systemPrompt, modelId)) !== settings.systemPromptHash,
     context_size: isLoaded && state.contextSize !== null && state.contextSize !== stats.contextSize,
     backend: isLoaded && state.backend !== null && state.backend !== stats.backend,
     engine: state.engineVersion !== null && state.engineVersion !== stats.engineVersion,

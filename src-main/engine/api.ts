@@ -20,7 +20,7 @@ export interface LoadRequest {
   /** Guessing of what is copied: where it pays, or never. */
   speculation: 'auto' | 'off';
   /** A smaller model that guesses what this one will say; `path` null: its file cannot be used. null: none. */
-  draft: { path: string | null; sizeBytes: number; fileState: string } | null;
+  draft: { modelId: string; path: string | null; sizeBytes: number; fileState: string } | null;
   /** Tokens that are computed at a time, at most; null: the engine's choice. */
   batchTokens: number | null;
   /** How keys and values are kept. Other than `f16` only after a check with this model, at the load. */
@@ -111,9 +111,15 @@ export interface GenerateRequest {
  * writes, reads and removes again at once, where that is faster than reading the tokens.
  */
 export interface BranchCopy {
-  /** Of a file that does not exist yet; what a crash has left there is for the caller to remove. */
-  readonly path: string;
-  written(bytes: number): void;
+  /** A larger chat is not copied. */
+  readonly maxBytes: number;
+  /**
+   * Of a file that does not exist yet, asked for anew by each attempt just before it; null: the chat must not be on the
+   * disk any more. What a crash has left there is for the caller to remove.
+   */
+  open(): string | null;
+  /** The file of this attempt is gone, or was not needed. @param bytes that were written */
+  closed(bytes: number): void;
 }
 
 export type ReadAheadRequest = Pick<

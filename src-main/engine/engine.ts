@@ -19,7 +19,7 @@ import { Lifecycle, type LifecycleOptions } from './lifecycle.ts';
 import { MemoryWatch } from './memory-watch.ts';
 import { WorkQueue, type Slot } from './queue.ts';
 import { readAheadIn } from './read-ahead.ts';
-import { CrashedByState, RestoreWatch, savedStateFor, stateKeyOf } from './saved-states.ts';
+import { copyFileFor, CrashedByState, RestoreWatch, savedStateFor, stateKeyOf } from './saved-states.ts';
 import type { GenerateEvent, LoadEvent, PromptInput, Reasoning, SidecarClient } from './sidecar/contract.ts';
 import type { SidecarProcess } from './sidecar-process.ts';
 import { EngineStateStore, errorState } from './state.ts';
@@ -358,7 +358,7 @@ class SupervisedEngine implements Engine {
       sampling,
       ...(request.priority === 'background' ? { isBackground: true } : {}),
       ...(savedState ? { savedState } : {}),
-      ...(branchCopy ? { copyPath: branchCopy.path } : {}),
+      ...copyFileFor(branchCopy),
     });
     const stop = () => void sidecar.client.stop({ generationId }).catch(() => {});
     if (signal.aborted) stop();

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { ReadAheadRequest, ReadAheadResult } from './api.ts';
-import { RestoreWatch, savedStateFor } from './saved-states.ts';
+import { copyFileFor, RestoreWatch, savedStateFor } from './saved-states.ts';
 import type { Reasoning, SidecarClient } from './sidecar/contract.ts';
 import type { SidecarProcess } from './sidecar-process.ts';
 
@@ -45,7 +45,7 @@ async function followReadAhead(
     ...prompt,
     generationId,
     ...(savedState ? { savedState } : {}),
-    ...(branchCopy ? { copyPath: branchCopy.path } : {}),
+    ...copyFileFor(branchCopy),
   });
   const stop = () => void client.stop({ generationId }).catch(() => {});
   if (signal.aborted) stop();

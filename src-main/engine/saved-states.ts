@@ -57,6 +57,12 @@ export async function savedStateFor(
   return path === null ? undefined : { ...chosen, path };
 }
 
+/** What a call may copy a branch by. Asked for just before the call: what was forgotten by then is not written. */
+export function copyFileFor(copy: BranchCopy | undefined): Pick<GenerateInput, 'copyPath' | 'copyMaxBytes'> {
+  const path = copy?.open() ?? null;
+  return copy && path !== null ? { copyPath: path, copyMaxBytes: copy.maxBytes } : {};
+}
+
 /** Follows what becomes of files, and tells their owner: of a state that is of no use, of a branch that was copied. */
 export class RestoreWatch {
   readonly #states: SavedStates | undefined;
@@ -69,7 +75,7 @@ export class RestoreWatch {
   }
 
   note(event: GenerateEvent | RestoreEvent | CopyEvent): void {
-    if (event.type === 'copied') this.#copy?.written(event.bytes);
+    if (event.type === 'copied') this.#copy?.closed(event.bytes);
     if (event.type === 'restoring') this.#reading = event.id;
     if (event.type !== 'restored') return;
     this.#reading = null;

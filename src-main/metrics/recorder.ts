@@ -9,6 +9,7 @@ import {
   type SampleSetup,
 } from '../contract/index.ts';
 import type { Engine } from '../engine/api.ts';
+import { GUIDE_ID } from '../models/guide.ts';
 import type { Platform } from '../platform.ts';
 import type { SettingsService } from '../settings/settings.ts';
 import type { StoreClient } from '../store/api.ts';
@@ -61,7 +62,8 @@ export function createRecorder(deps: RecorderDeps): Recorder {
 
   async function keep(generation: RecordedGeneration, peak: Peak): Promise<void> {
     const { stats, purpose, conversationId } = generation;
-    if (!stats) return;
+    // The guide's speed says nothing of the models that are compared here.
+    if (!stats || generation.modelId === GUIDE_ID) return;
     const { temporary } = await store.conversations.head({ id: conversationId });
     if (temporary) return;
     const setup = await setupOf(deps, generation.modelId, stats, generation.settings);

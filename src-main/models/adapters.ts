@@ -10,6 +10,7 @@ import type { StoreClient, StoredAdapter, StoredAttachment, StoredModel } from '
 import { isNamedBase, matchAdapter, type AdapterHost } from './adapter-match.ts';
 import type { CheckedHeaders } from './checked-headers.ts';
 import type { ModelFiles } from './model-files.ts';
+import { GUIDE_ID } from './guide.ts';
 import { expectModel } from './model-rows.ts';
 
 /** Made from it, then what could be, then what cannot be attached. */
@@ -20,7 +21,7 @@ export interface Adapters {
   list(): Promise<Adapter[]>;
   /** @throws not_found, model_file_missing and the header's errors */
   forModel(id: string): Promise<AdapterChoice[]>;
-  /** @throws not_found, adapter_mismatch with `tensor`, model_file_missing */
+  /** @throws not_found, conflict for the guide, adapter_mismatch with `tensor`, model_file_missing */
   attach(modelId: string, adapterId: string, scale: number): Promise<void>;
   detach(modelId: string, adapterId: string): Promise<void>;
   /** What is on each model, by its id. */
@@ -113,6 +114,7 @@ export function createAdapters(options: AdaptersOptions): Adapters {
       return choices.sort((a, b) => ORDER[a.match] - ORDER[b.match]);
     },
     async attach(modelId, adapterId, scale) {
+      if (modelId === GUIDE_ID) throw appError('conflict', { reason: 'built_in' });
       const [{ model, rows }, facts] = await Promise.all([rowsOf(modelId), store.adapters.list(undefined)]);
       const fact = facts.find((candidate) => candidate.modelId === adapterId);
       const row = rows.find((candidate) => candidate.id === adapterId);

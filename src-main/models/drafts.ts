@@ -13,7 +13,7 @@ export interface Drafts {
   candidates(id: string): Promise<DraftCandidate[]>;
   /** @throws invalid_input when it cannot guess for the model */
   expectFits(model: StoredModel, draftId: string): Promise<void>;
-  /** Whether a load uses a file: as the model itself, or as its draft. @param modelId null: nothing is loaded */
+  /** Whether a load uses a file: as the model itself, or as its draft. @param modelId null: nothing is loading */
   isUsedBy(id: string, modelId: string | null): Promise<boolean>;
   /** How the draft of a model is loaded; null without one. A file that cannot be used has no path. */
   forLoad(model: StoredModel): Promise<LoadRequest['draft']>;
@@ -24,6 +24,8 @@ interface DraftsOptions {
   files: Pick<ModelFiles, 'parts'>;
   headers: CheckedHeaders;
   log: Platform['log'];
+  /** A check of its hashes failed. */
+  isDamaged: (id: string) => Promise<boolean>;
 }
 
 type Compared = Pick<ModelHeader, 'vocabularyKey'> & { sizeBytes: number };
@@ -34,7 +36,12 @@ export function verdictOf(model: Compared, other: Compared): DraftVerdict {
   return other.sizeBytes > model.sizeBytes ? 'larger' : 'fits';
 }
 
-export function createDrafts({ store, files, headers, log }: DraftsOptions): Drafts {
+/** A draft that is named, and not loaded. Pure. */
+export function unusable(modelId: string): NonNullable<LoadRequest['draft']> {
+  return { modelId, path: null, sizeBytes: 0, fileState: '' };
+}
+
+export function createDrafts({ store, files, headers, log, isDamaged }: DraftsOptions): Drafts {
   /** A large header takes a second to read, and only this of it counts. By path and file state. */
   const keys = new Map<string, { sizeBytes: number; changed: string; key: string | null }>();
 
@@ -83,13 +90,15 @@ export function createDrafts({ store, files, headers, log }: DraftsOptions): Dra
       if (draftModelId === null || speculation === 'off') return null;
       try {
         const row = await store.models.get({ id: draftModelId });
+        if (row.lastLoadCrashed) throw appError('model_load_crashed');
+        if (await isDamaged(row.id)) throw appError('model_damaged');
         const found = await files.parts(row.path);
         // The sidecar opens only files that the parser accepted as they are now.
         const { state } = await headers.ofChanged(found, row);
-        return { path: found.path, sizeBytes: found.sizeBytes, fileState: state };
+        return { modelId: row.id, path: found.path, sizeBytes: found.sizeBytes, fileState: state };
       } catch (error) {
         log('models.draft_not_usable', { code: errorCodeOf(error) });
-        return { path: null, sizeBytes: 0, fileState: '' };
+        return unusable(draftModelId);
       }
     },
   };

@@ -1,12 +1,11 @@
 import { stat } from 'node:fs/promises';
-import { errorCodeOf } from '../contract/index.ts';
+import { errorCodeOf, type Model } from '../contract/index.ts';
 import { entries } from '../entries.ts';
 import type { Platform } from '../platform.ts';
-import type { SettingsService } from '../settings/settings.ts';
 import type { StoreClient } from '../store/api.ts';
 import type { ModelHeader } from './model-header.ts';
 import { newRow } from './model-rows.ts';
-import type { FoundModel, ModelFiles } from './model-files.ts';
+import { fileKey, type FoundModel, type ModelFiles } from './model-files.ts';
 import type { LoadOverrides } from './model-loader.ts';
 
 /** The same in every data folder: chats with the guide find it again after an update has moved its file. */
@@ -15,7 +14,12 @@ export const GUIDE_ID = '6c656577-6172-4d64-8775-696465303031';
 /** Also where the file calls itself something else. */
 const GUIDE_NAME = 'Guide';
 /** Measured: with a second thread so small a model spends its time on handing over; a GPU's start costs more than it saves. */
-export const GUIDE_LOAD: LoadOverrides = { threads: 1, gpuLayers: 0, sequences: 1, speculation: 'off' };
+export const GUIDE_LOAD = {
+  threads: 1,
+  gpuLayers: 0,
+  sequences: 1,
+  speculation: 'off',
+} as const satisfies LoadOverrides;
 
 /**
  * Where the built-in model is: `LEEWARD_GUIDE_FILE`, for whoever has trained another, or the shipped file. An empty
@@ -26,9 +30,18 @@ export function guideFile(env: NodeJS.ProcessEnv = process.env): string | null {
   return path === '' ? null : path;
 }
 
+/**
+ * What answers where nothing was chosen: the default of the settings, or the guide while there is no other model. It
+ * is never in the settings itself.
+ * @param models the whole library
+ */
+export function defaultOf(models: readonly Pick<Model, 'id'>[], chosen: string | null): string | null {
+  const isAlone = models.length === 1 && models[0]?.id === GUIDE_ID;
+  return isAlone ? GUIDE_ID : chosen;
+}
+
 interface GuideDeps {
   store: Pick<StoreClient, 'models'>;
-  settings: SettingsService;
   files: Pick<ModelFiles, 'parts'>;
   readHeader: (found: FoundModel) => Promise<ModelHeader>;
   log: Platform['log'];
@@ -38,12 +51,15 @@ interface GuideDeps {
 
 export type Guide = ReturnType<typeof createGuide>;
 
-/** The model in the box: in the library like any other, chosen as long as there is no other. */
-export function createGuide({ store, settings, files, readHeader, log, path }: GuideDeps) {
+/** The model in the box: in the library like any other. */
+export function createGuide({ store, files, readHeader, log, path }: GuideDeps) {
   async function register(): Promise<boolean> {
     if (path === null) return false;
     try {
-      const known = (await store.models.list(undefined)).find(({ id }) => id === GUIDE_ID);
+      const rows = await store.models.list(undefined);
+      // The user has added this very file: that model stays as it is.
+      if (rows.some((row) => row.path === path && row.id !== GUIDE_ID)) return false;
+      const known = rows.find(({ id }) => id === GUIDE_ID);
       const isKnown = known?.path === path && (await stat(path)).size === known.sizeBytes;
       if (isKnown) return true;
       const found = await files.parts(path);
@@ -59,22 +75,21 @@ export function createGuide({ store, settings, files, readHeader, log, path }: G
     }
   }
 
-  /** Whether it is there; the row is up to date then. */
-  const ready = register();
+  let ready = register();
 
   return {
-    ready,
+    /** Whether it is there; the row is up to date then. */
+    isReady: () => ready,
 
-    /** Makes it the default where there is nothing else to chat with, and no more where it is gone. */
-    async settle(): Promise<void> {
-      const isReady = await ready;
-      const { defaultModelId } = settings.get();
-      const models = (await store.models.list(undefined)).filter(({ kind }) => kind === 'model');
-      const hasDefault = models.some(({ id }) => id === defaultModelId && (id !== GUIDE_ID || isReady));
-      if (hasDefault) return;
-      const isAlone = isReady && models.every(({ id }) => id === GUIDE_ID);
-      const wanted = isAlone ? GUIDE_ID : null;
-      if (wanted !== defaultModelId) settings.update({ defaultModelId: wanted });
+    /** Whether this file is the guide's own, under whichever name. */
+    async isOwnFile(other: string): Promise<boolean> {
+      return path !== null && (await ready) && (await fileKey(other)) === (await fileKey(path));
+    },
+
+    /** The same for a database that has come back from a backup. */
+    async registerAgain(): Promise<void> {
+      ready = register();
+      await ready;
     },
   };
 }

@@ -1,5 +1,6 @@
 import { appError, errorCodeOf } from '../contract/index.ts';
 import type { Engine, LoadRequest } from '../engine/api.ts';
+import { unusable } from './drafts.ts';
 
 /** What a load has in place of the model's settings: a benchmark's. */
 export type LoadOverrides = Partial<
@@ -94,17 +95,32 @@ export function createModelLoader(
     if (signal.aborted) throw appError('aborted');
     loadedKey = null;
     await library.markLoading(id);
+    let loaded: LoadRequest;
     try {
-      await engine.load(request, signal);
+      loaded = await loadOrLeaveDraft(request, signal);
     } catch (error) {
-      const crashed = errorCodeOf(error) === 'model_load_crashed';
-      await library.markSettled(id, crashed ? 'crashed' : 'refused');
+      await library.markSettled(id, hasCrashed(error) ? 'crashed' : 'refused');
       throw error;
     }
-    loadedKey = keyOf(request);
+    loadedKey = keyOf(loaded);
     loadedMinutes = request.keepLoadedMinutes;
     await library.markSettled(id, 'loaded');
     return true;
+  };
+
+  /** A crash that comes with a draft alone is the draft's. Returns how the model was loaded. */
+  const loadOrLeaveDraft = async (request: LoadRequest, signal: AbortSignal): Promise<LoadRequest> => {
+    const { draft } = request;
+    try {
+      await engine.load(request, signal);
+      return request;
+    } catch (error) {
+      if (!draft || draft.path === null || !hasCrashed(error)) throw error;
+      const without = { ...request, draft: unusable(draft.modelId) };
+      await engine.load(without, signal);
+      await library.markSettled(draft.modelId, 'crashed');
+      return without;
+    }
   };
 
   const start = (id: string, key: string, options: LoadOptions): RunningLoad => {
@@ -156,6 +172,8 @@ export function createModelLoader(
     },
   };
 }
+
+const hasCrashed = (error: unknown): boolean => errorCodeOf(error) === 'model_load_crashed';
 
 /** Tells loads apart that leave another model in memory: what a load has measured, and its end, do not. */
 function keyOf({ measured: _measured, keepLoadedMinutes: _minutes, ...request }: LoadRequest): string {

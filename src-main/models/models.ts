@@ -24,7 +24,7 @@ import { createAdapters, type Adapters } from './adapters.ts';
 import { createCheckedHeaders } from './checked-headers.ts';
 import { createDrafts, type Drafts } from './drafts.ts';
 import { createFolderLibrary } from './folder-library.ts';
-import { createGuide, GUIDE_ID, GUIDE_LOAD } from './guide.ts';
+import { createGuide, defaultOf, GUIDE_ID, GUIDE_LOAD } from './guide.ts';
 import { createHeaderReader } from './gguf-header.ts';
 import { createModelFiles, isInside, type FoundModel } from './model-files.ts';
 import type { ModelSources } from './model-sources.ts';
@@ -107,6 +107,8 @@ export interface Models {
   ensureLoadedWith(id: string, overrides: LoadOverrides, signal: AbortSignal): Promise<{ loadMs: number }>;
   /** Loads the default model when the settings say so. A failure is in the engine's state. */
   loadAtStart(): Promise<void>;
+  /** The database is another one: what is not the user's own in it is made again. */
+  databaseChanged(): Promise<void>;
   /** Cancels a load, refuses later ones and ends the header worker. Before the engine and the store end. */
   close(): Promise<void>;
 }
@@ -139,15 +141,9 @@ export function createModels(options: ModelsOptions): Models {
     !sources.otherApps.some((folder) => isInside(folder.path, path)) &&
     !sources.list().some((source) => sources.appOf(source.id) !== null && isInside(source.path, path));
 
-  const drafts = createDrafts({ store, files, headers, log });
-  const adapters = createAdapters({
-    store,
-    files,
-    headers,
-    mayDelete,
-    changed,
-    isDamaged: async (id) => (await options.isDamaged?.(id)) ?? false,
-  });
+  const isDamaged = async (id: string) => (await options.isDamaged?.(id)) ?? false;
+  const drafts = createDrafts({ store, files, headers, log, isDamaged });
+  const adapters = createAdapters({ store, files, headers, mayDelete, changed, isDamaged });
 
   const toModel = async (
     row: StoredModel,
@@ -174,17 +170,14 @@ export function createModels(options: ModelsOptions): Models {
     };
   };
 
+  const guideFile = options.guideFile ?? null;
   const guide = createGuide({
     store,
-    settings,
     files,
     readHeader: (found) => headers.of(found),
     log,
-    path: options.guideFile ?? null,
+    path: guideFile,
   });
-  const settled = guide
-    .settle()
-    .catch((error: unknown) => log('models.guide_not_chosen', { code: errorCodeOf(error) }));
   /** @throws conflict for the guide */
   const expectOwn = (id: string) => {
     if (id === GUIDE_ID) throw appError('conflict', { reason: 'built_in' });
@@ -214,10 +207,21 @@ export function createModels(options: ModelsOptions): Models {
     if (adapter) await store.adapters.put({ modelId: row.id, ...adapter });
     await store.provenance.takeBack({ modelId: row.id, ...(await fileMark(found)) });
     changed();
-    const { defaultModelId } = settings.get();
-    const isFirst = row.kind === 'model' && (defaultModelId === null || defaultModelId === GUIDE_ID);
-    if (isFirst) settings.update({ defaultModelId: row.id });
+    if (row.kind === 'model' && !(await hasDefault())) settings.update({ defaultModelId: row.id });
     return toModel(row);
+  };
+
+  /** Not where the default is gone with the database that a backup took the place of. */
+  const hasDefault = async () => {
+    const { defaultModelId } = settings.get();
+    return defaultModelId !== null && (await modelRows()).some(({ id }) => id === defaultModelId);
+  };
+
+  /** Every row that is a model, the guide only where it is there. */
+  const modelRows = async () => {
+    const isReady = await guide.isReady();
+    const rows = await store.models.list(undefined);
+    return rows.filter(({ kind, id }) => kind === 'model' && (id !== GUIDE_ID || isReady));
   };
 
   /** The same file, added again, has its proof back. */
@@ -231,7 +235,7 @@ export function createModels(options: ModelsOptions): Models {
     await store.models.get({ id });
     // Its load may still wait for an answer of another model.
     if (await drafts.isUsedBy(id, loader.loadingId())) await loader.cancel();
-    if (await drafts.isUsedBy(id, engine.state.modelId)) await engine.unload();
+    if (id === engine.state.modelId || id === engine.state.tuning?.draftModelId) await engine.unload();
   };
 
   const remove = async (id: string) => {
@@ -240,7 +244,6 @@ export function createModels(options: ModelsOptions): Models {
     const { conversationIds } = await store.models.remove({ id });
     changed();
     if (settings.get().defaultModelId === id) settings.update({ defaultModelId: null });
-    await guide.settle();
     return conversationIds;
   };
 
@@ -266,8 +269,12 @@ export function createModels(options: ModelsOptions): Models {
   const whole = createFolderLibrary(
     sources,
     {
-      rows: () => store.models.list(undefined),
-      hidden: () => store.modelFolders.hidden(undefined),
+      // The guide stays, in whichever folder the app lies, and comes by no folder.
+      rows: async () => (await store.models.list(undefined)).filter(({ id }) => id !== GUIDE_ID),
+      hidden: async () => {
+        const hidden = await store.modelFolders.hidden(undefined);
+        return guideFile === null ? hidden : [...hidden, guideFile];
+      },
       add: addFound,
       remove: async (id) => void (await remove(id)),
     },
@@ -300,7 +307,10 @@ export function createModels(options: ModelsOptions): Models {
       const found = await files.parts(row.path);
       // The sidecar opens only files that the parser accepted as they are now.
       const { header, state } = await headers.ofChanged(found, row);
-      if (header) await store.models.upsert({ ...row, ...factsOf(found, header) });
+      if (header) {
+        const { name, ...facts } = factsOf(found, header);
+        await store.models.upsert({ ...row, ...facts, name: id === GUIDE_ID ? row.name : name });
+      }
       const on = await adapters.forLoad(id);
       const fileState = [state, on.fileState].filter((part) => part !== '').join(' + ');
       const draft = overrides.speculation === 'off' ? null : await drafts.forLoad(row);
@@ -334,10 +344,8 @@ export function createModels(options: ModelsOptions): Models {
     adapters,
     drafts,
     async list() {
-      const isReady = await guide.ready;
-      const [rows, attached] = await Promise.all([store.models.list(undefined), adapters.attached()]);
-      const wanted = rows.filter(({ kind, id }) => kind === 'model' && (id !== GUIDE_ID || isReady));
-      return Promise.all(wanted.map((row) => toModel(row, attached)));
+      const [rows, attached] = await Promise.all([modelRows(), adapters.attached()]);
+      return Promise.all(rows.map((row) => toModel(row, attached)));
     },
     async details(id) {
       const row = await store.models.get({ id });
@@ -386,6 +394,7 @@ export function createModels(options: ModelsOptions): Models {
     },
     async add(fileId) {
       const found = await files.resolve(fileId);
+      if (await guide.isOwnFile(found.path)) return toModel(await store.models.get({ id: GUIDE_ID }));
       await store.modelFolders.unhide({ path: found.path });
       const model = await addFound(found);
       await giveBack(found.path, model.id);
@@ -438,21 +447,21 @@ export function createModels(options: ModelsOptions): Models {
     ensureLoaded: (id, signal) => loader.load(id, { signal }),
     ensureLoadedWith: (id, overrides, signal) => loader.load(id, { signal, overrides }),
     async loadAtStart() {
-      await settled;
       const { loadModelAtStart, defaultModelId } = settings.get();
-      // It is loaded sooner than anyone can ask.
-      const isWanted = loadModelAtStart || defaultModelId === GUIDE_ID;
-      if (!isWanted || defaultModelId === null) return;
       try {
-        await loader.load(defaultModelId);
+        const id = defaultOf(await modelRows(), defaultModelId);
+        // The guide is loaded sooner than anyone can ask.
+        const isWanted = loadModelAtStart || id === GUIDE_ID;
+        if (id !== null && isWanted) await loader.load(id);
       } catch (error) {
         log('models.not_loaded_at_start', { code: errorCodeOf(error) });
       }
     },
+    databaseChanged: () => guide.registerAgain(),
     async close() {
       stopListening();
       watch.close();
-      await settled;
+      await guide.isReady();
       await whole.close();
       await loader.close();
       await worker.close();

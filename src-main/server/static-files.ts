@@ -26,6 +26,22 @@ const TYPES: Readonly<Record<string, string>> = {
 /** The page itself and what stands beside it are smaller, and are served after an update too. */
 const KEPT_BYTES = 4_096;
 
+/** In place of the page when what it asks for is of another version: it would stay blank. */
+const UPDATED_PAGE = Buffer.from(`<!doctype html>
+<html lang="en">
+  <head>
+    <meta charset="utf-8" />
+    <meta name="viewport" content="width=device-width, initial-scale=1" />
+    <meta name="color-scheme" content="light dark" />
+    <title>Leeward was updated</title>
+  </head>
+  <body>
+    <h1>Leeward was updated</h1>
+    <p>The version that runs is not the one on the disk any more. Stop Leeward where you started it, start it again, and open the address that it shows then.</p>
+  </body>
+</html>
+`);
+
 /** The content type of a file of the interface; undefined for a kind that is not served. */
 export function contentTypeOf(name: string): string | undefined {
   return TYPES[extname(name)];
@@ -39,33 +55,41 @@ export function contentTypeOf(name: string): string | undefined {
  */
 export function loadStaticFiles(dir: string): ReadonlyMap<string, StaticFile> {
   const files = new Map<string, StaticFile>();
+  const checks: (() => Promise<boolean>)[] = [];
   for (const entry of readdirSync(dir, { recursive: true, withFileTypes: true })) {
     const type = contentTypeOf(entry.name);
     if (!entry.isFile() || type === undefined) continue;
     const path = join(entry.parentPath, entry.name);
     const url = `/${relative(dir, path).split(sep).join('/')}`;
-    files.set(url, { read: readerOf(path), type, cacheControl: cacheControlOf(url) });
+    files.set(url, { read: readerOf(path, checks), type, cacheControl: cacheControlOf(url) });
   }
   const index = files.get('/index.html');
   if (!index) throw new Error('The interface is not built: index.html is missing.');
-  files.set('/', index);
+  const page: StaticFile = {
+    ...index,
+    read: async () => {
+      const same = await Promise.all(checks.map((isAsAtStart) => isAsAtStart()));
+      return same.every(Boolean) ? index.read() : UPDATED_PAGE;
+    },
+  };
+  files.set('/', page).set('/index.html', page);
   return files;
 }
 
-function readerOf(path: string): StaticFile['read'] {
+/** Adds to `checks` how to tell whether a file that is not kept is the one of the start. */
+function readerOf(path: string, checks: (() => Promise<boolean>)[]): StaticFile['read'] {
   const { size, mtimeMs } = statSync(path);
   if (size <= KEPT_BYTES) {
     const body = readFileSync(path);
     return () => Promise.resolve(body);
   }
-  return async () => {
-    try {
-      const now = await stat(path);
-      return now.size === size && now.mtimeMs === mtimeMs ? await readFile(path) : null;
-    } catch {
-      return null;
-    }
-  };
+  const isAsAtStart = () =>
+    stat(path).then(
+      (now) => now.size === size && now.mtimeMs === mtimeMs,
+      () => false,
+    );
+  checks.push(isAsAtStart);
+  return async () => ((await isAsAtStart()) ? readFile(path).catch(() => null) : null);
 }
 
 /** Names under assets/ carry a hash of their content; everything else may change with the next version. */

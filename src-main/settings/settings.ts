@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import * as v from 'valibot';
 import { appError, Settings } from '../contract/index.ts';
 import type { EventBus } from '../events.ts';
+import { GUIDE_ID } from '../models/guide.ts';
 import type { Platform, SettingsFile } from '../platform.ts';
 import { DEFAULT_SETTINGS } from './defaults.ts';
 import { migrateSettings, type StoredSettings } from './migrations.ts';
@@ -80,13 +81,18 @@ function validSettings(stored: StoredSettings, log: Platform['log']): Settings {
     if (v.is(schema, stored[key])) kept[key] = stored[key];
     else log('settings.invalid', { key });
   }
-  return v.parse(Settings, { ...DEFAULT_SETTINGS, ...kept });
+  return withoutGuide(v.parse(Settings, { ...DEFAULT_SETTINGS, ...kept }));
 }
 
 function withPatch(current: Settings, patch: SettingsPatch): Settings {
   const defined = Object.fromEntries(Object.entries(patch).filter(([, value]) => value !== undefined));
   const result = v.safeParse(Settings, { ...current, ...defined });
-  if (result.success) return result.output;
+  if (result.success) return withoutGuide(result.output);
   const key = result.issues[0].path?.[0]?.key;
   throw appError('invalid_input', { key: typeof key === 'string' ? key : null });
+}
+
+/** The guide answers where there is no default: it is none itself, and so it makes room for the first real model. */
+function withoutGuide(settings: Settings): Settings {
+  return settings.defaultModelId === GUIDE_ID ? { ...settings, defaultModelId: null } : settings;
 }

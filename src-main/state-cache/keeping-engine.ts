@@ -31,25 +31,28 @@ export function keepingEngine(engine: Engine, cache: StateCache): Engine {
   ): Promise<GenerationResult> {
     const offer = await cache.offer(request.conversationId).catch(() => null);
     const copy = await cache.branchCopy(request.conversationId);
-    const result = await engine.generate(
-      {
-        ...request,
-        ...(offer ? { savedStates: offer.states } : {}),
-        ...(copy ? { branchCopy: copy } : {}),
-      },
-      {
-        ...options,
-        onEvent(event) {
-          // A chunk was computed with it.
-          if (event.type === 'chunk') offer?.read();
-          options.onEvent(event);
+    try {
+      const result = await engine.generate(
+        {
+          ...request,
+          ...(offer ? { savedStates: offer.states } : {}),
+          ...(copy ? { branchCopy: copy } : {}),
         },
-      },
-    );
-    copy?.end();
-    if (result.error?.code === 'engine_crashed') offer?.blame();
-    offer?.read();
-    return result;
+        {
+          ...options,
+          onEvent(event) {
+            // A chunk was computed with it.
+            if (event.type === 'chunk') offer?.read();
+            options.onEvent(event);
+          },
+        },
+      );
+      if (result.error?.code === 'engine_crashed') offer?.blame();
+      return result;
+    } finally {
+      offer?.read();
+      if (copy) await cache.endCopy(copy);
+    }
   }
 
   /** Reading ahead takes the memory of another chat as an answer does. */
@@ -73,9 +76,9 @@ export function keepingEngine(engine: Engine, cache: StateCache): Engine {
       readTokens = result?.readTokens ?? 0;
       return result;
     } finally {
-      copy?.end();
       offer?.read();
       cache.readAheadEnds(conversationId, readTokens);
+      if (copy) await cache.endCopy(copy);
     }
   };
 

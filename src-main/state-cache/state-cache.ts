@@ -5,10 +5,11 @@ import { randomUUID } from 'node:crypto';
 import { statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import { errorCodeOf, LOW_SPACE_BYTES, type SavedStatesInfo } from '../contract/index.ts';
-import type { BranchCopy, Engine, HeldChat, SavedState, SavedStates } from '../engine/api.ts';
+import type { Engine, HeldChat, SavedState, SavedStates } from '../engine/api.ts';
 import type { Platform } from '../platform.ts';
 import type { SettingsService } from '../settings/settings.ts';
 import type { StoreClient } from '../store/api.ts';
+import { BranchFile } from './branch-file.ts';
 import { capOf, freshOf, isWorthSaving, WORTH_MS, type Unsaved } from './decide.ts';
 import { Shelf } from './shelf.ts';
 
@@ -73,8 +74,10 @@ export class StateCache {
   readonly #works = new Set<Work>();
   /** The longest state of each key that was written in this run, kept or not. */
   readonly #written = new Map<string, { tokens: number; bytes: number }>();
-  /** Of chats that were answered: false for temporary ones. */
-  readonly #isOnDisk = new Map<string, boolean>();
+  /** By which answers copy a branch now. */
+  readonly #branches = new Set<BranchFile>();
+  /** Chats that are known to be kept; a temporary one may be kept later. */
+  readonly #keptChats = new Set<string>();
   /** States that answers read now, each as often as it is read. */
   readonly #inUse: string[] = [];
   readonly #stopListening: () => void;
@@ -149,7 +152,7 @@ export class StateCache {
     const ids = new Set(conversationIds);
     for (const id of ids) {
       this.#unsaved.delete(id);
-      this.#isOnDisk.delete(id);
+      this.#keptChats.delete(id);
     }
     const ended = this.#forgetWorks(({ conversationId }) => ids.has(conversationId));
     await this.#opened;
@@ -158,10 +161,11 @@ export class StateCache {
   }
 
   /** Resolves when nothing of them is written any more, and what was written is gone. */
-  async #forgetWorks(isMeant: (work: Work) => boolean): Promise<void> {
+  async #forgetWorks(isMeant: (chat: { conversationId: string }) => boolean): Promise<void> {
     const meant = [...this.#works].filter(isMeant);
     for (const { forgotten } of meant) forgotten.abort();
-    await Promise.all(meant.map(({ done }) => done));
+    const branches = [...this.#branches].filter(isMeant).map((branch) => branch.forget());
+    await Promise.all([...meant.map(({ done }) => done), ...branches]);
   }
 
   async #deleteOf(conversationId: string): Promise<void> {
@@ -214,7 +218,8 @@ export class StateCache {
     clearTimeout(this.#idleTimer);
     const limit = AbortSignal.timeout(QUIT_MS);
     const all = this.#save(null, limit).then(async () => {
-      await Promise.all([...this.#works].map(({ done }) => done));
+      const branches = [...this.#branches].map((branch) => branch.idle());
+      await Promise.all([...[...this.#works].map(({ done }) => done), ...branches]);
     });
     await until(all, limit);
     this.#isClosed = true;
@@ -222,6 +227,7 @@ export class StateCache {
     clearTimeout(this.#idleTimer);
     // What the limit cut off is no state: the next start removes what was written of it.
     for (const { forgotten } of this.#works) forgotten.abort();
+    for (const branch of this.#branches) void branch.forget();
   }
 
   answerStarts(): void {
@@ -366,21 +372,32 @@ export class StateCache {
 
   /**
    * Where a chat may be copied in memory by way of the disk; null where it must not be there. Its first answer has
-   * nothing to copy. End it when the engine is done.
+   * nothing to copy. {@link endCopy} it when the engine is done.
    */
-  async branchCopy(conversationId: string): Promise<(BranchCopy & { end(): void }) | null> {
+  async branchCopy(conversationId: string): Promise<BranchFile | null> {
     if (!this.#isOn) return null;
-    if (!this.#isOnDisk.has(conversationId)) {
-      if (!this.#unsaved.has(conversationId) && this.#shelf.of(conversationId).length === 0) return null;
-      this.#isOnDisk.set(conversationId, (await this.#chatOf(conversationId)) === 'kept');
-    }
-    if (!this.#isOnDisk.get(conversationId) || !this.#isOn) return null;
-    const id = randomUUID();
-    return {
-      path: this.#shelf.partPath(id),
-      written: (bytes) => void this.#shelf.noteWritten(bytes),
-      end: () => void this.#shelf.drop(id),
-    };
+    const branch = new BranchFile(conversationId, this.#shelf);
+    // Known before anything is waited for: whoever deletes the chat meanwhile ends it.
+    this.#branches.add(branch);
+    if (await this.#mayCopy(branch)) branch.allow((await this.#space()).cap);
+    if (branch.maxBytes > 0 && !branch.isForgotten && this.#isOn) return branch;
+    this.#branches.delete(branch);
+    return null;
+  }
+
+  async #mayCopy(branch: BranchFile): Promise<boolean> {
+    const { conversationId } = branch;
+    if (this.#keptChats.has(conversationId)) return true;
+    if (!this.#unsaved.has(conversationId) && this.#shelf.of(conversationId).length === 0) return false;
+    const isKept = (await this.#chatOf(conversationId)) === 'kept';
+    if (isKept && !branch.isForgotten) this.#keptChats.add(conversationId);
+    return isKept;
+  }
+
+  /** The engine is done with it. */
+  async endCopy(branch: BranchFile): Promise<void> {
+    await branch.end();
+    this.#branches.delete(branch);
   }
 
   async #noteWritten({ key, tokens, bytes }: SavedState): Promise<void> {

@@ -72,8 +72,10 @@ export class AppState {
   readonly historyScreen = new HistoryScreen();
   readonly palette = new PaletteState();
   readonly shortcutHost: ShortcutHost;
-  /** Model chosen for the next new chat; null: the default. */
-  newChatModelId = $state.raw<string | null>(null);
+  /** Chosen for new chats; null: the default. */
+  #newChatModelId = $state.raw<string | null>(null);
+  /** The one new chat that is the guide's; later ones are not. */
+  #guided = $state.raw<NewChat | null>(null);
   /** The Models screen is to show the files that can be added, as soon as it stands. */
   openFileWanted = $state(false);
   /** The field for the hub's token is to have the focus, as soon as it stands. */
@@ -157,11 +159,30 @@ export class AppState {
   /** Model that a chat would answer with; `conversationModelId` is the chat's own, if it has one. */
   modelIdFor(conversationId: string | null, conversationModelId: string | null): string | null {
     const { folderId } = this.conversations.fresh;
+    const { guide, list } = this.models;
+    const isAlone = guide !== null && list.length === 0;
+    // Whatever was chosen for new chats is gone then.
+    if (isAlone && conversationId === null) return guide.id;
     const chosen =
       conversationId === null
         ? (this.newChatModelId ?? this.history.defaultsOf(folderId).modelId)
         : conversationModelId;
-    return chosen ?? this.settings.value.defaultModelId;
+    // The same rule as the core's: the guide answers while there is no other model.
+    return chosen ?? (isAlone ? guide.id : this.settings.value.defaultModelId);
+  }
+
+  /** Model chosen for the next new chat, the guide for that one alone; null: the default. */
+  get newChatModelId(): string | null {
+    const isGuided = this.#guided !== null && this.#guided === this.conversations.fresh;
+    return (isGuided ? this.models.guide?.id : undefined) ?? this.#newChatModelId;
+  }
+
+  set newChatModelId(id: string | null) {
+    const isGuide = id !== null && id === this.models.guide?.id;
+    // An object of its own ends with the chat: after the send another one stands there.
+    if (isGuide) this.conversations.fresh = { ...this.conversations.fresh };
+    else this.#newChatModelId = id;
+    this.#guided = isGuide ? this.conversations.fresh : null;
   }
 
   /** Lets a step go on by itself; should it fail, the interface says so. */
@@ -187,7 +208,14 @@ export class AppState {
     if (guide === null) return;
     this.newChat({ folderId: null });
     this.newChatModelId = guide.id;
-    this.attempt(this.models.load(guide.id));
+    // A model in memory, or on its way there, stays until the guide is really asked.
+    if (this.engine.state.status === 'idle') this.attempt(this.models.load(guide.id));
+  }
+
+  /** Leads to where a model's context is set; undefined for the guide, whose is fixed. */
+  contextStep(modelId: string | null): (() => void) | undefined {
+    if (modelId !== null && modelId === this.models.guide?.id) return undefined;
+    return () => this.navigation.openModels(modelId);
   }
 
   /** Opens Help at the topic of the screen that is shown. */

@@ -21,8 +21,12 @@ export class HelpStore {
   #index: MiniSearch<HelpTopic> | null = null;
   #loading: Promise<void> | null = null;
 
+  /** Reads them once; what failed is tried again at the next call. */
   load(): Promise<void> {
-    return (this.#loading ??= this.#load());
+    return (this.#loading ??= this.#load().catch((error: unknown) => {
+      this.#loading = null;
+      throw error;
+    }));
   }
 
   topic(id: string | null): HelpTopic | undefined {

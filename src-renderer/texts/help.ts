@@ -40,6 +40,7 @@ export const helpTexts = catalogue({
     name: 'Guide',
     note: 'built in, knows only Leeward',
     places: 'Places in the app',
+    placesOf: (question: string) => `Places in the app: ${question}`,
     cardTitle: 'Guide, built in: ask how Leeward works',
     cardText:
       'A very small model that is here already. It knows Leeward and nothing else, and it answers at once.',

@@ -32,6 +32,7 @@ export const modelSettingsTexts = catalogue({
       missing: 'Its file is missing or damaged, so it is not used.',
       vocabulary: 'Its vocabulary is another one, so it is not used.',
       memory: 'There is not enough memory for it, so it is not used.',
+      not_possible: 'This model cannot take back wrong guesses, so it is not used.',
       failed: 'It could not be loaded, so it is not used.',
     },
   },

@@ -46,5 +46,8 @@ describe('the guide', () => {
     await page.rail('Help').click();
     await page.button('Ask the guide').click();
     await eventually(() => page.chip.innerText()).toContain('Guide');
+    // For that chat alone.
+    await page.page.keyboard.press(onHost.newChat.press);
+    await eventually(() => page.chip.innerText()).toContain('Lighthouse');
   });
 });

@@ -33,6 +33,24 @@ describe('Help', () => {
     await page.page.goBack();
     await page.settingsPage('Appearance').waitFor();
 
+    // The links of both texts of a topic are buttons, and no words between them.
+    await page.page.keyboard.press('F1');
+    await search.fill('first steps');
+    await page.button('First steps').click();
+    await article('First steps').getByRole('button', { name: 'Find models' }).waitFor();
+    expect(
+      await article('First steps').getByText('Then write a message and press Send. Find models').count(),
+    ).toBe(0);
+    expect(await article('First steps').getByText('[').count()).toBe(0);
+
+    // Where the list takes the place of the topic, it has the focus where it was left.
+    await page.page.setViewportSize({ width: 640, height: 640 });
+    await page.button('All topics').click();
+    await eventually(() => page.hasFocus(page.button('First steps'))).toBe(true);
+    await page.page.setViewportSize({ width: 1440, height: 900 });
+    await page.rail('Chat').click();
+    await page.composer.waitFor();
+
     // With keys alone: the palette, then the list.
     await page.page.keyboard.press('Control+k');
     await page.page.keyboard.type('Help for this screen');

@@ -1,12 +1,14 @@
+import { randomUUID } from 'node:crypto';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Token } from 'node-llama-cpp';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { LlamaModel, type Token } from 'node-llama-cpp';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { DEFAULT_SAMPLING, type GenerationStats } from '../../src-main/contract/index.ts';
 import type { LoadRequest } from '../../src-main/engine/api.ts';
+import { Draft } from '../../src-main/engine/sidecar/draft.ts';
 import { Guesses, guessesOf } from '../../src-main/engine/sidecar/guesses.ts';
 import { writeScriptedModel, type ScriptedModelOptions } from '../support/gguf/scripted-model.ts';
-import { ExactEngine } from '../support/probabilities.ts';
+import { EXACT_SHAPES, ExactEngine, writeExactModel } from '../support/probabilities.ts';
 import { ask, chat, loadRequest, makeEngine, type Answer, type EngineKit } from './engine-kit.ts';
 
 /** No three words stand twice, and none stands in the question: only a draft model can guess them. */
@@ -26,7 +28,7 @@ function statsOf({ result }: Answer): GenerationStats {
 
 async function write(name: string, options: Partial<ScriptedModelOptions> = {}) {
   const file = await writeScriptedModel(join(kit.folder, `${name}.gguf`), { script: WORDS, ...options });
-  return { path: file.path, sizeBytes: file.sizeBytes, fileState: '' };
+  return { modelId: randomUUID(), path: file.path, sizeBytes: file.sizeBytes, fileState: '' };
 }
 
 /** @param draft how it differs from the model */
@@ -79,6 +81,7 @@ describe('a draft model', () => {
     const request = await load({});
     const sampling = { temperature: 5, topK: 3, topP: 1, minP: 0, maxTokens: 60, seed: 11 };
     const drafted = await ask(kit.engine, QUESTION, { sampling });
+    expect(statsOf(drafted).draftedTokens).toBeGreaterThan(0);
     await kit.engine.load({ ...request, draft: null });
     const plain = await ask(kit.engine, QUESTION, { sampling });
     expect(drafted.text).toBe(plain.text);
@@ -93,6 +96,22 @@ describe('a draft model', () => {
     const next = await ask(kit.engine, turns, { conversationId: 'a' });
     expect(next.text).toBe(WORDS);
     expect(statsOf(next).reusedTokens).toBeGreaterThan(statsOf(first).promptTokens);
+
+    const stop = new AbortController();
+    const stopped = await ask(kit.engine, QUESTION, {
+      conversationId: 'b',
+      signal: stop.signal,
+      onEvent: (event) => {
+        if (event.type === 'chunk' && (event.generatedTokens ?? 0) > 40) stop.abort();
+      },
+    });
+    expect(stopped.result.stopReason).toBe('stopped');
+    expect(WORDS.startsWith(stopped.text.trimEnd())).toBe(true);
+    const after = await ask(kit.engine, chat('Tell me something.', stopped.text, 'And then?'), {
+      conversationId: 'b',
+    });
+    expect(after.text).toBe(WORDS);
+    expect(statsOf(after).draftedRight).toBeGreaterThan(0);
   });
 
   test('is not used beyond its own context', async () => {
@@ -153,6 +172,69 @@ describe('a draft model that cannot be used never stops the model', () => {
     expect(text).toBe(WORDS);
     expect(result.stats).toMatchObject({ draftedTokens: 0 });
   });
+
+  test('where it fails in the middle of an answer', async () => {
+    const engine = await ExactEngine.load(await write('model'), { draft: await write('draft', { seed: 2 }) });
+    try {
+      const turns = [{ role: 'user' as const, text: 'Tell me something.' }];
+      const failing = vi.spyOn(Draft.prototype, 'next').mockRejectedValue(new Error('llama_decode failed'));
+      const { text } = await engine.answer(turns, { maxTokens: 60 });
+      expect(failing).toHaveBeenCalledOnce();
+      expect(text.length).toBeGreaterThan(60);
+      expect(WORDS.startsWith(text.trimEnd())).toBe(true);
+      failing.mockRestore();
+      // It counts as one that did not pay: the next answer goes without, and the one after that with it.
+      expect((await engine.answer(turns, { maxTokens: 60 })).stats.draftedTokens).toBe(0);
+      expect((await engine.answer(turns, { maxTokens: 60 })).stats.draftedTokens).toBeGreaterThan(0);
+    } finally {
+      vi.restoreAllMocks();
+      await engine.close();
+    }
+  });
+
+  test('where it has taken what the context of the model needs', async () => {
+    const create = vi
+      .spyOn(LlamaModel.prototype, 'createContext')
+      .mockRejectedValueOnce(new Error('Failed to create context'));
+    try {
+      const engine = await ExactEngine.load(await write('model'), {
+        draft: await write('draft', { seed: 2 }),
+      });
+      // The second try, and none for the draft.
+      expect(create).toHaveBeenCalledTimes(2);
+      expect(engine.loaded.tuning.draft).toBe('memory');
+      expect(engine.loaded.draft?.isOpen).toBe(false);
+      const { text } = await engine.answer([{ role: 'user', text: 'Tell me something.' }], { maxTokens: 20 });
+      expect(WORDS.startsWith(text.trimEnd())).toBe(true);
+      await engine.close();
+    } finally {
+      create.mockRestore();
+    }
+  });
+
+  test.each(['window', 'auto'] as const)(
+    'where the model has a sliding window (%s) and wrong guesses may stay in it',
+    async (windowCache) => {
+      const file = await writeExactModel(join(kit.folder, 'window.gguf'), EXACT_SHAPES['sliding window']);
+      const draft = await writeExactModel(join(kit.folder, 'own.gguf'), EXACT_SHAPES['grouped-query']);
+      const { path, sizeBytes } = draft;
+      const engine = await ExactEngine.load(file, {
+        draft: { modelId: randomUUID(), path, sizeBytes },
+        windowCache,
+      });
+      try {
+        const { tuning, sequences } = engine.loaded;
+        expect(tuning.fullWindow).toBe(windowCache === 'auto');
+        expect(tuning.draft).toBe(windowCache === 'auto' ? 'ready' : 'not_possible');
+        expect(engine.loaded.draft?.isOpen).toBe(windowCache === 'auto');
+        expect(sequences.all.every((sequence) => guessesOf(sequence)?.draft === null)).toBe(
+          windowCache === 'window',
+        );
+      } finally {
+        await engine.close();
+      }
+    },
+  );
 
   test('and goes with it when that is unloaded', async () => {
     const request = await load({});

@@ -108,6 +108,7 @@ describe('an answer with a seed', () => {
     const [guessed, plain] = answers;
     if (!guessed || !plain) throw new Error('no answers');
     expect(guessed.text).toBe(plain.text);
+    expect(statsOf(guessed).guessedTokens).toBeGreaterThan(0);
     expect(statsOf(plain).guessedTokens).toBe(0);
     const { promptTokens, generatedTokens, contextTokens, seed } = statsOf(plain);
     expect(statsOf(guessed)).toMatchObject({ promptTokens, generatedTokens, contextTokens, seed });

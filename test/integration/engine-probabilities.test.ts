@@ -19,8 +19,32 @@ import {
 /** Longer than the window, so that what lies behind it counts. */
 const LONG = Array.from({ length: 40 }, (_, index) => `word ${index} of the number`).join(' ');
 
+/** Places at which tables are compared. */
+const TABLE_STEPS = 6;
+
 /** Seven tokens at every step, whatever they cost. */
 const always = () => ({ length: 7, hasLost: false, note: () => {} });
+
+/** Top-k, top-p and min-p of a table at temperature 1, and then the temperature: calculated, not by llama.cpp. */
+function sampledTable(
+  all: ReadonlyMap<Token, number>,
+  { temperature, topK, topP, minP }: Record<'temperature' | 'topK' | 'topP' | 'minP', number>,
+): Map<Token, number> {
+  const best = [...all].toSorted((a, b) => b[1] - a[1]).slice(0, topK);
+  const most = best[0]?.[1] ?? 0;
+  const total = best.reduce((sum, [, probability]) => sum + probability, 0);
+  let reached = 0;
+  const kept = best.filter(([, probability]) => {
+    const isKept = reached < topP;
+    reached += probability / total;
+    return isKept && probability >= minP * most;
+  });
+  const weights = kept.map(
+    ([token, probability]) => [token, (probability / most) ** (1 / temperature)] as const,
+  );
+  const sum = weights.reduce((before, [, weight]) => before + weight, 0);
+  return new Map(weights.map(([token, weight]) => [token, weight / sum]));
+}
 
 const user = (text: string): Turn => ({ role: 'user', text });
 const model = (text: string): Turn => ({ role: 'assistant', text });
@@ -131,6 +155,58 @@ describe.each(MODELS)('the cache of a model with $name', ({ shape, settings }) =
     expect(guessed.right).toBeGreaterThan(0);
     expect(guessed.guessed).toBeGreaterThan(guessed.right);
     expect((await drawnBy(6, true)).said).not.toEqual(plain.said);
+  });
+
+  test.each([
+    { temperature: 0.8, topK: 40, topP: 0.95, minP: 0.05 },
+    { temperature: 2.5, topK: 10, topP: 0.5, minP: 0 },
+    { temperature: 0.3, topK: 256, topP: 0.9, minP: 0.2 },
+    { temperature: 0.01, topK: 40, topP: 1, minP: 0 },
+  ])('draws from the table that %o makes of all probabilities, alone and in a batch', async (sampler) => {
+    const { sequence } = await engine.answer([first], { conversationId: 'e' });
+    const context = sequence.contextTokens;
+    let [last] = context.slice(-1);
+    if (last === undefined) throw new Error('an empty context');
+    const fresh = await engine.fresh();
+    await fresh.evaluateWithoutGeneratingNewTokens(context.slice(0, -1));
+    const back = (start: number) => fresh.eraseContextTokenRanges([{ start, end: fresh.nextTokenIndex }]);
+    const alone = async (token: Token, options: typeof sampler) => {
+      const start = fresh.nextTokenIndex;
+      const steps = fresh.evaluateWithMetadata([token], { probabilities: true }, options);
+      const { value, done } = await steps.next();
+      await steps.return();
+      await back(start);
+      if (done) throw new Error('nothing was sampled');
+      return value.probabilities;
+    };
+    const inBatch = async (token: Token) => {
+      const start = fresh.nextTokenIndex;
+      const [output] = await fresh.controlledEvaluate([
+        [token, { generateNext: { probabilities: true, options: sampler } }],
+      ]);
+      await back(start);
+      return output?.next.probabilities ?? new Map<Token, number>();
+    };
+    const sizes: number[] = [];
+    // At some places a model is so sure that every sampler leaves one token.
+    for (let step = 0; step < TABLE_STEPS; step += 1) {
+      const all = await alone(last, { temperature: 1, topK: 0, topP: 1, minP: 0 });
+      expect(all.size).toBeGreaterThan(256);
+      const expected = sampledTable(all, sampler);
+      sizes.push(expected.size);
+      for (const table of [await alone(last, sampler), await inBatch(last)]) {
+        expect([...table.keys()][0]).toBe([...expected.keys()][0]);
+        for (const [token, probability] of expected)
+          expect(table.get(token) ?? 0).toBeCloseTo(probability, 4);
+        const others = [...table].filter(([token]) => !expected.has(token));
+        expect(others.reduce((sum, [, probability]) => sum + probability, 0)).toBeLessThan(1e-4);
+      }
+      await fresh.evaluateWithoutGeneratingNewTokens([last]);
+      const [, second] = [...all].toSorted((a, b) => b[1] - a[1]);
+      if (second) [last] = second;
+    }
+    expect(Math.max(...sizes)).toBeGreaterThan(1);
+    await fresh.context.dispose();
   });
 
   describe('the check itself finds', () => {

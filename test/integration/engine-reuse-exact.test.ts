@@ -138,6 +138,41 @@ describe.each(Object.entries(EXACT_SHAPES))('a model with %s attention', (name, 
     expect(await distanceFromFresh(reference, back.sequence)).toBeLessThan(MAX_KL);
   });
 
+  test('ends at once when it is stopped while a branch is copied, which stays', async () => {
+    engine.loaded.readingSpeed.note({ tokens: 100, elapsedMs: 1_000_000 });
+    const copyPath = join(folder, 'stopped.part');
+    const start = user(`to be stopped ${LONG}`);
+    const one = [start, model(`${LONG} said`), user('the old one')];
+    const old = await engine.answer(one, { conversationId: 'k', copyPath });
+    const stop = new AbortController();
+    const events: ReadAheadEvent[] = [];
+    const reading = readAhead(
+      engine.loaded,
+      {
+        generationId: 'ahead',
+        systemPrompt: '',
+        turns: [start, model('other words'), user('the new one is ')],
+        reasoning: { mode: 'auto', budgetTokens: null },
+        conversationId: 'k',
+        copyPath,
+      },
+      { signal: stop.signal, emit: (event) => void events.push(event) },
+    );
+    const wasCopying = engine.loaded.sequences.isCopying;
+    stop.abort();
+    await reading;
+    expect(wasCopying).toBe(!isWindowed);
+    expect(events.find(({ type }) => type === 'copied')).toMatchObject({ bytes: 0 });
+    expect(events.at(-1)).toMatchObject({ type: 'done', readTokens: 0 });
+    await expect(access(copyPath)).rejects.toThrow();
+    expect(engine.loaded.sequences.inUse).toBe(0);
+    if (isWindowed) return;
+    const back = await engine.answer([...one, model(old.text), user('once more')], { conversationId: 'k' });
+    expect(back.sequence).toBe(old.sequence);
+    expect(back.stats.readTokens).toBeLessThan(40);
+    expect(await distanceFromFresh(reference, back.sequence)).toBeLessThan(MAX_KL);
+  });
+
   test('reads a branch in a folder that cannot be written to', async () => {
     engine.loaded.readingSpeed.note({ tokens: 100, elapsedMs: 1_000_000 });
     const chat = { conversationId: 'i', copyPath: join(folder, 'missing', 'branch.part') };

@@ -91,6 +91,18 @@ test('a draft model that leaves the list leaves the settings, and its file alone
   // Its file may be deleted now.
   expect(await client.engine.state()).toMatchObject({ status: 'idle', modelId: null });
 
+  // So may that of the one that is loaded, whatever was chosen since.
+  const readded = await core.addModel('small.gguf');
+  await choose(readded.id);
+  await client.models.load({ id: large.id });
+  await choose(null);
+  expect(await client.engine.state()).toMatchObject({
+    status: 'ready',
+    tuning: { draft: 'ready', draftModelId: readded.id },
+  });
+  await client.models.remove({ id: readded.id });
+  expect(await client.engine.state()).toMatchObject({ status: 'idle', modelId: null });
+
   const again = await core.addModel('small.gguf');
   await choose(again.id);
   await client.models.deleteFiles({ id: again.id });

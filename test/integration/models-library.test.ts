@@ -28,6 +28,7 @@ import type { Engine, LoadRequest } from '../../src-main/engine/api.ts';
 import { INITIAL_STATE } from '../../src-main/engine/state.ts';
 import { entries } from '../../src-main/entries.ts';
 import { createEventBus } from '../../src-main/events.ts';
+import { GUIDE_ID } from '../../src-main/models/guide.ts';
 import { openModelSources, type ModelSources } from '../../src-main/models/model-sources.ts';
 import { createModels, type Models } from '../../src-main/models/models.ts';
 import { storedItems } from '../../src-main/privacy/stored.ts';
@@ -104,7 +105,11 @@ beforeEach(() => {
   settingsContent.value = {};
 });
 
-function startApp(pickModelFiles?: () => Promise<string[]>, trashFile?: (path: string) => Promise<void>) {
+function startApp(
+  pickModelFiles?: () => Promise<string[]>,
+  trashFile?: (path: string) => Promise<void>,
+  { guideFile, ...host }: { pickModelFolder?: () => Promise<string>; guideFile?: string } = {},
+) {
   const bus = createEventBus('run');
   const events: AppEvent[] = [];
   bus.on((event) => events.push(event));
@@ -117,7 +122,8 @@ function startApp(pickModelFiles?: () => Promise<string[]>, trashFile?: (path: s
   const models = createModels({
     store,
     engine,
-    platform: { ...(pickModelFiles ? { pickModelFiles } : {}), ...(trashFile ? { trashFile } : {}) },
+    platform: { ...host, ...(pickModelFiles ? { pickModelFiles } : {}), ...(trashFile ? { trashFile } : {}) },
+    guideFile,
     sources,
     bus,
     settings,
@@ -142,6 +148,23 @@ const codeOf = (promise: Promise<unknown>) =>
     () => 'no error',
     (error: unknown) => errorCodeOf(error),
   );
+
+test('a folder around the guide neither takes it in nor takes it off', async () => {
+  const folder = join(modelsDir, '..', 'app');
+  await mkdir(folder);
+  const guideFile = join(folder, 'guide.gguf');
+  await writeScriptedModel(guideFile, { script: plainScript, name: 'Another name' });
+  const { models, settings } = startApp(undefined, undefined, {
+    pickModelFolder: async () => folder,
+    guideFile,
+  });
+  const ids = async () => (await models.list()).map(({ id }) => id);
+  const picked = await models.pickFolder();
+  expect(await ids()).toEqual([GUIDE_ID]);
+  await models.removeFolder(picked?.id ?? '');
+  expect(await ids()).toEqual([GUIDE_ID]);
+  expect(settings.get().defaultModelId).toBeNull();
+});
 
 test('a file is found, added, listed with its facts, and its details are of the form of the contract', async () => {
   await scripted('scripted-Q4_0.gguf');

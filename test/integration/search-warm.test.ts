@@ -7,7 +7,7 @@ import { migrations } from '../../src-main/store/migrations/index.ts';
 import { openSearch } from '../../src-main/store/open-search.ts';
 import { messages } from '../../src-main/store/queries/messages.ts';
 import { indexSlice } from '../../src-main/store/queries/search-index.ts';
-import { STEP_ROWS, warmSteps } from '../../src-main/store/queries/search-warm.ts';
+import { STEP_MESSAGES, STEP_ROWS, warmSteps } from '../../src-main/store/queries/search-warm.ts';
 import { createSearchRouter } from '../../src-main/store/search-router.ts';
 import { one, type Db } from '../../src-main/store/sql.ts';
 import { finished, newSend, temporaryFolder } from '../support/store/fixtures.ts';
@@ -52,6 +52,10 @@ test('reading ahead touches every row of the index and the newest messages once,
   expect(step.value).toBe(rows);
   expect(steps.reduce((sum, value) => sum + value, 0)).toBe(rows);
   expect(Math.max(...steps)).toBe(STEP_ROWS);
+  // Messages come last, and may be long: fewer of them in a step.
+  const messageSteps = steps.slice(-Math.ceil((2 * CHATS) / STEP_MESSAGES));
+  expect(messageSteps.reduce((sum, value) => sum + value, 0)).toBe(2 * CHATS);
+  expect(Math.max(...messageSteps)).toBe(STEP_MESSAGES);
   closeDatabase(db);
 });
 

@@ -117,8 +117,15 @@ describe('files', () => {
     expect((await ask('/late.html')).status).toBe(404);
     expect((await ask('/')).body).toContain('<!doctype html>');
     expect((await ask('/assets/large-3c4d.js')).body).toBe(large);
+    expect((await ask('/')).body).toBe('<!doctype html><title>x</title>');
     writeFileSync(join(dir, 'renderer', 'assets', 'large-3c4d.js'), `${large} `);
     expect(await ask('/assets/large-3c4d.js')).toMatchObject({ status: 404, body: '' });
+    // A page that is loaded anew would be blank: it says what to do.
+    for (const path of ['/', '/index.html']) {
+      const { status, headers, body } = await ask(path);
+      expect({ status, cache: headers['cache-control'] }).toEqual({ status: 200, cache: 'no-store' });
+      expect(body).toContain('Leeward was updated');
+    }
     rmSync(join(dir, 'renderer', 'assets', 'large-3c4d.js'));
     expect((await ask('/assets/large-3c4d.js')).status).toBe(404);
   });

@@ -12,6 +12,7 @@ import { ImportFile } from '../../src-main/conversations/transfer/import-file.ts
 import { createImporter } from '../../src-main/conversations/transfer/import.ts';
 import { FORMAT } from '../../src-main/conversations/transfer/own-file.ts';
 import { entries } from '../../src-main/entries.ts';
+import { GUIDE_ID } from '../../src-main/models/guide.ts';
 import type { EventBus } from '../../src-main/events.ts';
 import type { Store } from '../../src-main/store/api.ts';
 import { openStore } from '../../src-main/store/open-store.ts';
@@ -129,6 +130,18 @@ async function fullChat(): Promise<string> {
   await store.conversations.rename({ id, title: 'Tides / 1: "spring"?', at: 11 });
   return id;
 }
+
+test("an answer of a file is not the guide's, whatever the file says: its links stay text", async () => {
+  const send = newSend();
+  const assistant = { ...send.assistant, modelId: GUIDE_ID, modelName: 'Guide' };
+  await store.messages.begin({ ...send, assistant });
+  await store.messages.finish(finished(assistant.id, { text: '[Erase](leeward:settings/privacy)' }));
+  const [text] = (await exported(store, 'json')).values();
+  const into = await another();
+  await imported(into, found(text));
+  const path = await into.messages.path({ id: assistant.id });
+  expect(path.at(-1)).toMatchObject({ modelId: null, modelName: 'Guide' });
+});
 
 describe('our own file', () => {
   test('holds everything: taken into an empty store, the same bytes come out again', async () => {

@@ -127,6 +127,33 @@ describe('the sequence for another branch of a chat', () => {
     expect(all.take(own.contextTokens, 'own')).toBe(own);
   });
 
+  it('is none where it is stopped meanwhile, and the first stays what it was', async () => {
+    for (const isCopied of [true, false]) {
+      const { own, rest, all } = setUp(' and its answer', ['']);
+      const stop = new AbortController();
+      const choice = all.takeForBranch(again, seeker);
+      const copying = all.copy(
+        choice,
+        () => {
+          stop.abort();
+          return Promise.resolve(isCopied);
+        },
+        stop.signal,
+      );
+      expect(await copying).toBeNull();
+      expect(all.inUse).toBe(0);
+      expect(all.takeForBranch(again, seeker)).toEqual({ sequence: rest[0], source: own });
+    }
+  });
+
+  it('is not copied where that would be larger than it may be', () => {
+    const { own, all } = setUp(' and its answer', ['']);
+    const within = { ...seeker, maxCopyTokens: own.nextTokenIndex };
+    expect(all.takeForBranch(again, { ...within, maxCopyTokens: own.nextTokenIndex - 1 }).source).toBeNull();
+    const other = setUp(' and its answer', ['']);
+    expect(other.all.takeForBranch(again, within)).toEqual({ sequence: other.rest[0], source: other.own });
+  });
+
   it('is that of the first where the copy fails', async () => {
     const { own, rest, all } = setUp(' and its answer', ['']);
     const choice = all.takeForBranch(again, seeker);

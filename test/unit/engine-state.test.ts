@@ -18,6 +18,7 @@ const TUNING = {
   fullWindow: false,
   cacheDivergence: null,
   wantedLiveChats: null,
+  draftModelId: null,
   draft: null,
   batchTokens: 512,
 };

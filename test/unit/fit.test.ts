@@ -385,6 +385,32 @@ describe('a fit', () => {
       expect(fit).toMatchObject({ liveChats, kvCacheBytes: liveChats * one });
     }
   });
+  test('counts down from the chats that were asked for, as the loader does', () => {
+    const wanted = { ...wish, liveChats: 4 };
+    for (const [gib, liveChats] of [
+      [64, 4],
+      [8, 2],
+      [6, 1],
+    ] as const) {
+      const fit = predictFit(made, { ...machine, ramFreeBytes: gib * GIB }, wanted);
+      expect(fit).toMatchObject({ liveChats, kvCacheBytes: liveChats * 8192 * 128 * KIB });
+    }
+    const onCard = { ...machine, vram: { freeBytes: 8 * GIB, totalBytes: 8 * GIB } };
+    const fit = predictFit(made, onCard, { ...wanted, gpuLayers: 33 });
+    expect(fit.liveChats).toBe(3);
+    expect(fit.verdict).not.toBe('does_not_fit');
+  });
+  test('leaves out a draft that the loader refuses', () => {
+    const draft = shape({}, MISTRAL, WEIGHTS);
+    const asked = { ...wish, contextSize: 8192 };
+    const little = { ...machine, ramFreeBytes: 6 * GIB };
+    expect(predictFit(made, little, { ...asked, draft })).toEqual(predictFit(made, little, asked));
+    const both = predictFit(made, machine, { ...asked, draft });
+    expect(both.ram.mappedBytes).toBe(2 * made.sizeBytes);
+    const card = { ...machine, vram: { freeBytes: 7 * GIB, totalBytes: 8 * GIB } };
+    const onCard = { ...asked, gpuLayers: 33 };
+    expect(predictFit(made, card, { ...onCard, draft })).toEqual(predictFit(made, card, onCard));
+  });
   test('a context that was asked for stays', () => {
     expect(
       predictFit(made, { ...machine, ramFreeBytes: 3 * GIB }, { ...wish, contextSize: 16_384 }),

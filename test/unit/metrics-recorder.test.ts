@@ -7,6 +7,7 @@ import {
 } from '../../src-main/contract/index.ts';
 import { INITIAL_STATE } from '../../src-main/engine/state.ts';
 import { createRecorder, type RecorderDeps } from '../../src-main/metrics/recorder.ts';
+import { GUIDE_ID } from '../../src-main/models/guide.ts';
 import { fullStats, newModel } from '../support/store/fixtures.ts';
 
 // What is kept of a generation, with a store and an engine whose answers the test gives.
@@ -49,8 +50,8 @@ function setUp(over: { temporary?: boolean; fails?: boolean } = {}) {
     log: (...line: unknown[]) => lines.push(line),
   };
   const recorder = createRecorder(deps as unknown as RecorderDeps);
-  const keep = (recording: ReturnType<typeof recorder.begin>, stats = fullStats) =>
-    recording.keep({ purpose: 'answer', conversationId: 'c', modelId: 'm', stats, settings: null });
+  const keep = (recording: ReturnType<typeof recorder.begin>, stats = fullStats, modelId = 'm') =>
+    recording.keep({ purpose: 'answer', conversationId: 'c', modelId, stats, settings: null });
   return { recorder, keep, add, change, lines };
 }
 
@@ -101,6 +102,12 @@ describe('a record', () => {
       'cold',
       'warm',
     ]);
+  });
+
+  it('is not made of the guide, which is no model to compare', async () => {
+    const { recorder, keep, add } = setUp();
+    await keep(recorder.begin(), fullStats, GUIDE_ID);
+    expect(add).not.toHaveBeenCalled();
   });
 
   it('is not made of a chat in memory only, and its loss costs no answer', async () => {

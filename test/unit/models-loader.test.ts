@@ -4,6 +4,11 @@ import type { LoadRequest } from '../../src-main/engine/api.ts';
 import { INITIAL_STATE } from '../../src-main/engine/state.ts';
 import { createModelLoader } from '../../src-main/models/model-loader.ts';
 
+function draftFor(modelId: string | undefined, crashed: ReadonlySet<string>): LoadRequest['draft'] {
+  if (modelId === undefined) return null;
+  return { modelId, path: crashed.has(modelId) ? null : `/${modelId}`, sizeBytes: 0, fileState: '' };
+}
+
 /** An engine whose loads end when the test says so. */
 function setUp() {
   const calls: string[] = [];
@@ -11,14 +16,17 @@ function setUp() {
   const contextSizes = new Map<string, number>();
   const measured = new Map<string, number>();
   const kept = new Map<string, number>();
+  const drafts = new Map<string, string>();
   const engine = {
     state: { ...INITIAL_STATE, status: 'idle' } satisfies EngineState as EngineState,
     async load(request: LoadRequest, signal?: AbortSignal) {
-      calls.push(`load ${request.modelId}`);
+      const { draft } = request;
+      const name = draft && draft.path !== null ? `${request.modelId} + ${draft.modelId}` : request.modelId;
+      calls.push(`load ${name}`);
       engine.state = { ...engine.state, status: 'loading', modelId: request.modelId };
       try {
         await new Promise<void>((resolve, reject) => {
-          pending.set(request.modelId, { resolve, reject });
+          pending.set(name, { resolve, reject });
           signal?.addEventListener('abort', () => reject(appError('aborted')));
         });
         engine.state = { ...engine.state, status: 'ready' };
@@ -44,7 +52,7 @@ function setUp() {
         adapters: [],
         chatTemplate: null,
         speculation: 'auto',
-        draft: null,
+        draft: draftFor(drafts.get(id), crashed),
         batchTokens: null,
         liveChats: null,
         cacheType: 'f16',
@@ -60,7 +68,8 @@ function setUp() {
     },
     async markSettled(id, outcome) {
       calls.push(`${outcome} ${id}`);
-      if (outcome !== 'crashed') crashed.delete(id);
+      if (outcome === 'crashed') crashed.add(id);
+      else crashed.delete(id);
     },
   });
   const until = async (call: string) => {
@@ -72,7 +81,7 @@ function setUp() {
     if (error === undefined) load?.resolve();
     else load?.reject(error);
   };
-  return { loader, calls, engine, contextSizes, measured, kept, end, until };
+  return { loader, calls, engine, contextSizes, measured, kept, drafts, end, until };
 }
 
 const codeOf = (promise: Promise<unknown>) =>
@@ -200,6 +209,25 @@ test('a crash stays marked and is not tried again by itself; other failures are'
   await end('b');
   await retried;
   expect(calls).toEqual(['mark b', 'load b', 'loaded b']);
+});
+
+test('a crash that goes away without the draft is the draft’s, which is left out from then on', async () => {
+  const { loader, calls, drafts, end } = setUp();
+  drafts.set('a', 'small');
+  const load = loader.load('a');
+  await end('a + small', appError('model_load_crashed'));
+  await end('a');
+  await load;
+  expect(calls).toEqual(['mark a', 'load a + small', 'load a', 'crashed small', 'loaded a']);
+  // It is ready as it is.
+  expect(await loader.load('a')).toEqual({ loadMs: 0 });
+
+  drafts.set('b', 'other');
+  const crashing = codeOf(loader.load('b'));
+  await end('b + other', appError('model_load_crashed'));
+  await end('b', appError('model_load_crashed'));
+  expect(await crashing).toBe('model_load_crashed');
+  expect(calls.slice(5)).toEqual(['mark b', 'load b + other', 'load b', 'crashed b']);
 });
 
 test('cancel waits until the load has ended', async () => {

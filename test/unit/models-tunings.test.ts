@@ -45,6 +45,7 @@ function kit() {
         fullWindow: false,
         cacheDivergence,
         wantedLiveChats: null,
+        draftModelId: null,
         draft: null,
         batchTokens: 512,
       },

@@ -79,7 +79,11 @@ describe('what becomes of a state', () => {
       rejected: (id: string) => void rejected.push(id),
     };
     const copied: number[] = [];
-    const branchCopy = { path: '', written: (bytes: number) => void copied.push(bytes) };
+    const branchCopy = {
+      maxBytes: 1,
+      open: () => '',
+      closed: (bytes: number) => void copied.push(bytes),
+    };
     return { rejected, copied, restore: new RestoreWatch({ savedStates: states, branchCopy }) };
   };
 

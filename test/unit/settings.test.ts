@@ -1,6 +1,7 @@
 import { describe, expect, test, vi } from 'vitest';
 import { errorCodeOf, type AppEvent } from '../../src-main/contract/index.ts';
 import { createEventBus } from '../../src-main/events.ts';
+import { GUIDE_ID } from '../../src-main/models/guide.ts';
 import { DEFAULT_SETTINGS } from '../../src-main/settings/defaults.ts';
 import { migrateSettings, SETTINGS_MIGRATIONS } from '../../src-main/settings/migrations.ts';
 import { createSettings } from '../../src-main/settings/settings.ts';
@@ -53,6 +54,13 @@ describe('settings', () => {
       ['settings.invalid', { key: 'theme' }],
       ['settings.invalid', { key: 'threads' }],
     ]);
+  });
+
+  test('the guide is no default: it reads, and is written, as none', () => {
+    const { settings, disk } = setUp({ version: 1, defaultModelId: GUIDE_ID });
+    expect(settings.get().defaultModelId).toBeNull();
+    settings.update({ defaultModelId: GUIDE_ID, theme: 'dark' });
+    expect(disk.content).toMatchObject({ defaultModelId: null, theme: 'dark' });
   });
 
   test('unknown keys and a newer version are kept through a write', () => {

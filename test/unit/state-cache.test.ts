@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { appError, type Settings } from '../../src-main/contract/index.ts';
 import type {
+  BranchCopy,
   Engine,
   GenerateRequest,
   GenerationResult,
@@ -240,10 +241,23 @@ it('lets an answer on another branch copy the first one, from its second answer 
   await say('a');
   const copy = copyOf();
   if (!copy) throw new Error('no copy');
-  expect(copy.path.startsWith(join(dataDir, STATES_FOLDER))).toBe(true);
-  const { writtenTodayBytes } = await cache.info();
-  copy.written(1_000);
+  const { writtenTodayBytes, capBytes } = await cache.info();
+  expect(copy.maxBytes).toBeLessThanOrEqual(capBytes);
+  copy.closed(1_000);
   expect((await cache.info()).writtenTodayBytes).toBe(writtenTodayBytes + 1_000);
+  // Its answer has ended.
+  expect(copy.open()).toBeNull();
+  // A temporary chat that is kept may be copied from then on.
+  chats.set('hidden', { temporary: false });
+  await say('hidden');
+  await say('hidden');
+  expect(copyOf()).toBeDefined();
+  changeSettings({ savedStatesMaxBytes: 10 });
+  await say('a');
+  expect(copyOf()).toMatchObject({ maxBytes: 10 });
+  changeSettings({ savedStatesMaxBytes: 0 });
+  await say('a');
+  expect(copyOf()).toBeUndefined();
   changeSettings({ saveStates: false });
   await say('a');
   expect(copyOf()).toBeUndefined();
@@ -251,15 +265,75 @@ it('lets an answer on another branch copy the first one, from its second answer 
 
 it('removes what a crash has left of a branch', async () => {
   const { answerWith, say } = start();
+  let isThrown = false;
   hold('a', 'read');
   await say('a');
   answerWith(async ({ branchCopy }) => {
-    if (branchCopy) writeFileSync(branchCopy.path, 'half of it');
+    const path = branchCopy?.open();
+    if (path) writeFileSync(path, 'half of it');
     expect(parts()).toHaveLength(1);
+    if (isThrown) throw appError('engine_crashed');
     return { stopReason: 'failed', error: appError('engine_crashed'), stats: null };
   });
   await say('a');
-  await vi.waitFor(() => expect(parts()).toHaveLength(0));
+  expect(parts()).toHaveLength(0);
+  isThrown = true;
+  await expect(say('a')).rejects.toMatchObject({ code: 'engine_crashed' });
+  expect(parts()).toHaveLength(0);
+});
+
+it('tells that a chat is deleted only when no branch of it is on the disk, nor will be', async () => {
+  for (const remove of [
+    (cache: StateCache) => cache.forget(['a']),
+    (cache: StateCache) => cache.clear(),
+    (cache: StateCache) => cache.quit(),
+  ]) {
+    const { say, cache, answerWith } = start();
+    hold('a', 'read', 100);
+    await say('a');
+    const copying = Promise.withResolvers<BranchCopy>();
+    const answered = Promise.withResolvers<unknown>();
+    answerWith(async ({ branchCopy }) => {
+      const path = branchCopy?.open();
+      if (!branchCopy || !path) throw new Error('no copy');
+      writeFileSync(path, 'what was read');
+      copying.resolve(branchCopy);
+      await answered.promise;
+      return { stopReason: 'end', error: null, stats: fullStats };
+    });
+    const answering = say('a');
+    const copy = await copying.promise;
+    let isRemoved = false;
+    const removing = remove(cache).then(() => (isRemoved = true));
+    await cache.info();
+    expect({ isRemoved, parts: parts().length }).toEqual({ isRemoved: false, parts: 1 });
+    // The engine has read it; the answer goes on.
+    copy.closed(1_000);
+    await removing;
+    await vi.waitFor(() => expect(parts()).toEqual([]));
+    expect(copy.open()).toBeNull();
+    answered.resolve(null);
+    await answering;
+  }
+});
+
+it('gives no branch of a chat to the disk that is deleted while it is looked up', async () => {
+  const { say, cache, asked } = start();
+  hold('a', 'read', 100);
+  await say('a');
+  const reached = Promise.withResolvers<unknown>();
+  const goOn = Promise.withResolvers<unknown>();
+  whileAsked = async () => {
+    reached.resolve(null);
+    await goOn.promise;
+  };
+  const answering = say('a');
+  await reached.promise;
+  await cache.forget(['a']);
+  goOn.resolve(null);
+  await answering;
+  expect(asked).toHaveLength(2);
+  expect(asked.at(-1)?.branchCopy).toBeUndefined();
 });
 
 it('writes again only when much is new', async () => {
@@ -574,7 +648,7 @@ it('goes when the engine refused it, or died with it', async () => {
     await say('a');
     expect(asked.at(-1)?.savedStates?.candidates).toHaveLength(1);
     await vi.waitFor(() => expect(files()).toEqual([]));
-    expect(readdirSync(join(dataDir, STATES_FOLDER))).toEqual(['written.json']);
+    await vi.waitFor(() => expect(readdirSync(join(dataDir, STATES_FOLDER))).toEqual(['written.json']));
   }
 });
 

@@ -12,6 +12,7 @@ import {
   TimeMs,
   type NewAttachment,
 } from '../../contract/index.ts';
+import { GUIDE_ID } from '../../models/guide.ts';
 import type { StoredFile } from '../../store/api.ts';
 import type { WholeChat } from './formats.ts';
 
@@ -75,6 +76,8 @@ export function ownChat(value: unknown): WholeChat | null {
       // The store tells what it holds.
       attachments: [],
       conversationId: chat.id,
+      // What the guide has said can press buttons: only what was made here has.
+      modelId: message.modelId === GUIDE_ID ? null : message.modelId,
       // It was being written when the file was.
       status: message.status === 'streaming' ? 'interrupted' : message.status,
     })),

@@ -8,6 +8,7 @@ import {
   ErrorData,
   errorMap,
   GenerationStats,
+  Id,
   Sampling,
   StopReason,
 } from '../../contract/index.ts';
@@ -65,7 +66,7 @@ export const LoadInput = v.object({
   chatTemplate: v.nullable(v.string()),
   speculation: v.picklist(['auto', 'off']),
   /** A draft model; `path` null: its file cannot be used. Null as a whole: none. */
-  draft: v.nullable(v.object({ path: v.nullable(v.string()), sizeBytes: Bytes })),
+  draft: v.nullable(v.object({ modelId: Id, path: v.nullable(v.string()), sizeBytes: Bytes })),
   batchTokens: v.nullable(Count),
   cacheType: v.picklist(['f16', 'q8_0']),
   windowCache: v.picklist(['auto', 'window']),
@@ -135,6 +136,8 @@ export const GenerateInput = v.object({
   savedState: v.exactOptional(v.object({ ...SavedStateCandidate.entries, path: v.string() })),
   /** Of a file that may hold the chat while a branch of it is copied; left out: it must not be on the disk. */
   copyPath: v.exactOptional(v.string()),
+  /** A larger one is not written; left out: no limit of its own. */
+  copyMaxBytes: v.exactOptional(Bytes),
 });
 export type GenerateInput = v.InferOutput<typeof GenerateInput>;
 
@@ -147,7 +150,7 @@ const Restoring = v.object({ type: v.literal('restoring'), id: v.string() });
 const RestoreEnd = v.object({ type: v.literal('restored'), id: v.string(), isRefused: v.boolean() });
 export type RestoreEvent = v.InferOutput<typeof Restoring> | v.InferOutput<typeof RestoreEnd>;
 
-/** A branch was copied; its file is gone. */
+/** In a call with a `copyPath`, once a sequence is taken: the file is gone, or was not needed, and then has 0 bytes. */
 const Copied = v.object({ type: v.literal('copied'), bytes: Bytes, elapsedMs: v.number() });
 export type CopyEvent = v.InferOutput<typeof Copied>;
 

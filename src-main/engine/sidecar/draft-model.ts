@@ -4,6 +4,7 @@ import type { DraftState } from '../../contract/index.ts';
 import { vocabularyKey } from '../vocabulary.ts';
 import type { LoadInput } from './contract.ts';
 import { Draft, DraftPause } from './draft.ts';
+import { canTakeBack } from './guesses.ts';
 import { CACHE_TYPES } from './tune.ts';
 
 type Failure = Exclude<DraftState, 'ready'>;
@@ -46,6 +47,7 @@ export class DraftModel {
     const opened = new DraftModel(llama, signal);
     await opened.#try(async () => {
       const { path, sizeBytes } = draft;
+      if (!canTakeBack(target, input.windowCache === 'auto')) throw new DraftRefused('not_possible');
       if (path === null || !existsSync(path)) throw new DraftRefused('missing');
       if (sizeBytes > process.availableMemory()) throw new DraftRefused('memory');
       const onCard = gpuLayers === 0 ? 0 : { fitContext: { contextSize: contextSize ?? FIT_CONTEXT } };
@@ -61,6 +63,18 @@ export class DraftModel {
 
   get state(): DraftState {
     return this.#state;
+  }
+
+  /** It takes memory. */
+  get isOpen(): boolean {
+    return this.#model !== null;
+  }
+
+  /** Frees it; the model goes on without. */
+  async refuse(reason: Failure): Promise<void> {
+    if (!this.isOpen) return;
+    await this.dispose();
+    this.#state = reason;
   }
 
   /** As many sequences as the model has, of its size. @throws the signal's reason, and nothing else */

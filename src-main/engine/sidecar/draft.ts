@@ -53,6 +53,12 @@ export class Draft {
     this.#pause.end(hasLost);
   }
 
+  /** Of an answer that went with it, in place of `end`: it failed, and what its sequence holds is not known any more. */
+  async fail(): Promise<void> {
+    this.end(true);
+    await this.#sequence.clearHistory().catch(() => {});
+  }
+
   /**
    * What may come after a text, at most `count` tokens; none where the model is unsure. Null while it still has much of
    * the text to read, of which each call reads a chunk.
@@ -98,9 +104,5 @@ export class Draft {
       await steps.return();
     }
     return guess;
-  }
-
-  async dispose(): Promise<void> {
-    await this.#sequence.dispose();
   }
 }

@@ -35,6 +35,7 @@ export interface GenerateContext {
 interface Run extends GenerateContext {
   readonly prompt: Prompt;
   readonly sampling: Sampling;
+  readonly isBackground: boolean;
   readonly progress: Progress;
 }
 
@@ -63,6 +64,8 @@ export async function generate(input: GenerateInput, context: GenerateContext): 
           turns: input.turns,
           isRestored: input.savedState !== undefined,
           copyPath: input.copyPath,
+          copyMaxBytes: input.copyMaxBytes,
+          signal,
           emit,
         });
     if (!taken) return emit({ type: 'done', stopReason: 'stopped', stats: null, failure: null });
@@ -94,7 +97,7 @@ export async function generate(input: GenerateInput, context: GenerateContext): 
         firstTokenMs: null,
         lastTokenMs: null,
       };
-      await answer({ ...context, emit, prompt, sampling, progress });
+      await answer({ ...context, emit, prompt, sampling, isBackground, progress });
     } finally {
       if (isBackground) loaded.sequences.giveBackFromBackground(sequence);
       else loaded.sequences.giveBack(sequence, null, withAnswer(input.turns, said));
@@ -129,7 +132,7 @@ function endOf(error: unknown, signal: AbortSignal): Pick<Done, 'stopReason' | '
  * Brings the sequence to the prompt: keeps what is the same, reads the rest in chunks that a stop can wait for,
  * and leaves the last chunk to the decoder, which needs a token to sample from.
  */
-async function readPrompt({ loaded, emit, signal, prompt, progress }: Run): Promise<void> {
+async function readPrompt({ loaded, emit, signal, prompt, isBackground, progress }: Run): Promise<void> {
   const { sequence } = progress;
   const { tokens } = prompt;
   const end = tokens.length - 1;
@@ -144,7 +147,8 @@ async function readPrompt({ loaded, emit, signal, prompt, progress }: Run): Prom
     signal,
     // A checkpoint has to lie at the end of the prompt: the way back to it, for another answer.
     leavesLast: !sequence.needsCheckpoints,
-    isAlone: () => loaded.sequences.inUse <= 1,
+    // A send may come at any time, and waits for the chunk of a title.
+    isAlone: () => !isBackground && loaded.sequences.inUse <= 1,
     onChunk: (position) => {
       const etaMs = readingEta(tokens.length - position, loaded);
       emit({ type: 'reading', done: position - kept, total, etaMs });

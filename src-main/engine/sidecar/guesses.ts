@@ -1,4 +1,4 @@
-import type { LlamaContextSequence, SequenceEvaluateOptions, Token } from 'node-llama-cpp';
+import type { LlamaContextSequence, LlamaModel, SequenceEvaluateOptions, Token } from 'node-llama-cpp';
 import type { Sampling } from '../../contract/index.ts';
 import type { Draft } from './draft.ts';
 import { draw, drawsByPosition, uniformAt } from './draw.ts';
@@ -211,8 +211,15 @@ export class Guesses {
     const found = text.next(Math.min(this.#accounts.lookup.length, room));
     if (found.length > 0) return { tokens: found.map((token) => token as Token), from: 'lookup' };
     if (!this.#usesDraft || !draft) return NO_GUESS;
-    const drafted = await draft.next(text.tokens, Math.min(this.#accounts.draft.length, room));
-    return { tokens: drafted ?? [], from: 'draft', isReading: drafted === null };
+    try {
+      const drafted = await draft.next(text.tokens, Math.min(this.#accounts.draft.length, room));
+      return { tokens: drafted ?? [], from: 'draft', isReading: drafted === null };
+    } catch {
+      // The answer needs no guess: it goes on without.
+      this.#usesDraft = false;
+      await draft.fail();
+      return NO_GUESS;
+    }
   }
 
   #note(guess: Guess, step: Parameters<Account['note']>[0]): void {
@@ -265,6 +272,15 @@ export class Guesses {
     if (wrong > 0) await this.#sequence.eraseContextTokenRanges([{ start: end - wrong, end }]);
     return said;
   }
+}
+
+/** A wrong guess is taken back out of the cache; where that is not possible each would need a copy of it before. */
+export function canTakeBack(
+  { fileInsights }: Pick<LlamaModel, 'fileInsights'>,
+  isFullWindow: boolean,
+): boolean {
+  const { isRecurrent, isHybrid, swaSize } = fileInsights;
+  return !isRecurrent && !isHybrid && (swaSize === undefined || isFullWindow);
 }
 
 /** Those of a sequence; null where it has none. */

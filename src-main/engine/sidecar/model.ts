@@ -11,7 +11,7 @@ import { adapterDamaged, checkAdapters, isAdapterFailure } from './adapters.ts';
 import { branchCosts } from './branches.ts';
 import type { LoadInput } from './contract.ts';
 import { DraftModel } from './draft-model.ts';
-import { Guesses, guessesOf } from './guesses.ts';
+import { canTakeBack, Guesses, guessesOf } from './guesses.ts';
 import { mapLoadFailure } from './load-errors.ts';
 import type { NativeLog } from './log.ts';
 import {
@@ -69,6 +69,12 @@ export interface LoadedModel {
 /** What was found out about a model on this machine, or was known of it before. */
 export type Tuning = NonNullable<EngineState['tuning']>;
 
+/** What of it is measured. */
+type MeasuredTuning = Omit<
+  Tuning,
+  'fullWindow' | 'draft' | 'draftModelId' | 'batchTokens' | 'wantedLiveChats'
+>;
+
 /** Steps of a load after the file was read, once a model and machine. */
 export type TuningStep = NonNullable<EngineState['loadStep']>;
 
@@ -80,7 +86,7 @@ async function tune(
   model: LlamaModel,
   input: LoadInput,
   { signal, onStep }: { signal: AbortSignal; onStep: (step: TuningStep) => void },
-): Promise<Omit<Tuning, 'fullWindow' | 'draft' | 'batchTokens' | 'wantedLiveChats'>> {
+): Promise<MeasuredTuning> {
   const cores = model.llama.cpuMathCores;
   const { measured, cacheType, sizeBytes } = input;
   let measuredThreads = measured?.threads ?? null;
@@ -144,35 +150,30 @@ export async function loadModel(
   try {
     checkFile(input.path);
     await refuseImpossibleLoad(llama, input);
-    model = await llama.loadModel({
+    const target = await llama.loadModel({
       modelPath: input.path,
       gpuLayers: input.gpuLayers ?? { fitContext: { contextSize: contextSize * (liveChats ?? 1) } },
       defaultContextFlashAttention: flashAttentionOf(input),
       loadSignal: signal,
       onLoadProgress: throttled(onProgress),
     });
-    await checkAdapters(input.adapters, model.fileInfo);
-    draft = await DraftModel.open(llama, model, { input, signal });
-    const tuning = await tune(model, input, { signal, onStep });
-    const cache: CacheOptions = { ...CACHE_TYPES[tuning.cacheType], swaFullCache: false };
-    if (input.contextSize === null)
-      contextSize = await fitContextSize(model, Math.min(contextSize, model.trainContextSize), cache);
-    if (input.windowCache === 'auto') cache.swaFullCache = await fitsFullWindow(model, contextSize, cache);
-    const context = await model.createContext({
-      contextSize: input.contextSize === null ? { max: contextSize } : contextSize,
-      ...cache,
-      ...(input.batchTokens === null ? {} : { batchSize: input.batchTokens }),
-      sequences: await fitSequences(model, contextSize, liveChats, cache),
-      threads: tuning.threads,
-      flashAttention: flashAttentionOf(input),
-      createSignal: signal,
-      ...(input.adapters.length > 0 ? { lora: loraOf(input) } : {}),
-      // A context the user asked for by size is not made smaller behind his back; an adapter that is refused would
-      // be tried with every smaller size.
-      ...(input.contextSize === null && input.adapters.length === 0
-        ? {}
-        : { failedCreationRemedy: false as const }),
+    model = target;
+    await checkAdapters(input.adapters, target.fileInfo);
+    draft = await DraftModel.open(llama, target, { input, signal });
+    const tuning = await tune(target, input, { signal, onStep });
+    const cacheTypes = CACHE_TYPES[tuning.cacheType];
+    if (input.contextSize === null) {
+      const wanted = Math.min(contextSize, target.trainContextSize);
+      contextSize = await fitContextSize(target, wanted, { ...cacheTypes, swaFullCache: false });
+    }
+    const plan = { input, tuning, contextSize, liveChats, signal };
+    const { context, cache } = await makeContext(target, plan).catch(async (error: unknown) => {
+      if (!draft?.isOpen || signal.aborted || isAdapterFailure(error)) throw error;
+      // It may have taken what the model itself needs.
+      await draft.refuse('memory');
+      return makeContext(target, plan);
     });
+    if (!canTakeBack(target, cache.swaFullCache)) await draft?.refuse('not_possible');
     await draft?.addContext(context, tuning.threads);
     signal.throwIfAborted();
     const wantedLiveChats = input.liveChats;
@@ -180,11 +181,12 @@ export async function loadModel(
     const facts = {
       fullWindow: cache.swaFullCache,
       draft: draft?.state ?? null,
+      draftModelId: input.draft?.modelId ?? null,
       batchTokens,
       wantedLiveChats,
     };
-    const bytesPerToken = await cacheBytesPerToken(model, context.contextSize, cache);
-    return assemble({ model, context, draft, bytesPerToken }, input, { ...tuning, ...facts });
+    const bytesPerToken = await cacheBytesPerToken(target, context.contextSize, cache);
+    return assemble({ model: target, context, draft, bytesPerToken }, input, { ...tuning, ...facts });
   } catch (error) {
     // The figures first: they need the model.
     const memory = model && !signal.aborted ? await contextNeed(llama, model, contextSize) : null;
@@ -196,14 +198,45 @@ export async function loadModel(
   }
 }
 
-function loraOf({ adapters }: LoadInput): NonNullable<LlamaContextOptions['lora']> {
-  return { adapters: adapters.map(({ path, scale }) => ({ filePath: path, scale })) };
+/** With the window and the sequences that there is room for. */
+async function makeContext(
+  model: LlamaModel,
+  {
+    input,
+    tuning,
+    contextSize,
+    liveChats,
+    signal,
+  }: {
+    input: LoadInput;
+    tuning: MeasuredTuning;
+    contextSize: number;
+    liveChats: number | null;
+    signal: AbortSignal;
+  },
+): Promise<{ context: LlamaContext; cache: CacheOptions }> {
+  const cache: CacheOptions = { ...CACHE_TYPES[tuning.cacheType], swaFullCache: false };
+  if (input.windowCache === 'auto') cache.swaFullCache = await fitsFullWindow(model, contextSize, cache);
+  const context = await model.createContext({
+    contextSize: input.contextSize === null ? { max: contextSize } : contextSize,
+    ...cache,
+    ...(input.batchTokens === null ? {} : { batchSize: input.batchTokens }),
+    sequences: await fitSequences(model, contextSize, liveChats, cache),
+    threads: tuning.threads,
+    flashAttention: flashAttentionOf(input),
+    createSignal: signal,
+    ...(input.adapters.length > 0 ? { lora: loraOf(input) } : {}),
+    // A context the user asked for by size is not made smaller behind his back; an adapter that is refused would
+    // be tried with every smaller size.
+    ...(input.contextSize === null && input.adapters.length === 0
+      ? {}
+      : { failedCreationRemedy: false as const }),
+  });
+  return { context, cache };
 }
 
-/** A wrong guess is taken back out of the cache; where that is not possible each would need a copy of it before. */
-function canTakeBack({ fileInsights }: LlamaModel, isFullWindow: boolean): boolean {
-  const { isRecurrent, isHybrid, swaSize } = fileInsights;
-  return !isRecurrent && !isHybrid && (swaSize === undefined || isFullWindow);
+function loraOf({ adapters }: LoadInput): NonNullable<LlamaContextOptions['lora']> {
+  return { adapters: adapters.map(({ path, scale }) => ({ filePath: path, scale })) };
 }
 
 /** @throws model_load_failed with `reason: chat_template` when the template cannot render a chat */

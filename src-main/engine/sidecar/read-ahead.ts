@@ -60,13 +60,17 @@ export async function readAhead(
     return done(0, isTooLong ? 0 : tokens.length);
   const last = input.turns.at(-1);
   const turns = last?.role === 'user' ? input.turns.slice(0, -1) : input.turns;
-  let sequence = await takeSequence(loaded, tokens, {
+  const taken = await takeSequence(loaded, tokens, {
     ...(conversationId === undefined ? {} : { conversationId }),
     turns,
     isRestored: savedState !== undefined,
     copyPath: input.copyPath,
+    copyMaxBytes: input.copyMaxBytes,
+    signal,
     emit,
   });
+  if (!taken) return done(0, 0);
+  let sequence = taken;
   let kept = 0;
   const draftAt = draftStart(loaded, input, tokens.length);
   try {

@@ -54,6 +54,8 @@ export interface Seeker {
   turns?: readonly Turn[];
   /** The chat may be written to a file for as long as it takes to copy it. */
   mayCopy?: boolean;
+  /** A sequence that holds more is not copied; left out: any may be. */
+  maxCopyTokens?: number;
   /** A saved state takes the place of whatever the sequence holds. */
   isRestored?: boolean;
 }
@@ -124,13 +126,15 @@ export class Sequences<T extends Live = LlamaContextSequence> {
   }
 
   /**
-   * Copies with `task` what a choice is to be copied from. When it fails the source is given in place of the sequence.
+   * Copies with `task` what a choice is to be copied from. When it fails the source is given in place of the sequence;
+   * null, and nothing is taken, when `signal` has fired by then.
    * @param task told where a message begins in the source that is not sent yet, and takes it out; false: it failed
    */
   async copy(
     { sequence, source }: Choice<T>,
     task: (source: T, draftAt: number | null) => Promise<boolean>,
-  ): Promise<T> {
+    signal?: AbortSignal,
+  ): Promise<T | null> {
     const from = source && this.#placeOf(source);
     const place = this.#placeOf(sequence);
     if (!from || !place) return sequence;
@@ -139,12 +143,12 @@ export class Sequences<T extends Live = LlamaContextSequence> {
     const isCopied = await copied;
     this.#copies.delete(copied);
     from.draftAt = null;
-    if (isCopied) {
-      from.isBusy = false;
-      return place.sequence;
-    }
+    const isStopped = signal?.aborted ?? false;
+    if (isCopied || isStopped) from.isBusy = false;
+    if (isCopied && !isStopped) return place.sequence;
     const { owner } = place;
     Object.assign(place, { isBusy: false, owner: null, usedAt: 0, draftAt: null });
+    if (isStopped) return null;
     return this.#occupy(from, owner ?? undefined);
   }
 
@@ -294,7 +298,7 @@ export class Sequences<T extends Live = LlamaContextSequence> {
   #elsewhere(
     best: Place<T>,
     tokens: readonly Token[],
-    { conversationId, turns = [], mayCopy = false, isRestored = false }: Seeker,
+    { conversationId, turns = [], mayCopy = false, maxCopyTokens = Infinity, isRestored = false }: Seeker,
   ): { place: Place<T>; isCopied: boolean } | null {
     const costs = this.#costs();
     const isOwn = conversationId !== undefined && best.owner === conversationId;
@@ -304,7 +308,8 @@ export class Sequences<T extends Live = LlamaContextSequence> {
     if (lost < costs.leastTokens) return null;
     // What the library goes back by in a window is no part of a state on the disk.
     const canCopy = mayCopy && !best.sequence.needsCheckpoints;
-    const copying = canCopy ? costs.copyTokens(best.sequence.nextTokenIndex) : Infinity;
+    const copied = best.sequence.nextTokenIndex;
+    const copying = canCopy && copied <= maxCopyTokens ? costs.copyTokens(copied) : Infinity;
     let least = lost;
     let found: { place: Place<T>; isCopied: boolean } | null = null;
     for (const place of this.#free()) {

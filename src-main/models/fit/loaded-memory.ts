@@ -24,7 +24,7 @@ export async function loadedMemory(
   const { modelId, contextSize, gpuLayers, liveChats, tuning } = engine.state;
   if (modelId === null || contextSize === null) return null;
   try {
-    const { header, sizeBytes, settings } = await models.headerOf(modelId);
+    const { header, sizeBytes } = await models.headerOf(modelId);
     const shape = modelShape(header, sizeBytes);
     if (!shape) return null;
     const plan: LoadPlan = {
@@ -38,7 +38,7 @@ export async function loadedMemory(
       repacked,
     };
     const own = predictMemory(shape, plan);
-    const draft = tuning?.draft === 'ready' ? await draftShape(models, settings) : null;
+    const draft = tuning?.draft === 'ready' ? await shapeIn(models, tuning.draftModelId) : null;
     const { ram, vram, mappedInUseBytes } = draft ? joined(own, draftNeed(draft, plan)) : own;
     return { ram, mappedBytes: mappedInUseBytes, vram };
   } catch {
@@ -51,9 +51,13 @@ export async function draftShape(
   models: Pick<Models, 'headerOf'>,
   { draftModelId, speculation }: ModelSettings,
 ): Promise<ModelShape | null> {
-  if (draftModelId === null || speculation === 'off') return null;
+  return speculation === 'off' ? null : shapeIn(models, draftModelId);
+}
+
+async function shapeIn(models: Pick<Models, 'headerOf'>, id: string | null): Promise<ModelShape | null> {
+  if (id === null) return null;
   try {
-    const { header, sizeBytes } = await models.headerOf(draftModelId);
+    const { header, sizeBytes } = await models.headerOf(id);
     return modelShape(header, sizeBytes);
   } catch {
     return null;

@@ -99,11 +99,13 @@ export function predictFit(
   const oneWith = (fullWindow: boolean) =>
     predictMemory(shape, plan(contextSize, gpuLayers, { liveChats: 1, fullWindow }));
   const fullWindow = shape.windowTokens !== null && keepsFullWindow(oneWith(true), machine);
-  const liveChats = wish.liveChats ?? chooseLiveChats(oneWith(fullWindow), machine);
-  const own = predictMemory(shape, plan(contextSize, gpuLayers, { liveChats, fullWindow }));
-  const need = wish.draft
-    ? joined(own, draftNeed(wish.draft, plan(contextSize, gpuLayers, { liveChats })))
-    : own;
+  const needOf = (liveChats: number) =>
+    predictMemory(shape, plan(contextSize, gpuLayers, { liveChats, fullWindow }));
+  const { draft = null } = wish;
+  const takesDraft = draft !== null && canTakeBack(shape, fullWindow);
+  const { liveChats, need } =
+    (takesDraft && needWithDraft(needOf, draft, { machine, wish, plan: plan(contextSize, gpuLayers) })) ||
+    needAlone(needOf, wish, machine);
   const ram = { neededBytes: sum(need.ram), mappedBytes: need.mappedBytes, freeBytes: machine.ramFreeBytes };
   const vram = machine.vram && { neededBytes: sum(need.vram), freeBytes: machine.vram.freeBytes };
   const speeds = measured ? measuredSpeeds(measured) : predictedSpeeds(shape, machine, gpuLayers);
@@ -122,6 +124,38 @@ export function predictFit(
     ...speeds,
     isMeasured: measured !== null,
   };
+}
+
+type NeedOf = (liveChats: number) => MemoryNeed;
+interface ChatsAndNeed {
+  liveChats: number;
+  need: MemoryNeed;
+}
+
+function needAlone(needOf: NeedOf, { liveChats: wanted }: FitWish, machine: FitMachine): ChatsAndNeed {
+  const liveChats =
+    wanted === null ? chooseLiveChats(needOf(1), machine) : fitLiveChats(wanted, needOf, machine);
+  return { liveChats, need: needOf(liveChats) };
+}
+
+/** Null where the loader goes without the draft: it is larger than the free memory, or has no room on the card. */
+function needWithDraft(
+  needOf: NeedOf,
+  draft: ModelShape,
+  { machine, wish, plan }: { machine: FitMachine; wish: FitWish; plan: LoadPlan },
+): ChatsAndNeed | null {
+  const draftOf: NeedOf = (liveChats) => draftNeed(draft, { ...plan, liveChats });
+  // Its weights are there before the contexts are made.
+  const { liveChats, need: own } = needAlone(needOf, wish, without(machine, draftOf(1)));
+  const its = draftOf(liveChats);
+  if (draft.sizeBytes > machine.ramFreeBytes - own.ram.weightsBytes) return null;
+  if (machine.vram && sum(own.vram) + sum(its.vram) > machine.vram.freeBytes) return null;
+  return { liveChats, need: joined(own, its) };
+}
+
+/** The same of the sidecar (sidecar/guesses.ts). */
+function canTakeBack({ layers, windowTokens }: ModelShape, isFullWindow: boolean): boolean {
+  return layers.every(({ stateBytes }) => stateBytes === 0) && (windowTokens === null || isFullWindow);
 }
 
 /** As the sidecar loads it (sidecar/draft-model.ts): on the card where the model uses it. Pure. */
@@ -189,6 +223,33 @@ function chooseLiveChats({ ram, vram }: MemoryNeed, machine: FitMachine): number
       vramBytes: (machine.vram?.freeBytes ?? 0) - vram.weightsBytes,
     },
   );
+}
+
+/** `fitSequences` of the sidecar, for a number that was asked for: as many as have room, and one at the least. */
+function fitLiveChats(
+  wanted: number,
+  needOf: (liveChats: number) => MemoryNeed,
+  machine: FitMachine,
+): number {
+  for (let liveChats = wanted; liveChats > 1; liveChats -= 1) {
+    const { ram, vram } = needOf(liveChats);
+    const share = Math.max(0, machine.ramFreeBytes - ram.weightsBytes) * AUTOMATIC_SHARE;
+    const vramFree = Math.max(0, (machine.vram?.freeBytes ?? 0) - vram.weightsBytes);
+    if (contextBytes(ram) <= share && contextBytes(vram) <= vramFree) return liveChats;
+  }
+  return 1;
+}
+
+const contextBytes = ({ kvCacheBytes: cache, buffersBytes }: MemoryNeed['ram']): number =>
+  cache + buffersBytes;
+
+/** What is left of it beside the weights of a draft. */
+function without(machine: FitMachine, { ram, vram }: MemoryNeed): FitMachine {
+  return {
+    ...machine,
+    ramFreeBytes: machine.ramFreeBytes - ram.weightsBytes,
+    vram: machine.vram && { ...machine.vram, freeBytes: machine.vram.freeBytes - vram.weightsBytes },
+  };
 }
 
 function chunkTokens(shape: ModelShape, speed: MachineSpeed | null, gpuLayers: number): number {

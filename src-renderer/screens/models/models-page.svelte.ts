@@ -55,7 +55,10 @@ export class ModelsPage {
   });
   readonly selected = $derived.by(() => {
     const { route } = this.#app.navigation;
-    return route.screen === 'models' ? this.#app.models.byId(route.modelId) : undefined;
+    // Not the guide: nothing of it can be set.
+    return route.screen === 'models'
+      ? this.#app.models.list.find(({ id }) => id === route.modelId)
+      : undefined;
   });
   /** Page of the hub that is open beside the list. */
   readonly address = $derived.by(() => {

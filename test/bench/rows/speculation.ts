@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { mkdir, rename, stat } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -72,7 +73,7 @@ async function engineWith(
   { speculation, draftFile }: { speculation: LoadRequest['speculation']; draftFile?: ModelFile },
 ): Promise<EngineKit> {
   const kit = await makeEngine();
-  const draft = draftFile ? { ...draftFile, fileState: '' } : null;
+  const draft = draftFile ? { modelId: randomUUID(), ...draftFile, fileState: '' } : null;
   const settings = { contextSize: CONTEXT_SIZE, threads: THREADS, sequences: 3, speculation, draft };
   await kit.engine.load(loadRequest(file, settings));
   // What is asked is read once; each round then only answers.

@@ -9,7 +9,6 @@ import {
   type Sampling,
 } from '../contract/index.ts';
 import type { ChatTurn, Engine } from '../engine/api.ts';
-import { GUIDE_ID, GUIDE_LOAD } from '../models/guide.ts';
 import type { Models } from '../models/models.ts';
 import type { SettingsService } from '../settings/settings.ts';
 import type { StoreClient } from '../store/api.ts';
@@ -118,7 +117,7 @@ async function madeWith(
   return {
     contextSize,
     gpuLayers,
-    threads: modelId === GUIDE_ID ? GUIDE_LOAD.threads : (model.settings.threads ?? settings.get().threads),
+    threads: model.settings.threads ?? settings.get().threads,
     model: { sha256: provenance?.files[0]?.sha256 ?? null, sizeBytes: model.sizeBytes, modifiedAt },
     appVersion: packageJson.version,
   };

@@ -1,12 +1,11 @@
 import { stat } from 'node:fs/promises';
-import { errorCodeOf, type Model } from '../contract/index.ts';
+import { errorCodeOf, type Model, type ModelSettings } from '../contract/index.ts';
 import { entries } from '../entries.ts';
 import type { Platform } from '../platform.ts';
 import type { StoreClient } from '../store/api.ts';
 import type { ModelHeader } from './model-header.ts';
 import { newRow } from './model-rows.ts';
 import { fileKey, type FoundModel, type ModelFiles } from './model-files.ts';
-import type { LoadOverrides } from './model-loader.ts';
 
 /** The same in every data folder: chats with the guide find it again after an update has moved its file. */
 export const GUIDE_ID = '6c656577-6172-4d64-8775-696465303031';
@@ -14,12 +13,12 @@ export const GUIDE_ID = '6c656577-6172-4d64-8775-696465303031';
 /** Also where the file calls itself something else. */
 const GUIDE_NAME = 'Guide';
 /** Measured: with a second thread so small a model spends its time on handing over; a GPU's start costs more than it saves. */
-export const GUIDE_LOAD = {
+const GUIDE_SETTINGS = {
   threads: 1,
   gpuLayers: 0,
-  sequences: 1,
+  liveChats: 1,
   speculation: 'off',
-} as const satisfies LoadOverrides;
+} as const satisfies Partial<ModelSettings>;
 
 /**
  * Where the built-in model is: `LEEWARD_GUIDE_FILE`, for whoever has trained another, or the shipped file. An empty
@@ -66,7 +65,9 @@ export function createGuide({ store, files, readHeader, log, path }: GuideDeps) 
       // The file moves with the app.
       if (known && known.path !== path) await store.models.move({ id: GUIDE_ID, path });
       const header = await readHeader(found);
-      await store.models.upsert({ ...newRow(found, header), id: GUIDE_ID, name: GUIDE_NAME });
+      const row = newRow(found, header);
+      const settings = { ...row.settings, ...GUIDE_SETTINGS };
+      await store.models.upsert({ ...row, id: GUIDE_ID, name: GUIDE_NAME, settings });
       return true;
     } catch (error) {
       // Everything else works without it.

@@ -24,7 +24,7 @@ import { createAdapters, type Adapters } from './adapters.ts';
 import { createCheckedHeaders } from './checked-headers.ts';
 import { createDrafts, type Drafts } from './drafts.ts';
 import { createFolderLibrary } from './folder-library.ts';
-import { createGuide, defaultOf, GUIDE_ID, GUIDE_LOAD } from './guide.ts';
+import { createGuide, defaultOf, GUIDE_ID } from './guide.ts';
 import { createHeaderReader } from './gguf-header.ts';
 import { createModelFiles, isInside, type FoundModel } from './model-files.ts';
 import type { ModelSources } from './model-sources.ts';
@@ -315,7 +315,7 @@ export function createModels(options: ModelsOptions): Models {
       const fileState = [state, on.fileState].filter((part) => part !== '').join(' + ');
       const draft = overrides.speculation === 'off' ? null : await drafts.forLoad(row);
       const request = loadRequest(row, { found, fileState, adapters: on.adapters, draft }, settings);
-      return tunings.complete({ ...request, ...(id === GUIDE_ID ? GUIDE_LOAD : {}), ...overrides });
+      return tunings.complete({ ...request, ...overrides });
     },
     markLoading: (id) => setOutcome(id, true, null),
     async markSettled(id, outcome) {

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { expect, vi } from 'vitest';
 import { DEFAULT_SAMPLING } from '../../src-main/contract/index.ts';
 import { addFile, newestAnswer, test } from '../e2e/fixture.ts';
-import { linkModel, needModel, tell } from './kit.ts';
+import { copyModel, needModel, tell } from './kit.ts';
 
 const file = await needModel('chat');
 
@@ -19,7 +19,7 @@ vi.setConfig({ testTimeout: 600_000 });
 test('a person talks with it in the built app: three answers that fit, each ends by itself', async ({
   stage,
 }) => {
-  linkModel(file.path, join(stage.folders.modelsDir, file.fileName));
+  copyModel(file.path, join(stage.folders.modelsDir, file.fileName));
   const app = await stage.start();
   const client = await stage.connect(app);
   const { id } = await addFile(client, file.fileName);

@@ -1,4 +1,4 @@
-import { copyFileSync, linkSync } from 'node:fs';
+import { constants, copyFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach } from 'vitest';
 import { DEFAULT_SAMPLING, type Message, type Model, type Settings } from '../../src-main/contract/index.ts';
@@ -25,13 +25,9 @@ export async function needModel(name: RealModelName): Promise<{ path: string; fi
   return { path: '', fileName: '' };
 }
 
-export function linkModel(path: string, target: string): void {
-  try {
-    linkSync(path, target);
-  } catch {
-    // On another disk.
-    copyFileSync(path, target);
-  }
+/** A file of its own: one more name of the same file changes it for an app that has it loaded, which loads it again. */
+export function copyModel(path: string, target: string): void {
+  copyFileSync(path, target, constants.COPYFILE_FICLONE);
 }
 
 /** Starts the app, on an earlier one's folders where there was one, and loads the model. */
@@ -44,7 +40,7 @@ export async function open(
   await core.client.settings.update(options.settings ?? {});
   let [model] = await core.client.models.list();
   if (!model) {
-    linkModel(file.path, join(core.modelsDir, file.fileName));
+    copyModel(file.path, join(core.modelsDir, file.fileName));
     model = await core.addModel();
   }
   const { id } = model;
@@ -53,12 +49,6 @@ export async function open(
   await core.client.models.updateSettings({ id, settings });
   await core.client.models.load({ id });
   return { core, model };
-}
-
-/** Nothing of any chat is left in the engine. */
-export async function emptyEngine({ core, model }: Real): Promise<void> {
-  await core.client.models.unload();
-  await core.client.models.load({ id: model.id });
 }
 
 /** Runs what starts an answer and waits for its end. @throws Error when it did not end well */

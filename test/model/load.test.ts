@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
 import { MAX_MODEL_TITLE_LENGTH } from '../../src-main/contract/index.ts';
 import { startCore, type TestCore } from '../support/core.ts';
-import { ask, linkModel, needModel, open, tell } from './kit.ts';
+import { ask, copyModel, needModel, open, tell } from './kit.ts';
 
 const files = { chat: await needModel('chat'), windowed: await needModel('windowed') };
 
@@ -41,7 +41,7 @@ describe.each(['chat', 'windowed'] as const)('the %s model', (name) => {
     cores.push(core);
     await engineIsUp(core);
     const without = anonymousBytes(enginePid(core));
-    linkModel(file.path, join(core.modelsDir, file.fileName));
+    copyModel(file.path, join(core.modelsDir, file.fileName));
     const startedAt = performance.now();
     const model = await core.addModel();
     const headerMs = performance.now() - startedAt;

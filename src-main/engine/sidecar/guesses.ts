@@ -54,7 +54,7 @@ const attached = new WeakMap<LlamaContextSequence, Guesses>();
  * sequence's `evaluate`. Each token is drawn from its own table by a random number of its own, which depends on the
  * seed and its place only: what is said is the same with guesses and without.
  *
- * (The library has token predictors; in 3.22.1 they keep one token of each guess, whatever its length:
+ * (The library has token predictors; in 3.21.1 they keep one token of each guess, whatever its length:
  * `validatedTokens` of `_speculativeEvaluate` is never filled.)
  */
 export class Guesses {

@@ -1,3 +1,6 @@
+// Longer than a module should be: one service, a method each, most of it its interface; what a method does beyond a few
+// lines lies in the modules beside it.
+
 import { stat, unlink } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import {

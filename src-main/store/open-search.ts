@@ -17,7 +17,8 @@ const WARM_FROM_BYTES = 128_000_000;
 
 /**
  * Searches of the database of a data folder, which the store has opened. The worker starts with the first one; of a
- * large database it starts some time after the app and reads ahead until somebody searches.
+ * large database it starts with the app, since that takes longer than a search, and after some time it reads ahead until
+ * somebody searches.
  */
 export function openSearch(options: {
   workerPath: string;
@@ -31,12 +32,13 @@ export function openSearch(options: {
   const client = () => (connection ??= connect<SearchClient>(workerPath, log, { dataDir })).client;
 
   const warm = async () => {
-    if ((sizeOf(databaseFile(dataDir)) ?? 0) < warmFromBytes) return;
     const { rows, isWhole } = await client().warm(undefined);
     log('search.warmed', { rows, isWhole });
   };
+  const isLarge = (sizeOf(databaseFile(dataDir)) ?? 0) >= warmFromBytes;
+  if (isLarge) client();
   // A help: without it the first search takes longer.
-  const timer = setTimeout(() => void warm().catch(() => {}), warmAfterMs).unref();
+  const timer = isLarge ? setTimeout(() => void warm().catch(() => {}), warmAfterMs).unref() : undefined;
 
   return {
     query(input, signal) {

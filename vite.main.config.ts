@@ -9,7 +9,7 @@ const external = [
   ...Object.keys(packageJson.dependencies).flatMap((name) => [name, new RegExp(`^${name}/`)]),
 ];
 
-const shared = { ssr: true, outDir: 'out/main', target: 'node24', minify: false } as const;
+const shared = { ssr: true, target: 'node24', minify: false } as const;
 
 /** What plain Node runs, each one file. */
 const standalone = {
@@ -17,12 +17,13 @@ const standalone = {
   'template-worker': 'src-main/models/template-worker.ts',
 };
 
-const buildOf = (name: string, source: string): InlineConfig => ({
+const buildOf = (name: string, source: string, outDir: string): InlineConfig => ({
   configFile: false,
   logLevel: 'warn',
   ssr: { noExternal: true },
   build: {
     ...shared,
+    outDir,
     emptyOutDir: false,
     rolldownOptions: {
       input: { [name]: source },
@@ -38,11 +39,13 @@ const buildOf = (name: string, source: string): InlineConfig => ({
  * archive, where plain Node can read them, and what the app itself runs stays inside, where its integrity is checked.
  */
 function buildStandalone(): Plugin {
+  let outDir = '';
   return {
     name: 'leeward-standalone',
     apply: 'build',
+    configResolved: (config) => void (outDir = config.build.outDir),
     closeBundle: async () => {
-      for (const [name, source] of Object.entries(standalone)) await build(buildOf(name, source));
+      for (const [name, source] of Object.entries(standalone)) await build(buildOf(name, source, outDir));
     },
   };
 }
@@ -52,6 +55,7 @@ export default defineConfig({
   plugins: [buildStandalone()],
   build: {
     ...shared,
+    outDir: 'out/main',
     emptyOutDir: true,
     rolldownOptions: {
       input: {

@@ -1,5 +1,6 @@
 import { svelte } from '@sveltejs/vite-plugin-svelte';
 import { defineConfig, type TestProjectInlineConfiguration } from 'vitest/config';
+import { builtEntries } from './test/support/built-entries.ts';
 import { realElectron } from './test/support/electron-binary.ts';
 
 /**
@@ -45,11 +46,13 @@ export default defineConfig({
       { extends: true, test: { name: 'unit', include: ['test/unit/**/*.test.ts'], isolate: false } },
       {
         extends: true,
+        plugins: [builtEntries()],
         test: {
           name: 'integration',
           include: ['test/integration/**/*.test.ts'],
           retry: RETRIES,
-          globalSetup: BROWSER,
+          globalSetup: [...BROWSER, 'test/support/built-entries.ts'],
+          isolate: false,
         },
       },
       {

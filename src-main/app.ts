@@ -69,6 +69,8 @@ export interface AppOptions {
   look?: LookOnly | undefined;
   /** A chat is kept on the disk when reading it again would take so long, in ms: other than usual in tests and benchmarks. */
   savedStateWorthMs?: number | undefined;
+  /** False in tests that need no engine: it starts when a model is loaded. */
+  startsEngine?: boolean | undefined;
 }
 
 /**
@@ -77,7 +79,7 @@ export interface AppOptions {
  */
 export async function createApp(
   platform: Platform,
-  { look, savedStateWorthMs }: AppOptions = {},
+  { look, savedStateWorthMs, startsEngine = true }: AppOptions = {},
 ): Promise<App> {
   const runId = randomUUID();
   const log = platform.log.bind(platform);
@@ -241,10 +243,11 @@ export async function createApp(
   // What was to be deleted is; a failure is tried again in some hours.
   if (!isReadOnly) void conversations.history.start().catch(() => {});
   // The engine starts beside the first paint; a failure is in its state, where the interface shows it.
-  void engine
-    .start()
-    .then(() => (isReadOnly ? undefined : models.loadAtStart()))
-    .catch(() => {});
+  if (startsEngine)
+    void engine
+      .start()
+      .then(() => (isReadOnly ? undefined : models.loadAtStart()))
+      .catch(() => {});
 
   let closed: Promise<void> | undefined;
   return {

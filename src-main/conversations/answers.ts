@@ -205,14 +205,19 @@ export class Answers {
     const { store, engine, models } = this.#deps;
     const { signal } = answer.abort;
     this.#progress(answer, { phase: 'loading', done: 0, total: 0, etaMs: null });
-    const { loadMs } = await models.ensureLoaded(plan.modelId, signal);
     const id = userMessageId;
     // Asked together: each wait for the store is a wait for the first word.
-    const [messages, files, { settings: chosen, createdAt }] = await Promise.all([
-      store.messages.path({ id }),
-      store.attachments.onPath({ id }),
-      store.conversations.head({ id: answer.conversationId }),
-    ]);
+    const readChat = async () =>
+      Promise.all([
+        store.messages.path({ id }),
+        store.attachments.onPath({ id }),
+        store.conversations.head({ id: answer.conversationId }),
+      ]);
+    const early = readChat();
+    early.catch(() => {});
+    const { loadMs } = await models.ensureLoaded(plan.modelId, signal);
+    // Its settings may be others by the time that a model is in memory.
+    const [messages, files, { settings: chosen, createdAt }] = await (loadMs === 0 ? early : readChat());
     const path = withFiles(messages, files);
     const { settings, ...prompt } = await promptForAnswer(this.#deps, {
       modelId: plan.modelId,

@@ -34,6 +34,7 @@ import type { ModelSources } from './model-sources.ts';
 import { watchFolders } from './watch-folders.ts';
 import { readerOfFiles, type ModelHeader, type ReadHeader } from './model-header.ts';
 import { createModelLoader, type LoadOverrides } from './model-loader.ts';
+import { createTakenOff, type FileMark } from './taken-off.ts';
 import { createTunings } from './tunings.ts';
 import { detailsOf, expectModel, factsOf, loadRequest, newRow, withoutUndefined } from './model-rows.ts';
 
@@ -202,14 +203,18 @@ export function createModels(options: ModelsOptions): Models {
   const allow = async (paths: readonly string[]) => toFiles(new Set(await files.allow(paths)));
 
   const opened: ModelFile[] = [];
+  const takenOff = createTakenOff(store.models);
 
   const addFound = async (found: FoundModel): Promise<Model> => {
     const header = await headers.of(found);
+    const mark = await fileMark(found);
+    const conversationIds = await takenOff.putBack(found.path, mark);
     const row = await store.models.upsert(newRow(found, header));
     const { adapter } = header;
     if (adapter) await store.adapters.put({ modelId: row.id, ...adapter });
-    await store.provenance.takeBack({ modelId: row.id, ...(await fileMark(found)) });
+    await store.provenance.takeBack({ modelId: row.id, ...mark });
     changed();
+    for (const conversationId of conversationIds) bus.emit({ type: 'conversation.changed', conversationId });
     if (row.kind === 'model' && !(await hasDefault())) settings.update({ defaultModelId: row.id });
     return toModel(row);
   };
@@ -230,8 +235,9 @@ export function createModels(options: ModelsOptions): Models {
   /** The same file, added again, has its proof back. */
   const keepProof = async (id: string) => {
     const { path } = await store.models.get({ id });
-    const found = await files.parts(path).catch(() => null);
-    if (found) await store.provenance.keep({ modelId: id, ...(await fileMark(found)) });
+    const mark = await files.parts(path).then(fileMark, () => null);
+    if (mark) await store.provenance.keep({ modelId: id, ...mark });
+    return mark;
   };
 
   const letGo = async (id: string) => {
@@ -243,22 +249,11 @@ export function createModels(options: ModelsOptions): Models {
 
   const remove = async (id: string) => {
     await letGo(id);
-    await keepProof(id);
-    const { conversationIds } = await store.models.remove({ id });
+    const mark = await keepProof(id);
+    const removed = await store.models.remove({ id });
     changed();
     if (settings.get().defaultModelId === id) settings.update({ defaultModelId: null });
-    return conversationIds;
-  };
-
-  /** By path: what had chosen a model that was taken off the list in this run. Adding it again gives it back. */
-  const takenOff = new Map<string, { id: string; conversationIds: string[] }>();
-  const giveBack = async (path: string, to: string): Promise<void> => {
-    const taken = takenOff.get(path);
-    if (taken === undefined) return;
-    takenOff.delete(path);
-    const { id: from, conversationIds } = taken;
-    await store.models.giveBack({ from, to, conversationIds });
-    for (const conversationId of conversationIds) bus.emit({ type: 'conversation.changed', conversationId });
+    return { removed, mark };
   };
 
   const folders = async (): Promise<ModelFolder[]> =>
@@ -303,18 +298,21 @@ export function createModels(options: ModelsOptions): Models {
   const tunings = createTunings(store.models, engine, log);
   const loader = createModelLoader(engine, {
     async prepare(id, { retryAfterCrash, overrides }) {
-      const row = await store.models.get({ id });
+      // Asked together: every answer waits for this, with a model in memory too.
+      const attached = adapters.forLoad(id);
+      attached.catch(() => {});
+      const [row, damaged] = await Promise.all([store.models.get({ id }), isDamaged(id)]);
       expectModel(row);
       if (row.lastLoadCrashed && !retryAfterCrash) throw appError('model_load_crashed');
-      if (await options.isDamaged?.(id)) throw appError('model_damaged');
+      if (damaged) throw appError('model_damaged');
       const found = await files.parts(row.path);
       // The sidecar opens only files that the parser accepted as they are now.
       const { header, state } = await headers.ofChanged(found, row);
       if (header) {
-        const { name, ...facts } = factsOf(found, header);
+        const { name, ...facts } = factsOf({ ...found, fileName: await files.nameOf(found.path) }, header);
         await store.models.upsert({ ...row, ...facts, name: id === GUIDE_ID ? row.name : name });
       }
-      const on = await adapters.forLoad(id);
+      const on = await attached;
       const fileState = [state, on.fileState].filter((part) => part !== '').join(' + ');
       const draft = overrides.speculation === 'off' ? null : await drafts.forLoad(row);
       const request = loadRequest(row, { found, fileState, adapters: on.adapters, draft }, settings);
@@ -399,9 +397,7 @@ export function createModels(options: ModelsOptions): Models {
       const found = await files.resolve(fileId);
       if (await guide.isOwnFile(found.path)) return toModel(await store.models.get({ id: GUIDE_ID }));
       await store.modelFolders.unhide({ path: found.path });
-      const model = await addFound(found);
-      await giveBack(found.path, model.id);
-      return model;
+      return addFound(found);
     },
     async addDownloaded(path) {
       await store.modelFolders.unhide({ path });
@@ -413,7 +409,8 @@ export function createModels(options: ModelsOptions): Models {
     async remove(id) {
       expectOwn(id);
       const { path } = await store.models.get({ id });
-      takenOff.set(path, { id, conversationIds: await remove(id) });
+      const { removed, mark } = await remove(id);
+      takenOff.keep(removed, mark);
       await store.modelFolders.hide({ path });
     },
     async deleteFiles(id) {
@@ -460,7 +457,10 @@ export function createModels(options: ModelsOptions): Models {
         log('models.not_loaded_at_start', { code: errorCodeOf(error) });
       }
     },
-    databaseChanged: () => guide.registerAgain(),
+    databaseChanged() {
+      takenOff.forget();
+      return guide.registerAgain();
+    },
     async close() {
       stopListening();
       watch.close();
@@ -473,10 +473,7 @@ export function createModels(options: ModelsOptions): Models {
 }
 
 /** What tells whether a file is as it was: size and time of its last change. */
-async function fileMark({
-  partPaths,
-  sizeBytes,
-}: FoundModel): Promise<{ sizeBytes: number; changedMs: number }> {
+async function fileMark({ partPaths, sizeBytes }: FoundModel): Promise<FileMark> {
   const parts = await Promise.all(partPaths.map((path) => stat(path)));
   return { sizeBytes, changedMs: Math.max(...parts.map(({ mtimeMs }) => mtimeMs)) };
 }

@@ -47,6 +47,8 @@ function dayOf(now: number): string {
 export class Shelf {
   readonly #folder: string;
   readonly #states = new Map<string, Shelved>();
+  /** Bytes of those that are to come, for which there is room. */
+  readonly #coming = new Map<string, number>();
   #written: v.InferOutput<typeof Written> = { day: '', bytes: 0 };
 
   constructor(folder: string) {
@@ -106,8 +108,25 @@ export class Shelf {
     return join(this.#folder, `${id}${PART}`);
   }
 
+  /**
+   * Makes room for a state that is to be added, until it is or is dropped: several may be on their way at once.
+   * False when what is being read leaves too little.
+   * @param bytes of the whole file
+   * @param except is not deleted
+   */
+  async makeRoom(id: string, bytes: number, cap: number, except: ReadonlySet<string>): Promise<boolean> {
+    this.#coming.set(id, bytes);
+    await this.shrink(cap, except);
+    return this.bytes + this.#comingBytes() <= cap;
+  }
+
+  #comingBytes(): number {
+    return [...this.#coming.values()].reduce((sum, bytes) => sum + bytes, 0);
+  }
+
   /** Removes what was written at {@link partPath}. */
   async drop(id: string): Promise<void> {
+    this.#coming.delete(id);
     await this.#remove(`${id}${PART}`);
   }
 
@@ -136,6 +155,7 @@ export class Shelf {
     await rename(part, path);
     const { size, mtimeMs } = await stat(path);
     const state = this.#put(record, size, mtimeMs);
+    this.#coming.delete(facts.id);
     state.tokens = Uint32Array.from(facts.tokens);
     for (const old of before) if (await this.#isSuperseded(old, state)) await this.delete(old.record.id);
     const others = this.of(facts.conversationId).toSorted((a, b) => b.usedAt - a.usedAt);
@@ -210,10 +230,10 @@ export class Shelf {
     await this.#remove(`${id}${READING}`);
   }
 
-  /** Deletes what is too much, but none of `except`. */
+  /** Deletes what is too much with what is to come, but none of `except`. */
   async shrink(cap: number, except: ReadonlySet<string>, now = Date.now()): Promise<void> {
     const kept = this.all.filter(({ record }) => except.has(record.id));
-    const room = cap - kept.reduce((sum, { bytes }) => sum + bytes, 0);
+    const room = cap - this.#comingBytes() - kept.reduce((sum, { bytes }) => sum + bytes, 0);
     const others = this.all.filter(({ record }) => !except.has(record.id));
     for (const { record } of toEvict(others, room, now)) await this.delete(record.id);
   }

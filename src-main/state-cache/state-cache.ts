@@ -12,6 +12,7 @@ import type { StoreClient } from '../store/api.ts';
 import { BranchFile } from './branch-file.ts';
 import { capOf, freshOf, isWorthSaving, WORTH_MS, type Unsaved } from './decide.ts';
 import { Shelf } from './shelf.ts';
+import { sealedBytes } from './state-file.ts';
 
 /** Of the data folder. */
 export const STATES_FOLDER = 'saved-state';
@@ -410,9 +411,10 @@ export class StateCache {
     const { id, conversationId } = work;
     const { key, tokens, bytes, elapsedMs, readingMs } = saved;
     const { cap } = await this.#space();
-    if (this.#isForgotten(work) || bytes > cap) return;
-    await this.#shelf.shrink(cap - bytes, new Set(this.#inUse));
-    if (this.#isForgotten(work)) return;
+    const needed = sealedBytes(bytes, tokens.length);
+    if (this.#isForgotten(work) || needed > cap) return;
+    const hasRoom = await this.#shelf.makeRoom(id, needed, cap, new Set(this.#inUse));
+    if (!hasRoom || this.#isForgotten(work)) return;
     await this.#shelf.add({ id, conversationId, key, tokens, readingMs: readingMs ?? 0 });
     if (this.#isForgotten(work)) await this.#shelf.delete(id);
     else

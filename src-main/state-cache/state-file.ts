@@ -21,6 +21,8 @@ const MAGIC = 'LWSTATE1';
 const TRAILER_BYTES = 16;
 /** A record has some hundred bytes. */
 const MAX_RECORD_BYTES = 64 * 1024;
+/** What one has at the most, as we write it: names, three ids and some numbers. */
+const OWN_RECORD_BYTES = 1024;
 /** More than the largest context that can be set. */
 const MAX_TOKENS = 16 * 1024 * 1024;
 const TOKEN_BYTES = 4;
@@ -50,6 +52,11 @@ export type StateRecord = v.InferOutput<typeof StateRecord>;
 export type StateFacts = Pick<StateRecord, 'id' | 'conversationId' | 'key' | 'readingMs'> & {
   tokens: readonly number[];
 };
+
+/** What a state of so many tokens takes as a file, in bytes, at the most. Pure. @param dataBytes the library's */
+export function sealedBytes(dataBytes: number, tokenCount: number): number {
+  return dataBytes + tokenCount * TOKEN_BYTES + OWN_RECORD_BYTES + TRAILER_BYTES;
+}
 
 /** Checksum of the first `length` bytes; null when the file has fewer. */
 async function checksum(file: FileHandle, length: number): Promise<number | null> {

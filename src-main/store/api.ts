@@ -237,6 +237,20 @@ export interface StoredTuning {
   cacheDivergence: number | null;
 }
 
+/** A model or adapter that has left the list, with all that went with it. */
+export interface RemovedModel {
+  model: StoredModel;
+  /** What only an adapter has. */
+  adapter: StoredAdapter | null;
+  tuning: ({ key: string } & StoredTuning) | null;
+  /** It on others, or others on it. `seq`: the place among all. */
+  attached: { seq: number; modelId: string; adapterId: string; scale: number }[];
+  /** What guessed for it, and what it guessed for. */
+  drafts: { modelId: string; draftId: string }[];
+  /** Chats that had chosen it. */
+  conversationIds: string[];
+}
+
 /** Chats by what is known of them; null: whatever. */
 export interface ChatFilters {
   /** With the folders inside it. */
@@ -438,10 +452,13 @@ export interface StoreApi {
     get(input: { id: string }): StoredModel;
     /** Inserts, or refreshes the row of the same path and keeps its id, settings and dates. */
     upsert(input: StoredModel): StoredModel;
-    /** Chats that had chosen it have the default from now on; `giveBack` takes their ids. */
-    remove(input: { id: string }): { conversationIds: string[] };
-    /** The same file is back under another id: for chats that have chosen nothing since, and for folders. */
-    giveBack(input: { from: string; to: string; conversationIds: readonly string[] }): void;
+    /** Chats that had chosen it have the default from now on. `putBack` takes what is answered. */
+    remove(input: { id: string }): RemovedModel;
+    /**
+     * Under its old id, with all that is still there to go with it: chats and models that have chosen something
+     * else since keep that.
+     */
+    putBack(input: RemovedModel): void;
     /** Its file lies elsewhere now. @throws conflict for the path of another model */
     move(input: { id: string; path: string }): void;
     setLoadOutcome(input: { id: string; crashed: boolean; usedAt: number | null }): void;

@@ -77,6 +77,7 @@ export class ChatMessages {
    * @returns what was fetched; null when nothing is different
    */
   async complete(): Promise<readonly Message[] | null> {
+    await whenIdle();
     const round = this.#round;
     const { ids, stamps } = await this.#client.tree.outline({ conversationId: this.#conversationId });
     // A fetch that came between is newer, and another look follows it.

@@ -32,3 +32,14 @@ export function chipState(
   const failed = failedModelId === model.id || model.lastLoadCrashed || loadError;
   return { kind: failed ? 'failed' : 'unloaded' };
 }
+
+/** Why no answer can come from the model of a chat until the user does something about it; null: one can. Pure. */
+export function modelFailure(
+  model: Model | undefined,
+  { kind }: ChipState,
+): 'no_model' | 'model_file_missing' | 'model_load_crashed' | null {
+  if (model === undefined) return 'no_model';
+  if (kind === 'missing') return 'model_file_missing';
+  // It is never tried again by itself.
+  return kind === 'failed' && model.lastLoadCrashed ? 'model_load_crashed' : null;
+}

@@ -5,6 +5,7 @@ import type {
   ConversationSummary,
   NewAttachment,
 } from '../../src-main/contract/index.ts';
+import { urgently } from '../lib/idle.ts';
 import { ChatList } from './chat-list.svelte.ts';
 import type { NewChatSettings } from './chat-settings.svelte.ts';
 import { ConversationView } from './conversation-view.svelte.ts';
@@ -153,7 +154,7 @@ export class ConversationsStore {
     if (!known) {
       const early = this.#early.get(id);
       if (early) view.handle(early);
-      void view.refresh();
+      void urgently(view.refresh());
       // A temporary chat is in no list: after a reload of the page it is found here.
       if (!this.byId(id)) void this.refetch([id]);
     }

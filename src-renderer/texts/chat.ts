@@ -155,6 +155,7 @@ export const chatTexts = catalogue({
     offlineHint: 'The connection to Leeward is lost',
     hintEnter: 'Enter sends, Shift Enter starts a new line',
     hintCtrlEnter: 'Ctrl Enter sends, Enter starts a new line',
+    hintWaiting: 'Sent once a model is ready',
     region: 'Write',
   },
   gauge: {

@@ -177,7 +177,10 @@ const texts = catalogue({
     `${model} took the engine down, so it is not tried again by itself. The chat is saved. Try with flash attention off or a smaller context.`,
   adapter_mismatch: ({ model }: Context) =>
     `It was made for a model of another build than ${model}. Detach it in the details of the model, or choose the model that it was made for.`,
-  no_model: () => 'Choose a model to start this chat. Your message is kept here.',
+  no_model: ({ details }: Context) =>
+    details['waiting'] === true
+      ? 'Choose a model to start this chat. Your message is kept here and sent once a model is ready.'
+      : 'Choose a model to start this chat. Your message is kept here.',
   engine_binary_missing: () =>
     'The part of Leeward that runs models was not installed for this system. Install Leeward again; your chats stay.',
   engine_start_failed: () => 'The chat is saved. Start it again; if it fails twice, use the processor only.',
@@ -219,7 +222,7 @@ const steps: Record<ErrorCode, readonly NextStep[]> = {
   model_malformed: ['choose_model', 'open_models'],
   model_unsupported_architecture: ['choose_model', 'open_models'],
   model_not_enough_memory: ['choose_model', 'change_context', 'answer_again'],
-  model_file_missing: ['choose_model', 'answer_again'],
+  model_file_missing: ['choose_model', 'answer_again', 'try_again'],
   model_file_forbidden: ['open_folder_settings'],
   model_damaged: [],
   model_load_failed: ['answer_again', 'choose_model', 'open_engine_settings'],

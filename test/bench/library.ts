@@ -28,18 +28,25 @@ export function libraryVersion(): string {
   return textOf(packageJson, 'version');
 }
 
+/** What the app sets for its engine process, see `src-main/engine/environment.ts`. */
+export const AS_THE_APP = { threadPool: 1, hugePages: true } as const;
+
+/** Asks for huge pages where glibc is, as the app's engine does. */
+export const HUGE_PAGES = { GLIBC_TUNABLES: 'glibc.malloc.hugetlb=1' } as const;
+
 /** node-llama-cpp in a process of its own; one call at a time. */
 export class LibraryProcess {
   readonly #child: ChildProcess;
 
-  /** `threadPool`: libuv threads of the process, which must be set before it starts; undefined leaves Node's 4. */
-  constructor(threadPool?: number) {
+  /** `threadPool`: libuv threads of the process, which must be set before it starts; left out: Node's 4. */
+  constructor({ threadPool, hugePages = false }: { threadPool?: number; hugePages?: boolean } = {}) {
     this.#child = fork(fileURLToPath(new URL('./library-child.ts', import.meta.url)), {
       execArgv: [],
       env: {
         PATH: process.env['PATH'],
         NODE_LLAMA_CPP_SKIP_DOWNLOAD: 'true',
         ...(threadPool === undefined ? {} : { UV_THREADPOOL_SIZE: String(threadPool) }),
+        ...(hugePages ? HUGE_PAGES : {}),
       },
       stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
     });

@@ -168,11 +168,15 @@ describe('the inspector', () => {
     await page.text(/^1 message waits: the context has no room/).waitFor();
     expect((await newestAnswer(client)).conversation.messageCount).toBe(before.conversation.messageCount);
     await page.button('Remove queued message').click();
+    // Its question has the same words as that of the next send.
+    await page.text(/^1 message waits/).waitFor({ state: 'hidden' });
     await page.send.click();
     await card.getByRole('button', { name: 'Send without those' }).click();
     await eventually(async () => (await newestAnswer(client)).conversation.messageCount).toBe(
       before.conversation.messageCount + 2,
     );
+    // The page may still show the answer before as the last.
+    await eventually(async () => (await newestAnswer(client)).answer.status).toBe('complete');
     await page.answered();
 
     const after = await newestAnswer(client);

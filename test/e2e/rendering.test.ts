@@ -166,6 +166,21 @@ describe('a long chat', () => {
 
       await page.jumpToNewest.click();
       await page.log.getByText('Question number 40').waitFor();
+      // The scroll bar is that of the whole chat: its middle shows the middle.
+      const inSight = () =>
+        page.log.evaluate((log) => {
+          const { top, bottom } = log.getBoundingClientRect();
+          const rows = [...log.querySelectorAll('article')].filter((row) => {
+            const place = row.getBoundingClientRect();
+            return place.bottom > top && place.top < bottom;
+          });
+          const numbers = /Question number (\d+)/.exec(rows.map(({ textContent }) => textContent).join(' '));
+          return Number(numbers?.[1] ?? 0);
+        });
+      await page.log.evaluate((log) => log.scrollTo(0, log.scrollHeight / 2));
+      await eventually(async () => Math.abs((await inSight()) - 20)).toBeLessThan(8);
+      await page.jumpToNewest.click();
+      await page.log.getByText('Question number 40').waitFor();
       // Up to the first and down to the last, never with all of it in the page at once.
       const scroll = (to: 'start' | 'end') =>
         page.log.evaluate((log, place) => log.scrollTo(0, place === 'start' ? 0 : log.scrollHeight), to);

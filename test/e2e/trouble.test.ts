@@ -186,25 +186,39 @@ describe('models that cannot be used', () => {
     const page = await stage.open(app);
     await page.ask('Kept words');
     await page.card('No model yet').waitFor();
-    expect(await page.card('No model yet').innerText()).toContain('Your message is kept here.');
+    expect(await page.card('No model yet').innerText()).toContain(
+      'Your message is kept here and sent once a model is ready.',
+    );
     expect(await page.composer.inputValue()).toBe('Kept words');
     expect(await client.conversations.list()).toEqual([]);
     await page.button('Open Models').first().click();
     await page.openGguf.waitFor();
   });
 
-  test('a message waits while a model is chosen from the card, then goes', async ({ stage }) => {
+  test('a message waits while a model is chosen from the card, then goes by itself; a changed one does not', async ({
+    stage,
+  }) => {
     const { app, client } = await stage.share({ script: plainScript, name: 'Choice' }, { load: false });
     await client.settings.update({ defaultModelId: null });
     const page = await stage.open(app);
     await page.ask('Kept until then');
     await page.card('No model yet').getByRole('button', { name: 'Choose a model' }).click();
     await page.picker.getByRole('option', { name: /^Choice/ }).click();
-    await page.chipSays('Ready').waitFor();
     await page.card('No model yet').waitFor({ state: 'hidden' });
-    expect(await page.composer.inputValue()).toBe('Kept until then');
-    await page.composer.press('Enter');
     await page.answered(1);
+    expect(await page.composer.inputValue()).toBe('');
+
+    await client.models.unload();
+    await client.settings.update({ defaultModelId: null });
+    await page.page.reload();
+    await page.newChat.first().click();
+    await page.ask('Not yet');
+    await page.composer.fill('Not yet ready');
+    await page.card('No model yet').getByRole('button', { name: 'Choose a model' }).click();
+    await page.picker.getByRole('option', { name: /^Choice/ }).click();
+    await page.chipSays('Ready').waitFor();
+    expect(await page.composer.inputValue()).toBe('Not yet ready');
+    expect(await client.conversations.list()).toHaveLength(1);
   });
 
   test('a message that is sent before the list of models has come is sent', async ({ stage }) => {
@@ -248,9 +262,11 @@ describe('models that cannot be used', () => {
     expect(await (await stage.connect(app)).models.list()).toEqual([]);
   });
 
-  test('a file that was deleted is missing everywhere, and back when it is back', async ({ stage }) => {
+  test('a file that was deleted is missing everywhere, told before a message goes, and back when it is back', async ({
+    stage,
+  }) => {
     const options = { script: plainScript, name: 'Gone' };
-    const { app } = await stage.ready(options, { load: false });
+    const { app, client } = await stage.ready(options, { load: false });
     rmSync(join(stage.folders.modelsDir, 'model.gguf'));
     const page = await stage.open(app);
     await page.rail('Models').click();
@@ -261,14 +277,16 @@ describe('models that cannot be used', () => {
     );
     await page.rail('Chat').click();
     await page.chipSays('File is missing').waitFor();
+    const card = page.card('The model file is no longer there');
+    await card.getByRole('button', { name: 'Choose a model' }).waitFor();
     await page.ask('Anyone?');
-    await page.card('The model file is no longer there').waitFor();
+    await page.text('Sent once a model is ready').waitFor();
+    expect(await page.composer.inputValue()).toBe('Anyone?');
+    expect(await client.conversations.list()).toEqual([]);
     await stage.writeModel('model.gguf', options);
-    await page
-      .card('The model file is no longer there')
-      .getByRole('button', { name: 'Answer again' })
-      .click();
+    await card.getByRole('button', { name: 'Try again' }).click();
     await page.answered(1);
+    expect(await card.count()).toBe(0);
     await page.chipSays('Ready').waitFor();
   });
 });

@@ -173,13 +173,42 @@ test('a file that is added again as it was has its proof back; a changed one has
   const base = await add('base.gguf');
   await store.provenance.put(newProvenance(base.id));
   await models.remove(base.id);
-  const again = await add('base.gguf');
-  expect(again.id).not.toBe(base.id);
-  expect(await store.provenance.get({ modelId: again.id })).toEqual(newProvenance(again.id));
-  await models.remove(again.id);
+  expect((await add('base.gguf')).id).toBe(base.id);
+  expect(await store.provenance.get({ modelId: base.id })).toEqual(newProvenance(base.id));
+  await models.remove(base.id);
   await utimes(at('base.gguf'), new Date(), new Date(Date.now() + 5_000));
   const changed = await add('base.gguf');
+  expect(changed.id).not.toBe(base.id);
   expect(await store.provenance.get({ modelId: changed.id })).toBeNull();
+});
+
+test.each([
+  ['the model first', ['base.gguf', 'verse.gguf']],
+  ['the adapter first', ['verse.gguf', 'base.gguf']],
+] as const)('two that were taken off come back with what was between them: %s', async (_name, order) => {
+  await writeAdapter(at('verse.gguf'), { name: 'Verse', targets });
+  const base = await add('base.gguf');
+  const adapter = await add('verse.gguf');
+  await models.adapters.attach(base.id, adapter.id, 0.5);
+  const before = await models.list();
+  for (const removed of [base, adapter]) await models.remove(removed.id);
+  for (const file of order) await add(file);
+  expect(await models.list()).toEqual(before);
+  await models.adapters.detach(base.id, adapter.id);
+  await models.remove(adapter.id);
+  await add('verse.gguf');
+  expect(await models.list()).toMatchObject([{ id: base.id, adapters: [] }]);
+});
+
+test('another model in the place of one that was taken off has nothing of it', async () => {
+  const base = await add('base.gguf');
+  await models.saveNotes(base.id, 'Quick');
+  await models.remove(base.id);
+  await rm(at('base.gguf'));
+  await writeAdapter(at('base.gguf'), { name: 'Verse', targets });
+  const other = await add('base.gguf');
+  expect(other).toMatchObject({ kind: 'adapter', notes: '' });
+  expect(other.id).not.toBe(base.id);
 });
 
 test('a folder of too many folders is looked at, not watched; a small one is watched with what comes below', async () => {

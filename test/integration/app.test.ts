@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { AppEvent } from '../../src-main/contract/index.ts';
+import { entries } from '../../src-main/entries.ts';
 import { processesWith } from '../support/app-process.ts';
 import { startCore, type TestCore } from '../support/core.ts';
 import { markdownScript, plainScript, writeScriptedModel } from '../support/gguf/scripted-model.ts';
@@ -42,7 +43,7 @@ async function talkativeCore() {
 
 /** Pid of the sidecar that this test process started. */
 function sidecarPid(): number {
-  const pid = processesWith('sidecar/main.ts').find((entry) => entry.parent === process.pid)?.pid;
+  const pid = processesWith(entries.sidecar).find((entry) => entry.parent === process.pid)?.pid;
   if (pid === undefined) throw new Error('no sidecar runs');
   return pid;
 }

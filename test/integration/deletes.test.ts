@@ -124,6 +124,7 @@ function recording(of: AppClient): AppClient {
 /** A load, an answer and a benchmark on a machine that may be busy. */
 const HOOK_MS = 120_000;
 const modelId = async () => (await client.models.list())[0]?.id ?? '';
+const adapterId = async () => (await client.adapters.list())[0]?.id ?? '';
 const benchmark = async (name: string, repeats: number): Promise<BenchPlan> => ({
   name,
   modelIds: [await modelId()],
@@ -141,6 +142,13 @@ const benchmark = async (name: string, repeats: number): Promise<BenchPlan> => (
 });
 
 const undo = (done: { undo: string | null }) => client.history.undo({ undo: done.undo ?? '' });
+
+const removed = async (idOf: () => Promise<string>) => {
+  const id = await idOf();
+  const file = (await client.models.files()).find((candidate) => candidate.modelId === id);
+  await client.models.remove({ id });
+  return () => client.models.add({ fileId: file?.fileId ?? '' });
+};
 
 /** Each takes something away, and answers with what brings it back. Named by the call, and a case of it. */
 const waysBack: Record<string, () => Promise<() => Promise<unknown>>> = {
@@ -185,12 +193,8 @@ const waysBack: Record<string, () => Promise<() => Promise<unknown>>> = {
     const { id, text } = entry;
     return () => client.queue.add({ conversationId: chatId, id, text, place: 0, afterId: null });
   },
-  'models.remove': async () => {
-    const [model] = await client.models.list();
-    await client.models.remove({ id: model?.id ?? '' });
-    const [file] = await client.models.files();
-    return () => client.models.add({ fileId: file?.fileId ?? '' });
-  },
+  'models.remove': () => removed(modelId),
+  'models.remove of an adapter': () => removed(adapterId),
   'adapters.detach': async () => {
     const [adapter] = await client.adapters.list();
     const attached = { modelId: adapter?.modelIds[0] ?? '', adapterId: adapter?.id ?? '' };
@@ -202,14 +206,6 @@ const waysBack: Record<string, () => Promise<() => Promise<unknown>>> = {
     const id = row?.run.id ?? '';
     await client.lab.remove({ id });
     return () => client.lab.restore({ id });
-  },
-};
-
-/** What a step needs that another step would lose: a model that is added again comes without its adapters. */
-const prepared: Record<string, () => Promise<unknown>> = {
-  'adapters.detach': async () => {
-    const [adapter] = await client.adapters.list();
-    await client.adapters.attach({ modelId: await modelId(), adapterId: adapter?.id ?? '', scale: 1 });
   },
 };
 
@@ -257,21 +253,11 @@ async function state() {
     client.lab.list(),
   ]);
   const chat = await client.conversations.get({ id: chatId });
-  // A message that waits again waits since now, and a model that is added again has an id of its own.
+  // A message that waits again waits since now.
   const queue = chat.queue.map(({ createdAt: _createdAt, ...entry }) => entry);
-  const named = (id: string | null) => models.find((model) => model.id === id)?.name ?? null;
   return {
-    chats: chats.map((row) => ({ ...row, modelId: named(row.modelId) })),
-    ...{ folders, tags, presets },
-    chat: {
-      ...chat,
-      queue,
-      messages: chat.messages.map(({ modelId: _modelId, ...message }) => message),
-      modelId: named(chat.modelId),
-      settings: { ...chat.settings, modelId: named(chat.settings.modelId) },
-    },
-    models: models.map(({ name, settings }) => ({ name, settings })),
-    adapters: adapters.map(({ name, modelIds }) => ({ name, models: modelIds.map(named) })),
+    ...{ chats, folders, tags, presets, models, adapters },
+    chat: { ...chat, queue },
     runs: runs.rows.map(({ run }) => run.name),
   };
 }
@@ -318,7 +304,14 @@ describe('what a delete leaves', () => {
     });
     const targets = [['blk.0.attn_q.weight', 128, 128]] as const;
     await writeAdapter(join(core.modelsDir, 'verse.gguf'), { name: 'Verse', targets });
-    await core.addModel('verse.gguf');
+    const adapter = await core.addModel('verse.gguf');
+    const attached = { modelId: await modelId(), adapterId: adapter.id };
+    await client.adapters.attach({ ...attached, scale: 1 });
+    await client.models.saveNotes({ id: attached.modelId, notes: 'Quick' });
+    await client.models.updateSettings({
+      id: attached.modelId,
+      settings: { cacheType: 'q8_0', liveChats: 2 },
+    });
     await client.lab.start(await benchmark('Kept', 1));
     await vi.waitFor(async () => expect((await client.lab.list()).rows).toHaveLength(1), HOOK_MS);
     await vi.waitFor(async () => expect((await client.lab.state()).progress).toBeNull(), HOOK_MS);
@@ -326,7 +319,6 @@ describe('what a delete leaves', () => {
   afterAll(() => core.close());
 
   it.each(Object.entries(waysBack))('%s is taken back', async (name, step) => {
-    await prepared[name]?.();
     const before = await state();
     expect(before.chat.queue).toHaveLength(1);
     expect(before.runs).toEqual(['Kept']);

@@ -297,30 +297,35 @@ describe('isolation', () => {
 });
 
 describe('the port', () => {
-  it.each([
-    ['a frame that is gone', null],
-    ['a frame inside the page', { origin: 'app://leeward', url: 'app://leeward/', isMain: false }],
-    ['another origin', { origin: 'https://evil.example', url: 'https://evil.example/', isMain: true }],
-    ['a lookalike', { origin: 'app://leeward.evil', url: 'app://leeward.evil/', isMain: true }],
-    ['no origin', { origin: 'null', url: '', isMain: true }],
-  ])('is refused to %s', async (_who, frame) => {
+  it('is refused to a frame that is gone or inside the page, and to every other origin', async () => {
     const { app, folders } = startDesktop();
     const { view } = await openWindow(app);
     await view.firstRun.waitFor();
     const before = app.posted;
-    app.sendFrom(1, frame, 'leeward:port');
-    expect(
-      await app.link.request('ipc.invoke', {
-        windowId: 1,
-        frame,
-        channel: 'leeward:files',
-        message: [join(folders.modelsDir, 'a.gguf')],
-      }),
-    ).toEqual([]);
-    const log = () => readFileSync(join(folders.dataDir, 'logs', 'leeward.log'), 'utf8');
-    await eventually(log).toContain('port.refused');
-    expect(log()).toContain('files.refused');
-    expect(app.posted).toBe(before);
+    const timesLogged = (event: string) =>
+      readFileSync(join(folders.dataDir, 'logs', 'leeward.log'), 'utf8').split(event).length - 1;
+    const strangers = [
+      ['a frame that is gone', null],
+      ['a frame inside the page', { origin: 'app://leeward', url: 'app://leeward/', isMain: false }],
+      ['another origin', { origin: 'https://evil.example', url: 'https://evil.example/', isMain: true }],
+      ['a lookalike', { origin: 'app://leeward.evil', url: 'app://leeward.evil/', isMain: true }],
+      ['no origin', { origin: 'null', url: '', isMain: true }],
+    ] as const;
+    for (const [index, [who, frame]] of strangers.entries()) {
+      app.sendFrom(1, frame, 'leeward:port');
+      expect(
+        await app.link.request('ipc.invoke', {
+          windowId: 1,
+          frame,
+          channel: 'leeward:files',
+          message: [join(folders.modelsDir, 'a.gguf')],
+        }),
+        who,
+      ).toEqual([]);
+      await eventually(() => timesLogged('port.refused'), who).toBe(index + 1);
+      expect(timesLogged('files.refused'), who).toBe(index + 1);
+      expect(app.posted, who).toBe(before);
+    }
     // The page's own port is not touched by it.
     await view.lookAround.click();
     await view.composer.waitFor();

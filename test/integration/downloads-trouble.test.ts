@@ -22,7 +22,7 @@ beforeAll(async () => {
 beforeEach(async () => {
   hub = await startHub();
   repository = await hub.add(REPO, { files: { [PATH]: bytes } });
-  core = await startCore();
+  core = await startCore(undefined, { startsEngine: false });
   await core.client.settings.update({ hubEndpoint: hub.url });
 });
 afterEach(async () => {

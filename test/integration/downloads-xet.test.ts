@@ -25,7 +25,7 @@ beforeAll(async () => {
 beforeEach(async () => {
   hub = await startHub();
   repository = await hub.add(REPO, { files: { [PATH]: bytes }, xetBlockBytes: 4 * MIB });
-  core = await startCore();
+  core = await startCore(undefined, { startsEngine: false });
   await core.client.settings.update({ hubEndpoint: hub.url });
 });
 afterEach(async () => {

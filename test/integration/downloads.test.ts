@@ -21,7 +21,7 @@ beforeAll(async () => {
 beforeEach(async () => {
   hub = await startHub();
   repository = await hub.add(REPO, { files: { [PATH]: bytes }, cardData: { license: 'apache-2.0' } });
-  core = await startCore();
+  core = await startCore(undefined, { startsEngine: false });
   await core.client.settings.update({ hubEndpoint: hub.url });
 });
 afterEach(async () => {
@@ -108,7 +108,7 @@ describe('a download', () => {
     const folders = join(dataDir, '..');
     await core.app.close();
     hub.behaviour.bytesPerSecond = null;
-    const second = await startCore({ dataDir, modelsDir });
+    const second = await startCore({ dataDir, modelsDir }, { startsEngine: false });
     try {
       await second.client.settings.update({ hubEndpoint: hub.url });
       const [waiting] = await second.client.downloads.list();

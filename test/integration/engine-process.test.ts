@@ -1,8 +1,10 @@
 import { fork } from 'node:child_process';
-import { writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { pathToFileURL } from 'node:url';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { isAppError } from '../../src-main/contract/index.ts';
+import { entries } from '../../src-main/entries.ts';
 import { longScript, plainScript, writeScriptedModel } from '../support/gguf/scripted-model.ts';
 import { ask, chat, loadRequest, makeEngine, untilGone, untilState, type EngineKit } from './engine-kit.ts';
 
@@ -220,5 +222,47 @@ describe('the end', () => {
     child.kill('SIGKILL');
     await ended;
     expect(await untilGone(pid)).toBeLessThan(2_000);
+  });
+});
+
+describe('the heap of the sidecar', () => {
+  /** The sidecar, and what its heap has for new objects, written again and again. */
+  const telling = (told: string) =>
+    `import { renameSync, writeFileSync } from 'node:fs';
+     import { getHeapSpaceStatistics } from 'node:v8';
+     setInterval(() => {
+       const young = getHeapSpaceStatistics().find((space) => space.space_name === 'new_space');
+       const part = ${JSON.stringify(`${told}.part`)};
+       writeFileSync(part, JSON.stringify({ at: Date.now(), bytes: young.space_size }));
+       renameSync(part, ${JSON.stringify(told)});
+     }, 20).unref();
+     await import(${JSON.stringify(pathToFileURL(entries.sidecar).href)});`;
+
+  it('keeps little room for what is new, however much of it comes', async () => {
+    const sidecarPath = join(kit.folder, 'sidecar.mjs');
+    const told = join(kit.folder, 'young.json');
+    await writeFile(sidecarPath, telling(told));
+    const other = await makeEngine({ sidecarPath });
+    try {
+      const path = join(other.folder, 'plain.gguf');
+      await other.engine.load(loadRequest(await writeScriptedModel(path, { script: plainScript })));
+      // Texts that are remembered, as those of chats are: what stays alive is what makes V8 ask for more room.
+      for (let index = 0; index < 200; index += 1)
+        await other.engine.countTokens({
+          systemPrompt: '',
+          turns: [{ role: 'user', text: `${index} words `.repeat(300) }],
+        });
+      const endedAt = Date.now();
+      const young = await vi.waitUntil(
+        async () => {
+          const { at, bytes } = JSON.parse(await readFile(told, 'utf8')) as { at: number; bytes: number };
+          return at > endedAt && bytes;
+        },
+        { timeout: 10_000 },
+      );
+      expect(young / 1024 / 1024).toBeLessThanOrEqual(12);
+    } finally {
+      await other.close();
+    }
   });
 });

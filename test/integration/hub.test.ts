@@ -23,7 +23,7 @@ let client: AppClient;
 
 beforeEach(async () => {
   hub = await startHub();
-  core = await startCore();
+  core = await startCore(undefined, { startsEngine: false });
   client = core.client;
   await client.settings.update({ hubEndpoint: hub.url });
 });

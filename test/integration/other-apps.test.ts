@@ -136,8 +136,8 @@ describe('models of other apps', () => {
       refused: 0,
     });
     const models = await client.models.list();
-    expect(byName(models)).toEqual(['harbour', 'mistral', 'sail']);
-    expect(models.find(({ name }) => name === 'mistral')).toMatchObject({
+    expect(byName(models)).toEqual(['harbour', 'mistral:7b', 'sail']);
+    expect(models.find(({ name }) => name === 'mistral:7b')).toMatchObject({
       fileName: 'mistral:7b',
       location: 'Ollama',
     });
@@ -148,6 +148,8 @@ describe('models of other apps', () => {
       expect(messages.at(-1)).toMatchObject({ status: 'complete', modelId: expect.any(String) });
       expect(messages.at(-1)?.text).not.toBe('');
     }
+    // A load that reads the header again finds no other name.
+    expect(byName(await client.models.list())).toEqual(['harbour', 'mistral:7b', 'sail']);
     expect(await inventory()).toEqual(before);
     expect(await readdir(modelsDir)).toEqual([]);
   });
@@ -158,13 +160,13 @@ describe('models of other apps', () => {
     const first = await start();
     await first.client.models.useOtherApps({ apps: ['lm_studio', 'ollama'] });
     await first.client.models.useOtherApps({ apps: ['ollama'] });
-    expect(byName(await first.client.models.list())).toEqual(['mistral']);
+    expect(byName(await first.client.models.list())).toEqual(['mistral:7b']);
     const { dataDir, modelsDir } = first;
     const kept = join(home, 'kept');
     await cp(dataDir, kept, { recursive: true });
     core = await startCore({ dataDir: kept, modelsDir }, { otherApps: await findOtherApps(around()) });
     const [model] = await core.client.models.list();
-    expect(model).toMatchObject({ name: 'mistral', available: true });
+    expect(model).toMatchObject({ name: 'mistral:7b', available: true });
     expect((await core.client.models.otherApps()).map(({ app, inUse }) => [app, inUse])).toEqual([
       ['lm_studio', false],
       ['ollama', true],
@@ -178,7 +180,7 @@ describe('models of other apps', () => {
     await client.models.useOtherApps({ apps: ['ollama'] });
     await writeOllama('nemo', ['12b']);
     while ((await client.models.list()).length < 2) await waitFor(({ type }) => type === 'models.changed');
-    expect(byName(await client.models.list())).toEqual(['mistral', 'nemo']);
+    expect(byName(await client.models.list())).toEqual(['mistral:7b', 'nemo:12b']);
   });
 
   test('that are damaged are counted and harm nothing else', async () => {
@@ -206,7 +208,7 @@ describe('models of other apps', () => {
     await client.models.remove({ id: model?.id ?? '' });
     await writeOllama('nemo', ['12b']);
     while ((await client.models.list()).length === 0) await waitFor(({ type }) => type === 'models.changed');
-    expect(byName(await client.models.list())).toEqual(['nemo']);
+    expect(byName(await client.models.list())).toEqual(['nemo:12b']);
   });
 
   test('are not deleted from here, also when one came in by itself and its app is not used', async () => {

@@ -60,6 +60,7 @@ describe('sidecarEnvironment', () => {
       HTTPS_PROXY: 'http://proxy',
       LD_PRELOAD: '/evil.so',
       UV_THREADPOOL_SIZE: '64',
+      GLIBC_TUNABLES: 'glibc.malloc.check=3',
     });
     expect(environment).toEqual({
       PATH: '/bin',
@@ -70,6 +71,7 @@ describe('sidecarEnvironment', () => {
       VK_ICD_FILENAMES: '/icd',
       NODE_LLAMA_CPP_SKIP_DOWNLOAD: 'true',
       UV_THREADPOOL_SIZE: '1',
+      GLIBC_TUNABLES: 'glibc.malloc.hugetlb=1',
     });
   });
 

@@ -1,13 +1,16 @@
 import type { Token, Tokenizer } from 'node-llama-cpp';
 import { expect, it } from 'vitest';
-import { rememberingTokenizer } from '../../src-main/engine/sidecar/token-cache.ts';
+import { rememberedBytes, rememberingTokenizer } from '../../src-main/engine/sidecar/token-cache.ts';
+
+const tokensOf = (text: string) => [...text].map((letter) => letter.charCodeAt(0) as Token);
+const tooLong = 'far too long '.repeat(10);
 
 /** A letter a token; what it was asked for is listed. */
 function plain() {
   const asked: string[] = [];
   const tokenize = (text: string, specialTokens?: boolean | 'builtin', options?: 'trimLeadingSpace') => {
     asked.push([text, specialTokens, options].join());
-    return [...text].map((letter) => letter.charCodeAt(0) as Token);
+    return tokensOf(text);
   };
   const tokenizer: Tokenizer = Object.assign(tokenize, {
     detokenize: (tokens: readonly Token[]) => String.fromCharCode(...tokens),
@@ -45,17 +48,17 @@ it('asks for the tokens that a model names each time', () => {
 
 it('forgets what was used longest ago, and never begins with what is too long', () => {
   const { asked, tokenizer } = plain();
-  // Two units of each are how it is cut.
-  const cached = rememberingTokenizer(tokenizer, 10);
-  for (const text of ['one', 'two', 'one', 'three', 'one', 'two', 'far too long', 'one', 'far too long'])
-    cached(text);
+  const room = 2 * rememberedBytes('00one', tokensOf('one'));
+  expect(rememberedBytes(`00${tooLong}`, tokensOf(tooLong))).toBeGreaterThan(room);
+  const cached = rememberingTokenizer(tokenizer, room);
+  for (const text of ['one', 'two', 'one', 'three', 'one', 'two', tooLong, 'one', tooLong]) cached(text);
   expect(asked.map((line) => line.split(',')[0])).toEqual([
     'one',
     'two',
     'three',
     'one',
     'two',
-    'far too long',
-    'far too long',
+    tooLong,
+    tooLong,
   ]);
 });

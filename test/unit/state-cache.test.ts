@@ -692,6 +692,25 @@ it('stays within its cap and counts what it wrote today, over a restart too', as
   expect(files()).toEqual([]);
 });
 
+it('counts what is written behind the library’s bytes, and what is on its way, before there is a file', async () => {
+  const { say, cache, engine } = start();
+  const [letters, cap] = [500, 7_200];
+  changeSettings({ savedStatesMaxBytes: cap });
+  for (const id of ['a', 'b', 'c']) {
+    hold(id, id.repeat(letters));
+    await say(id);
+  }
+  await cache.leave(null);
+  await engine.dispose();
+  const sizes = files().map((name) => statSync(join(dataDir, STATES_FOLDER, name)).size);
+  const total = sizes.reduce((sum, size) => sum + size, 0);
+  expect(sizes).toHaveLength(2);
+  expect(total).toBeLessThanOrEqual(cap);
+  // Of the library's bytes alone there would have been room for the third.
+  expect(total + letters).toBeLessThan(cap);
+  expect(parts()).toEqual([]);
+});
+
 it('is nobody else’s to read', async () => {
   const { say, engine } = start();
   hold('a', 'hello world');

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { EngineState, Model } from '../../src-main/contract/index.ts';
-import { chipState } from '../../src-renderer/state/chip.ts';
+import { chipState, modelFailure } from '../../src-renderer/state/chip.ts';
 import { engineFailure } from '../../src-renderer/state/engine-failure.ts';
 
 const model: Model = {
@@ -109,6 +109,27 @@ describe('chipState', () => {
     };
     expect(chipState(model, loading, false, null)).toEqual({ kind: 'loading', progress: 0.62, etaMs: 2_000 });
     expect(chipState({ ...model, id: 'b' }, loading, false, null).kind).toBe('unloaded');
+  });
+});
+
+describe('modelFailure', () => {
+  const crashed = { ...model, lastLoadCrashed: true };
+  const cases: [string, Model | undefined, ReturnType<typeof modelFailure>][] = [
+    ['none is chosen', undefined, 'no_model'],
+    ['its file is gone', { ...model, available: false }, 'model_file_missing'],
+    ['its last load crashed', crashed, 'model_load_crashed'],
+    ['it is not loaded', model, null],
+  ];
+  it.each(cases)('%s', (_name, chosen, code) => {
+    expect(modelFailure(chosen, chipState(chosen, engine, false, null))).toBe(code);
+  });
+
+  it('says nothing of a load that goes on, worked, or may work when tried again', () => {
+    const loading = { ...engine, status: 'loading' as const, modelId: 'a' };
+    const ready = { ...loading, status: 'ready' as const };
+    for (const state of [loading, ready])
+      expect(modelFailure(crashed, chipState(crashed, state, false, null))).toBeNull();
+    expect(modelFailure(model, chipState(model, engine, false, 'a'))).toBeNull();
   });
 });
 

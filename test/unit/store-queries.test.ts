@@ -5,6 +5,7 @@ import { errorCodeOf } from '../../src-main/contract/index.ts';
 import { storeError } from '../../src-main/store/errors.ts';
 import { migrate } from '../../src-main/store/migrate.ts';
 import { migrations } from '../../src-main/store/migrations/index.ts';
+import { adapters } from '../../src-main/store/queries/adapters.ts';
 import { conversations } from '../../src-main/store/queries/conversations.ts';
 import { ledger } from '../../src-main/store/queries/ledger.ts';
 import { messages } from '../../src-main/store/queries/messages.ts';
@@ -532,6 +533,58 @@ describe('models', () => {
     expect(conversations.get(db, { id }).conversation.settings.modelId).toBeNull();
     expect(messages.get(db, { id: assistant }).modelId).toBe(modelId);
   });
+});
+
+test('a model is put back with its settings, draft, adapters, tuning and chats, where they are still there', () => {
+  const [draft, other] = [newModel({ path: '/models/draft.gguf' }), newModel({ path: '/models/other.gguf' })];
+  const [first, second] = [1, 2].map((place) => newModel({ kind: 'adapter', path: `/models/${place}.gguf` }));
+  if (!first || !second) throw new Error('no adapters');
+  const plain = newModel();
+  const model = {
+    ...plain,
+    notes: 'Quick',
+    settings: { ...plain.settings, liveChats: 2, draftModelId: draft.id },
+  };
+  for (const row of [draft, other, first, second, model]) models.upsert(db, row);
+  for (const { id } of [first, second]) adapters.put(db, { modelId: id, rank: 8, bases: [], targets: [] });
+  const attach = (adapterId: string, modelId = model.id) =>
+    adapters.attach(db, { modelId, adapterId, scale: 0.5 });
+  for (const { id } of [second, first]) attach(id);
+  models.updateSettings(db, { id: other.id, settings: { draftModelId: model.id } });
+  models.saveTuning(db, { id: model.id, key: 'k', threads: 3, cacheDivergence: null });
+  const [kept, changed] = [1, 2].map(
+    () => conversation({ settings: { ...noSettings, modelId: model.id } }).id,
+  );
+  if (kept === undefined || changed === undefined) throw new Error('no chats');
+  const all = () => [
+    models.list(db, undefined),
+    adapters.list(db, undefined),
+    adapters.attached(db, undefined),
+    models.tuning(db, { id: model.id, key: 'k' }),
+    conversations.get(db, { id: kept }).conversation.settings,
+  ];
+  const before = all();
+  const removed = models.remove(db, { id: model.id });
+  expect(adapters.attached(db, undefined)).toEqual([]);
+  conversations.updateSettings(db, { id: changed, settings: { modelId: other.id } });
+  models.putBack(db, removed);
+  expect(all()).toEqual(before);
+  expect(conversations.get(db, { id: changed }).conversation.settings.modelId).toBe(other.id);
+
+  const adapter = models.remove(db, { id: second.id });
+  models.putBack(db, adapter);
+  expect(all()).toEqual(before);
+
+  const again = models.remove(db, { id: model.id });
+  for (const { id } of [draft, first]) models.remove(db, { id });
+  // Another has the place of the first attachment now.
+  attach(second.id, other.id);
+  models.putBack(db, again);
+  expect(models.get(db, { id: model.id }).settings).toMatchObject({ liveChats: 2, draftModelId: null });
+  expect(adapters.attached(db, undefined).map(({ modelId, adapterId }) => [modelId, adapterId])).toEqual([
+    [other.id, second.id],
+    [model.id, second.id],
+  ]);
 });
 
 describe('provenance', () => {

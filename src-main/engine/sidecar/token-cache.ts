@@ -1,23 +1,40 @@
 import type { LlamaModel, Token, Tokenizer } from 'node-llama-cpp';
 
-/** UTF-16 units of the texts that are remembered: some chats that fill a usual context, in a few megabytes. */
-const MAX_UNITS = 1_000_000;
+/**
+ * What is remembered takes at most so many bytes: some chats that fill a usual context, or one of a hundred thousand
+ * tokens and more. One that is larger than all that is kept would find nothing of itself the next time.
+ */
+const MAX_BYTES = 4 * 1024 * 1024;
+/** In V8's heap, of a UTF-16 unit outside of Latin script, */
+const BYTES_PER_UNIT = 2;
+/** of a token, */
+const BYTES_PER_TOKEN = 8;
+/** and of the string, the array and their place in the map. */
+const BYTES_PER_TEXT = 150;
 
 type Text = [text: string, specialTokens?: boolean, options?: 'trimLeadingSpace'];
 type Builtin = Parameters<Tokenizer>;
 
+/** What remembering a text takes, in bytes, at the most. Pure. */
+export function rememberedBytes(key: string, tokens: readonly Token[]): number {
+  return BYTES_PER_TEXT + key.length * BYTES_PER_UNIT + tokens.length * BYTES_PER_TOKEN;
+}
+
 /**
  * A tokenizer that remembers texts: each prompt is tokenized by us and again by the library, and all of it but the last
  * message was in the prompt before.
- * @param maxUnits of all texts that are remembered, in UTF-16 units
+ * @param maxBytes of all that is remembered
  */
-export function rememberingTokenizer(tokenizer: Tokenizer, maxUnits = MAX_UNITS): Tokenizer {
+export function rememberingTokenizer(tokenizer: Tokenizer, maxBytes = MAX_BYTES): Tokenizer {
   /** Least recently used first. */
   const known = new Map<string, readonly Token[]>();
-  let units = 0;
+  let bytes = 0;
 
   function forget(key: string): void {
-    if (known.delete(key)) units -= key.length;
+    const tokens = known.get(key);
+    if (!tokens) return;
+    known.delete(key);
+    bytes -= rememberedBytes(key, tokens);
   }
 
   function tokenize(...args: Text): Token[];
@@ -26,15 +43,17 @@ export function rememberingTokenizer(tokenizer: Tokenizer, maxUnits = MAX_UNITS)
     if (args[1] === 'builtin') return tokenizer(args[0], args[1]);
     const [text, specialTokens = false, options] = args;
     const key = `${specialTokens ? 1 : 0}${options === undefined ? 0 : 1}${text}`;
-    const tokens = known.get(key) ?? tokenizer(text, specialTokens, options);
+    // A copy has no room to grow, as the library's own array has.
+    const tokens = known.get(key) ?? [...tokenizer(text, specialTokens, options)];
     forget(key);
-    if (key.length > maxUnits) return [...tokens];
+    const needed = rememberedBytes(key, tokens);
+    if (needed > maxBytes) return [...tokens];
     for (const oldest of known.keys()) {
-      if (units + key.length <= maxUnits) break;
+      if (bytes + needed <= maxBytes) break;
       forget(oldest);
     }
     known.set(key, tokens);
-    units += key.length;
+    bytes += needed;
     return [...tokens];
   }
 

@@ -1,8 +1,9 @@
 import * as v from 'valibot';
 import { Sampling, type ModelSettings } from '../../contract/index.ts';
-import type { StoreApi, StoredModel, StoredTuning } from '../api.ts';
-import { all, assignments, change, insertInto, one, patched, run, selectList } from '../sql.ts';
+import type { RemovedModel, StoreApi, StoredModel, StoredTuning } from '../api.ts';
+import { all, assignments, change, first, insertInto, one, patched, run, selectList } from '../sql.ts';
 import type { Columns, Db, Queries } from '../sql.ts';
+import { adapters } from './adapters.ts';
 
 type Flags = 'hasChatTemplate' | 'lastLoadCrashed';
 type HeaderFields = Omit<
@@ -106,6 +107,20 @@ function rowOf({ settings, hasChatTemplate, lastLoadCrashed, ...model }: StoredM
   };
 }
 
+const ATTACHED = `SELECT seq, model_id AS modelId, adapter_id AS adapterId, scale FROM attached_adapters
+  WHERE model_id = @id OR adapter_id = @id ORDER BY seq`;
+/** In its old place, where nothing else has that since. */
+const ATTACH_AGAIN = `INSERT OR IGNORE INTO attached_adapters (seq, model_id, adapter_id, scale)
+  SELECT CASE WHEN EXISTS (SELECT 1 FROM attached_adapters WHERE seq = @seq) THEN NULL ELSE @seq END,
+    @modelId, @adapterId, @scale
+  WHERE EXISTS (SELECT 1 FROM models WHERE id = @modelId)
+    AND EXISTS (SELECT 1 FROM adapters WHERE model_id = @adapterId)`;
+const DRAFTS = `SELECT id AS modelId, draft_model_id AS draftId FROM models
+  WHERE draft_model_id IS NOT NULL AND (id = @id OR draft_model_id = @id)`;
+const DRAFT_AGAIN = `UPDATE models SET draft_model_id = @draftId
+  WHERE id = @modelId AND draft_model_id IS NULL AND EXISTS (SELECT 1 FROM models WHERE id = @draftId)`;
+const TUNING = `SELECT key, threads, cache_divergence AS cacheDivergence FROM model_tunings WHERE model_id = @id`;
+
 const modelWithId = (db: Db, id: string) => modelOf(one<ModelRow>(db, `${SELECT} WHERE m.id = @id`, { id }));
 
 /** Removing a model also takes it out of the settings of conversations; messages keep its id and name. */
@@ -120,20 +135,35 @@ export const models: Queries<StoreApi['models']> = {
   },
 
   remove(db, { id }) {
-    change(db, 'DELETE FROM models WHERE id = @id', { id });
     const chosen = all<{ id: string }>(db, 'SELECT id FROM conversations WHERE model_id = @id', { id });
+    const removed = {
+      model: modelWithId(db, id),
+      adapter: adapters.list(db, undefined).find(({ modelId }) => modelId === id) ?? null,
+      tuning: first<NonNullable<RemovedModel['tuning']>>(db, TUNING, { id }) ?? null,
+      attached: all<RemovedModel['attached'][number]>(db, ATTACHED, { id }),
+      drafts: all<RemovedModel['drafts'][number]>(db, DRAFTS, { id }),
+      conversationIds: chosen.map((chat) => chat.id),
+    };
+    change(db, 'DELETE FROM models WHERE id = @id', { id });
     run(db, 'UPDATE conversations SET model_id = NULL WHERE model_id = @id', { id });
-    return { conversationIds: chosen.map((chat) => chat.id) };
+    return removed;
   },
 
-  giveBack(db, { from, to, conversationIds }) {
+  putBack(db, { model, adapter, tuning, attached, drafts, conversationIds }) {
+    const { id } = model;
+    // The draft may be gone: it comes with the others below.
+    const settings = { ...model.settings, draftModelId: null };
+    run(db, insertInto('models', columns), { ...rowOf({ ...model, settings }) });
+    if (adapter) adapters.put(db, adapter);
+    if (tuning) models.saveTuning(db, { id, ...tuning });
+    for (const link of attached) run(db, ATTACH_AGAIN, link);
+    for (const link of drafts) run(db, DRAFT_AGAIN, link);
     run(
       db,
-      `UPDATE conversations SET model_id = @to
+      `UPDATE conversations SET model_id = @id
         WHERE model_id IS NULL AND id IN (SELECT value FROM json_each(@ids))`,
-      { to, ids: JSON.stringify(conversationIds) },
+      { id, ids: JSON.stringify(conversationIds) },
     );
-    run(db, 'UPDATE folders SET model_id = @to WHERE model_id = @from', { from, to });
   },
 
   move: (db, { id, path }) => change(db, 'UPDATE models SET path = @path WHERE id = @id', { id, path }),

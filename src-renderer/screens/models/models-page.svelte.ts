@@ -222,11 +222,10 @@ export class ModelsPage {
   }
 
   async #remove(model: Model): Promise<void> {
-    const { models, settings } = this.#app;
+    const { models } = this.#app;
     // The way back needs the file's id, which only the list of files has.
     await models.refreshFiles();
     const file = models.files.find((candidate) => candidate.modelId === model.id);
-    const wasDefault = settings.value.defaultModelId === model.id;
     const removed = await this.#try(model, () => models.remove(model.id));
     if (!removed) return;
     if (this.#routeIs(model.id)) this.select(null);
@@ -235,20 +234,9 @@ export class ModelsPage {
     toasts.show({
       text: texts.removed(model.name),
       actionLabel: texts.undo,
-      onaction: () => void this.#putBack(model, file, wasDefault),
+      // The file alone is named: the app knows what it was.
+      onaction: () => void this.add(file),
     });
-  }
-
-  async #putBack(model: Model, file: ModelFile, wasDefault: boolean): Promise<void> {
-    const back = await this.add(file);
-    if (back === null) return;
-    const { models } = this.#app;
-    await this.#try(back, async () => {
-      await models.updateSettings(back.id, model.settings);
-      if (model.notes !== '') await models.saveNotes(back.id, model.notes);
-      for (const { id, scale } of model.adapters) await models.attach(back.id, id, scale);
-    });
-    if (wasDefault) await this.#try(back, () => this.#app.settings.update({ defaultModelId: back.id }));
   }
 
   /** Runs a step and keeps why it failed. A step that the user stopped is no failure. */

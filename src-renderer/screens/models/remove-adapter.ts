@@ -9,18 +9,12 @@ export async function removeAdapter(app: AppState, adapter: Pick<Adapter, 'id' |
   // The way back needs the file's id, which only the list of files has.
   await models.refreshFiles();
   const file = models.files.find(({ modelId }) => modelId === adapter.id);
-  const attached = models.list.flatMap((model) =>
-    model.adapters.flatMap(({ id, scale }) => (id === adapter.id ? [{ modelId: model.id, scale }] : [])),
-  );
   await models.remove(adapter.id);
   if (file === undefined) return;
-  const putBack = async (): Promise<void> => {
-    const { id } = await models.add(file.fileId);
-    for (const { modelId, scale } of attached) await models.attach(modelId, id, scale);
-  };
   toasts.show({
     text: texts.removed(adapter.name),
     actionLabel: texts.undo,
-    onaction: () => app.attempt(putBack()),
+    // The file alone is named: the app knows what it was attached to.
+    onaction: () => app.attempt(models.add(file.fileId)),
   });
 }

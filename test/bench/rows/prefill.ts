@@ -54,6 +54,7 @@ export const row: BenchRow = {
         threads: THREADS,
         contextSize: CONTEXT_SIZE,
         flashAttention: 'auto',
+        pages: 'huge in the app, where glibc gives them to those that ask; llama-bench as it is',
         library: libraryVersion(),
         node: process.versions.node,
         reference: tools.build,

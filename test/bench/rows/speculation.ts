@@ -11,7 +11,7 @@ import {
   writeScriptedModel,
   type ScriptedModelOptions,
 } from '../../support/gguf/scripted-model.ts';
-import { LibraryProcess, libraryVersion } from '../library.ts';
+import { AS_THE_APP, LibraryProcess, libraryVersion } from '../library.ts';
 import { arm, ratios } from '../row.ts';
 import type { BenchRow, Figure, Round } from '../row.ts';
 import { summarise } from '../stats.ts';
@@ -144,7 +144,7 @@ export const row: BenchRow = {
       right: await scriptedModel(folder, 'draft-right', { seed: 2 }),
       wrong: await scriptedModel(folder, 'draft-wrong', { seed: 2, stride: 2 }),
     };
-    const library = new LibraryProcess(1);
+    const library = new LibraryProcess(AS_THE_APP);
     const kits: EngineKit[] = [];
     try {
       await library.call({ name: 'load', modelPath: file.path, contextSize: CONTEXT_SIZE, threads: THREADS });

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { LibraryProcess, libraryVersion } from '../library.ts';
+import { AS_THE_APP, LibraryProcess, libraryVersion } from '../library.ts';
 import { ensureLlamaCpp } from '../llama-cpp.ts';
 import { benchModel } from '../models.ts';
 import { arm } from '../row.ts';
@@ -27,7 +27,7 @@ export const row: BenchRow = {
   async measure({ folder, report, rounds }) {
     const tools = await ensureLlamaCpp(report);
     const { path: modelPath } = await benchModel(folder, tools, '1.1B', 'Q4_0');
-    const library = new LibraryProcess(1);
+    const library = new LibraryProcess(AS_THE_APP);
     try {
       await library.call({ name: 'load', modelPath, contextSize: 1024, threads: THREADS });
       await library.call({ name: 'decode', tokens: 8 });

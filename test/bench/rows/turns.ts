@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DEFAULT_SAMPLING } from '../../../src-main/contract/index.ts';
 import { startCore, type TestCore } from '../../support/core.ts';
-import { LibraryProcess, libraryVersion } from '../library.ts';
+import { AS_THE_APP, LibraryProcess, libraryVersion } from '../library.ts';
 import { ensureLlamaCpp } from '../llama-cpp.ts';
 import { benchModel } from '../models.ts';
 import { arm, ratios, type BenchRow, type Round } from '../row.ts';
@@ -124,7 +124,7 @@ export const row: BenchRow = {
     const dataDir = await mkdtemp(join(tmpdir(), 'leeward-bench-data-'));
     const core = await startCore({ dataDir, modelsDir });
     const listening = new AbortController();
-    const library = new LibraryProcess(1);
+    const library = new LibraryProcess(AS_THE_APP);
     try {
       await library.call({ name: 'load', modelPath, contextSize: CONTEXT_SIZE, threads: THREADS });
       const chat = new TimedChat(core.client);

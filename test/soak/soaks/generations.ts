@@ -1,5 +1,6 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
+import type { AppClient } from '../../../src-main/contract/index.ts';
 import { median } from '../../bench/stats.ts';
 import { appFolders, KEEPING, startApp } from '../../support/app-process.ts';
 import { readGauges, type Gauges } from '../../support/generations/gauges.ts';
@@ -15,6 +16,8 @@ const CAP_BYTES = 1024 * 1024;
 const LOOKS = 200;
 /** Memory may differ so much between the second tenth of a life and its last. */
 const FLAT_SHARE = 0.1;
+/** Draws the answer that comes before all that are counted. */
+const BEFORE_ALL = -2;
 /** In fewer answers the compiler and the collector of V8 have not come to rest: what is told then is no verdict. */
 const MIN_LIFE = 2_000;
 
@@ -106,6 +109,7 @@ async function oneLife(progress: Progress, { count, seed, log, deadline }: Plan)
     if (sidecarPid === undefined) throw new Error('the engine has no process');
     const talker = new Talker(client, modelId, plainScript);
     await talker.listen();
+    await backUpOnce(client, talker, seed);
 
     const startedAt = performance.now();
     const before = progress.done;
@@ -138,6 +142,16 @@ async function oneLife(progress: Progress, { count, seed, log, deadline }: Plan)
     await app.dispose();
     rmSync(folders.root, { recursive: true, force: true });
   }
+}
+
+/**
+ * The day's backup, which the app would make after a minute, beside a chat that there is for its sake. It reads the
+ * database on a connection of its own; where a process has closed one of two, SQLite keeps its file open for the next
+ * one, for closing it would end the locks of the other: one handle, for good, and none of what is counted here.
+ */
+async function backUpOnce(client: AppClient, talker: Talker, seed: number): Promise<void> {
+  await talker.one(new Random(partSeed(seed, BEFORE_ALL)));
+  await client.backups.make();
 }
 
 const megabytes = (bytes: number) => (bytes / 1024 / 1024).toFixed(1);

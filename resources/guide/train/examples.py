@@ -60,6 +60,7 @@ class Examples:
         ]
         self.entries = [entry for entry in self.entries if entry.questions]
         self.refused = [q for q in texts.refused if not is_held_out(q, hold_out)] or ['what is love']
+        self.others = [q for q in texts.others if not is_held_out(q, hold_out)]
         self.with_follow_ups = [entry for entry in self.entries if entry.follow_ups]
         self.system, self.user, self.guide, self.end = (
             processor.piece_to_id(token) for token in (SYSTEM, USER, GUIDE, END)
@@ -99,8 +100,10 @@ class Examples:
 
     def off_topic(self) -> str:
         draw = self.rng.random()
-        if draw < 0.42:
+        if draw < 0.2:
             return self.noise.typed(self.rng.choice(self.refused))
+        if draw < 0.54:
+            return self.noise.written(self.rng.choice(self.others))
         if draw < 0.74:
             return self.noise.typed(offtopic.from_grammar(self.rng))
         if draw < 0.84:

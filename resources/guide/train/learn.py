@@ -170,7 +170,7 @@ class Trainer:
 
     def held_out(self) -> list[tuple[str, str]]:
         found = [(e.key, q) for e in self.texts.entries for q in e.questions if is_held_out(q, self.hold_out)]
-        return found + [(OFF_TOPIC, q) for q in self.texts.refused if is_held_out(q, self.hold_out)]
+        return found + [(OFF_TOPIC, q) for q in [*self.texts.refused, *self.texts.others] if is_held_out(q, self.hold_out)]
 
 
 def report_of(accuracy: float, wrong: list) -> str:

@@ -140,6 +140,11 @@ class Noise:
             return text
         return f'{self.rng.choice(self.openers)} {text.rstrip(" ?.!")} {self.rng.choice(self.closers)}'
 
+    def written(self, text: str) -> str:
+        """As a person might have typed it, every word kept: where a word fewer would be another matter."""
+        text = self.cased(self.punctuated(self.polite(text)))
+        return self.with_typos(text, 1) if self.chance(0.15) else text
+
     def typed(self, text: str) -> str:
         """As a person might have typed it."""
         if self.chance(0.6):

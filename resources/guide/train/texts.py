@@ -7,7 +7,7 @@ from pathlib import Path
 FOLDER = Path(__file__).parent
 TOPICS = FOLDER.parent / 'topics.json'
 LEXICON = FOLDER / 'lexicon.json'
-PHRASINGS = FOLDER / 'phrasings.txt'
+OFF_TOPIC_PROMPTS = FOLDER / 'off-topic.txt'
 
 OFF_TOPIC = 'off-topic'
 
@@ -34,6 +34,8 @@ class Texts:
     entries: list[Entry]
     refusal: str
     refused: list[str]
+    # Prompts about other things in the app's own words: one word fewer, and some would be questions about the app.
+    others: list[str]
     synonyms: list[list[str]]
     openers: list[str]
     closers: list[str]
@@ -44,7 +46,7 @@ class Texts:
 
     def everything(self) -> list[str]:
         """All text, for the vocabulary."""
-        texts = [self.refusal, *self.refused, *self.openers, *self.closers]
+        texts = [self.refusal, *self.refused, *self.others, *self.openers, *self.closers]
         texts += [' '.join(group) for group in self.synonyms]
         for entry in self.entries:
             # Answers are recited: more than once, so that their words become whole tokens.
@@ -71,15 +73,16 @@ def prompts_of(source: object) -> list[str]:
 
 
 def added() -> tuple[dict[str, list[str]], list[list[str]]]:
-    """Phrasings by topic, and synonyms, of phrasings.txt."""
+    """Phrasings by topic or `topic/INDEX` of a follow-up, and synonyms, of every phrasings file."""
     phrasings: dict[str, list[str]] = {}
     synonyms = []
-    for line in PHRASINGS.read_text('utf-8').splitlines():
-        if line.startswith('~'):
-            synonyms.append([word.strip() for word in line[1:].split('|')])
-        elif line and not line.startswith('#'):
-            key, questions = line.split(' = ')
-            phrasings[key] = [question.strip() for question in questions.split('|')]
+    for file in sorted(FOLDER.glob('phrasings*.txt')):
+        for line in file.read_text('utf-8').splitlines():
+            if line.startswith('~'):
+                synonyms.append([word.strip() for word in line[1:].split('|')])
+            elif line and not line.startswith('#'):
+                key, questions = line.split(' = ')
+                phrasings.setdefault(key.strip(), []).extend(question.strip() for question in questions.split('|'))
     return phrasings, synonyms
 
 
@@ -91,13 +94,19 @@ def load() -> Texts:
         entries += [entry_of(source['id'], source) for source in topics[kind]]
     phrasings, synonyms = added()
     taken = {question for entry in entries for question in entry.questions}
+    known = {item.key for entry in entries for item in (entry, *entry.follow_ups)}
+    if unknown := phrasings.keys() - known:
+        raise ValueError(f'phrasings of no topic: {sorted(unknown)}')
     for entry in entries:
         entry.questions += [q for q in dict.fromkeys(phrasings.get(entry.key, [])) if q not in taken]
+        for follow_up in entry.follow_ups:
+            follow_up.questions = list(dict.fromkeys([*follow_up.questions, *phrasings.get(follow_up.key, [])]))
     refusals = topics['refusals']
     return Texts(
         entries=entries,
         refusal=refusals['answers'][0],
         refused=list(dict.fromkeys(prompts_of(refusals['questions']) + prompts_of(lexicon.get('offTopic', [])))),
+        others=OFF_TOPIC_PROMPTS.read_text('utf-8').splitlines(),
         synonyms=lexicon.get('groups', []) + synonyms,
         openers=lexicon.get('openers', ['how do i', 'pls help:', 'hey,', 'please']),
         closers=lexicon.get('closers', ['thanks', 'please', 'asap']),

@@ -180,7 +180,7 @@ describe('an answer', () => {
   });
 
   test('goes on in a page that is loaded again, without a word lost or doubled', async ({ stage }) => {
-    const words = 8000;
+    const words = 4000;
     const { app } = await stage.share({ script: longScript(words), contextLength: 16_384 });
     const page = await stage.open(app);
     await page.ask('Count');

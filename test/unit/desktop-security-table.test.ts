@@ -58,7 +58,7 @@ const table: [rule: string, shownBy: [file: string, test: string][]][] = [
     'port hand-over checks sender frame, main frame and exact origin; the port dies with the frame',
     [
       [UNIT, 'isSenderAllowed'],
-      [DESKTOP, 'is refused to %s'],
+      [DESKTOP, 'is refused to a frame that is gone or inside the page, and to every other origin'],
       [DESKTOP, 'takes no hello with a token and no rubbish, and one port replaces the other'],
       [
         DESKTOP,

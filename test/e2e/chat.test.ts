@@ -180,7 +180,7 @@ describe('an answer', () => {
   });
 
   test('goes on in a page that is loaded again, without a word lost or doubled', async ({ stage }) => {
-    const words = 4000;
+    const words = 8000;
     const { app } = await stage.share({ script: longScript(words), contextLength: 16_384 });
     const page = await stage.open(app);
     await page.ask('Count');
@@ -190,6 +190,8 @@ describe('an answer', () => {
     await page.lastAnswer.getByText(/\bword50\b/).waitFor();
     const afterReload = (await shownWords(page)).length;
     expect(afterReload).toBeLessThan(words);
+    // Long enough to outlive the reload; slow where other work has the cores.
+    await page.answerAgain.waitFor({ timeout: 60_000 });
     await page.answered(1);
     expect(await shownWords(page)).toEqual(upTo(words));
   });

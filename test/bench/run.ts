@@ -23,6 +23,7 @@ const ROWS: Record<string, () => Promise<{ row: BenchRow }>> = {
   turns: () => import('./rows/turns.ts'),
   resume: () => import('./rows/resume.ts'),
   session: () => import('./rows/session.ts'),
+  'session-large': async () => ({ row: (await import('./rows/session.ts')).largeRow }),
   speculation: () => import('./rows/speculation.ts'),
   fit: () => import('./rows/fit.ts'),
   download: () => import('./rows/download.ts'),

@@ -154,11 +154,12 @@ type ArmName = (typeof ARMS)[number];
 const keyOf = (name: ArmName, turn: number) => `${name}.${turn}`;
 
 /** One arm after the other, each the whole session: what an arm holds in memory must not be cleared in between. */
-async function pass(round: number, arms: Record<ArmName, () => Promise<Arm>>): Promise<Round> {
+async function pass(round: number, arms: Partial<Record<ArmName, () => Promise<Arm>>>): Promise<Round> {
   const result: Record<string, number> = {};
   for (const index of ARMS.keys()) {
     const name = ARMS[(index + round) % ARMS.length] ?? 'reuse';
-    const arm = await arms[name]();
+    const arm = await arms[name]?.();
+    if (!arm) continue;
     try {
       for (const [number, turn] of SESSION.entries())
         result[keyOf(name, number)] = await arm.turn(turn, wordsOf(turn.words, 100 * round + number));
@@ -169,12 +170,11 @@ async function pass(round: number, arms: Record<ArmName, () => Promise<Arm>>): P
   return result;
 }
 
-function figuresOf(measured: readonly Round[]): Figure[] {
+function figuresOf(measured: readonly Round[]) {
   const turnMedians = (name: ArmName) =>
     SESSION.map((_, turn) => median(measured.map((round) => round[keyOf(name, turn)] ?? Number.NaN)));
   const perPass = (name: ArmName) =>
     measured.map((round) => median(SESSION.map((_, turn) => round[keyOf(name, turn)] ?? Number.NaN)));
-  const times = (name: ArmName) => ({ unit: 'ms', ...summarise(turnMedians(name)) });
   const ratio = (below: ArmName) => {
     const values = perPass('reuse').map((value, index) => value / (perPass(below)[index] ?? Number.NaN));
     return { unit: 'ratio', ...summarise(values) };
@@ -184,14 +184,21 @@ function figuresOf(measured: readonly Round[]): Figure[] {
     const ratios = of('reuse').map((value, index) => value / (of('server')[index] ?? Number.NaN));
     return { name: `${kind}: app / llama-server`, unit: 'ratio', ...summarise(ratios) };
   });
-  return [
-    { name: 'a turn, app', ...times('reuse') },
-    { name: 'a turn, app without reuse', ...times('none') },
-    { name: 'a turn, llama-server', ...times('server') },
-    { name: 'median turn, app / without reuse', ...ratio('none'), target: { atMost: 0.35 } },
-    { name: 'median turn, app / llama-server', ...ratio('server'), target: { atMost: 1 } },
-    ...kinds,
-  ];
+  return { times: (name: ArmName) => ({ unit: 'ms', ...summarise(turnMedians(name)) }), ratio, kinds };
+}
+
+function conditionsOf(shape: string, build: string) {
+  return {
+    model: `${shape} Q4_0, random, vocabulary of 32,000`,
+    turns: SESSION.length,
+    answerTokens: ANSWER_TOKENS,
+    threads: THREADS,
+    contextSize: CONTEXT_SIZE,
+    serverContextSize: SERVER_CONTEXT_SIZE,
+    library: libraryVersion(),
+    node: process.versions.node,
+    reference: build,
+  };
 }
 
 /** Target: a mixed session of 40 turns, with reuse, without, and by llama-server. */
@@ -200,17 +207,7 @@ export const row: BenchRow = {
   async measure({ folder, report, rounds }) {
     const tools = await ensureLlamaCpp(report);
     const { path, folder: modelsDir } = await benchModel(folder, tools, '150M', 'Q4_0');
-    const conditions = {
-      model: '150M Q4_0, random, vocabulary of 32,000',
-      turns: SESSION.length,
-      answerTokens: ANSWER_TOKENS,
-      threads: THREADS,
-      contextSize: CONTEXT_SIZE,
-      serverContextSize: SERVER_CONTEXT_SIZE,
-      library: libraryVersion(),
-      node: process.versions.node,
-      reference: tools.build,
-    };
+    const conditions = conditionsOf('150M', tools.build);
     const measured = await rounds(PASSES, conditions, (round) =>
       pass(round, {
         reuse: () => appArm(modelsDir, true),
@@ -218,6 +215,36 @@ export const row: BenchRow = {
         server: () => serverArm(tools, path),
       }),
     );
-    return { conditions, figures: figuresOf(measured) };
+    const { times, ratio, kinds } = figuresOf(measured);
+    const figures: Figure[] = [
+      { name: 'a turn, app', ...times('reuse') },
+      { name: 'a turn, app without reuse', ...times('none') },
+      { name: 'a turn, llama-server', ...times('server') },
+      { name: 'median turn, app / without reuse', ...ratio('none'), target: { atMost: 0.35 } },
+      { name: 'median turn, app / llama-server', ...ratio('server'), target: { atMost: 1 } },
+      ...kinds,
+    ];
+    return { conditions, figures };
+  },
+};
+
+/** The same with a model of a size that people use: what a turn costs beside the model weighs less. */
+export const largeRow: BenchRow = {
+  title: `The same session with a model of 1.1B parameters, one pass`,
+  async measure({ folder, report, rounds }) {
+    const tools = await ensureLlamaCpp(report);
+    const { path, folder: modelsDir } = await benchModel(folder, tools, '1.1B', 'Q4_0');
+    const conditions = conditionsOf('1.1B', tools.build);
+    const measured = await rounds(1, conditions, (round) =>
+      pass(round, { reuse: () => appArm(modelsDir, true), server: () => serverArm(tools, path) }),
+    );
+    const { times, ratio, kinds } = figuresOf(measured);
+    const figures: Figure[] = [
+      { name: 'a turn, app', ...times('reuse') },
+      { name: 'a turn, llama-server', ...times('server') },
+      { name: 'median turn, app / llama-server', ...ratio('server'), target: { atMost: 1 } },
+      ...kinds,
+    ];
+    return { conditions, figures };
   },
 };

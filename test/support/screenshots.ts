@@ -52,8 +52,9 @@ await writeScriptedModel(join(folders.modelsDir, 'harbour-1b-q4_0.gguf'), {
   name: SLOW,
 });
 
-const app = await startApp(folders);
 const browser = await launchBrowser();
+await guideConversation();
+const app = await startApp(folders);
 try {
   const context = await browser.newContext({ viewport: { width: 1440, height: 900 }, locale: 'en-GB' });
   const page = await context.newPage();
@@ -147,6 +148,24 @@ async function ask(page: Page, text: string, limitMs = 60_000): Promise<void> {
   await composer.press('Enter');
   const answer = turns.nth(before + 1);
   await answer.getByRole('button', { name: 'Answer again' }).waitFor({ timeout: limitMs });
+}
+
+/** What a new user sees without a model and without a network: the built-in guide answers. */
+async function guideConversation(): Promise<void> {
+  const app = await startApp(appFolders());
+  try {
+    const page = await browser.newPage({ viewport: { width: 1440, height: 900 }, locale: 'en-GB' });
+    await page.goto(app.url);
+    await page.getByRole('button', { name: 'Ask the guide' }).click();
+    for (const text of ['which model should i take for an old laptop?', 'does anything i write leave this computer'])
+      await ask(page, text);
+    await page.evaluate(() => document.fonts.ready);
+    await page.screenshot({ path: join(target, 'guide.png') });
+    console.log(`${target}/guide.png`);
+    await page.close();
+  } finally {
+    await app.dispose();
+  }
 }
 
 /** Adds the file, starts a chat with it and waits for the whole answer. */

@@ -9,7 +9,7 @@ import sentencepiece as spm
 
 import offtopic
 from noise import Noise
-from texts import OFF_TOPIC, Entry, Texts
+from texts import ANSWER_BEFORE, OFF_TOPIC, Entry, FollowUp, Texts
 from tokenizer import END, GUIDE, SYSTEM, USER, plan_token
 
 # Shares of what is asked.
@@ -46,6 +46,16 @@ def is_held_out(question: str, share: float) -> bool:
     return int.from_bytes(digest[:4], 'big') < share * 2**32
 
 
+def kept(entry: Entry, hold_out: float) -> Entry:
+    """Without the phrasings that are held out."""
+
+    def of(questions: list[str]) -> list[str]:
+        return [question for question in questions if not is_held_out(question, hold_out)]
+
+    follow_ups = [FollowUp(f.key, of(f.questions) or f.questions, f.answer) for f in entry.follow_ups]
+    return Entry(entry.key, of(entry.questions), entry.answer, follow_ups)
+
+
 class Examples:
     """:param hold_out: share of the phrasings that are kept for validation"""
 
@@ -54,10 +64,7 @@ class Examples:
         self.processor = processor
         self.rng = random.Random(seed)
         self.noise = Noise(texts.synonyms, texts.openers, texts.closers, self.rng)
-        self.entries = [
-            Entry(e.key, [q for q in e.questions if not is_held_out(q, hold_out)], e.answer, e.follow_ups)
-            for e in texts.entries
-        ]
+        self.entries = [kept(entry, hold_out) for entry in texts.entries]
         self.entries = [entry for entry in self.entries if entry.questions]
         self.refused = [q for q in texts.refused if not is_held_out(q, hold_out)] or ['what is love']
         self.others = [q for q in texts.others if not is_held_out(q, hold_out)]
@@ -120,29 +127,36 @@ class Examples:
         entry, text = self.about_leeward()
         return entry.key, text
 
-    def make_choice(self) -> Example:
+    def make_first(self) -> Example:
         """A first message, up to where it is decided what the answer is about."""
         key, text = self.message()
         return self.answered([*self.turn(text), self.guide], key, False)
 
-    def make(self) -> Example:
-        """A chat of one or two questions."""
+    def make_choice(self) -> Example:
+        """A chat of one or two messages, as far."""
+        return self.in_chat(0)
+
+    def make_answer(self) -> Example:
+        """Such a chat with, mostly, the answer."""
+        return self.in_chat(RECITE_SHARE)
+
+    def in_chat(self, recite_share: float) -> Example:
         tokens: list[int] = []
         if self.rng.random() < SYSTEM_SHARE:
             tokens += [self.system, *self.encode(self.rng.choice(SYSTEM_PROMPTS)), self.end]
         draw = self.rng.random()
+        answered = [self.guide, *self.encode(ANSWER_BEFORE), self.end]
         if draw < FOLLOW_UP_SHARE and self.with_follow_ups:
             entry = self.rng.choice(self.with_follow_ups)
             follow_up = self.rng.choice(entry.follow_ups)
-            tokens += self.turn(self.noise.typed(self.rng.choice(entry.questions)))
-            tokens += [self.guide, *self.answers[entry.key], self.end]
+            tokens += [*self.turn(self.noise.typed(self.rng.choice(entry.questions))), *answered]
             key, text = follow_up.key, self.noise.typed(self.rng.choice(follow_up.questions))
         else:
             if draw < FOLLOW_UP_SHARE + AFTER_SHARE:
-                before, asked = self.message()
-                tokens += [*self.turn(asked), self.guide, *self.answers[before], self.end]
+                _, asked = self.message()
+                tokens += [*self.turn(asked), *answered]
             key, text = self.message()
-        return self.answered([*tokens, *self.turn(text), self.guide], key, self.rng.random() < RECITE_SHARE)
+        return self.answered([*tokens, *self.turn(text), self.guide], key, self.rng.random() < recite_share)
 
     def make_long(self, length: int) -> Example:
         """A text of thousands of characters, and a refusal; at times with a question that can be answered behind it."""

@@ -11,7 +11,7 @@ import gguf_file
 import network
 import texts as sources
 import tokenizer
-from learn import Trainer, report_of
+from learn import CHOOSING, RECITING, Trainer, report_of
 
 FILE = Path(__file__).parent.parent / 'leeward-guide.gguf'
 MAX_BYTES = 5_000_000
@@ -20,9 +20,8 @@ MAX_BYTES = 5_000_000
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('--out', type=Path, default=FILE)
-    parser.add_argument('--steps', type=int, default=6000)
-    parser.add_argument('--minutes', type=float, default=60, help='stop training after so long')
-    parser.add_argument('--rate', type=float, default=3e-3)
+    parser.add_argument('--choosing', type=int, default=6000, help='steps of the first stage')
+    parser.add_argument('--reciting', type=int, default=5000, help='steps of the second')
     parser.add_argument('--seed', type=int, default=7)
     parser.add_argument('--vocabulary', type=int, default=3072)
     parser.add_argument('--embedding', type=int, default=128)
@@ -44,13 +43,14 @@ def main() -> None:
         embedding=options.embedding,
         blocks=options.blocks,
         heads=heads,
-        kv_heads=heads // 2,
+        kv_heads=heads,
         feed_forward=options.embedding * 8 // 3 // 32 * 32,
     )
     trainer = Trainer(texts, processor, tokenizer.base_ids(processor), shape, options.seed, options.hold_out)
     phrasings = sum(len(entry.questions) for entry in texts.entries)
     print(f'{len(texts.entries)} topics, {phrasings} phrasings, {len(texts.refused)} refused, {size} tokens')
-    trainer.run(options.steps, options.rate, options.minutes * 60)
+    trainer.run(CHOOSING, options.choosing)
+    trainer.run(RECITING, options.reciting)
     if options.hold_out > 0:
         print(report_of(*trainer.validate(trainer.held_out())))
     params = jax.tree.map(np.asarray, trainer.average)

@@ -26,33 +26,50 @@ class Shape:
     context: int = 16384
 
 
+# The block that passes on an average of the tokens so far.
+AVERAGING = 1
+
+
 def initial(shape: Shape, seed: int) -> dict:
-    """Parameters before training. `difference` is what sets spellings of one word apart, see tokenizer.base_ids."""
+    """Parameters before training. `difference` is what sets spellings of one word apart, see tokenizer.base_ids.
+
+    Queries of the averaging block are zero, so that it heeds all tokens alike. The other blocks begin as if they were
+    not there.
+    """
     random = np.random.default_rng(seed)
-    d, kv = shape.embedding, shape.kv_heads * shape.head
+    d, heads, kv = shape.embedding, shape.heads * shape.head, shape.kv_heads * shape.head
 
     def matrix(rows: int, columns: int, scale: float = 1.0) -> np.ndarray:
         return (random.normal(size=(rows, columns)) * scale / np.sqrt(rows)).astype(np.float32)
 
-    def block() -> dict:
-        out = 1 / np.sqrt(2 * shape.blocks)
+    def block(is_averaging: bool) -> dict:
+        out = 1 / np.sqrt(2 * shape.blocks) if is_averaging else 0.0
         return {
             'attn_norm': np.ones(d, np.float32),
-            'q': matrix(d, shape.heads * shape.head),
+            'q': matrix(d, heads, 0.0 if is_averaging else 1.0),
             'k': matrix(d, kv),
             'v': matrix(d, kv),
-            'o': matrix(shape.heads * shape.head, d, out),
+            'o': matrix(heads, d, out),
             'ffn_norm': np.ones(d, np.float32),
             'gate': matrix(d, shape.feed_forward),
             'up': matrix(d, shape.feed_forward),
             'down': matrix(shape.feed_forward, d, out),
         }
 
+    def average() -> dict:
+        """What a value head reads, its query heads write back together, unchanged."""
+        directions = np.linalg.qr(random.normal(size=(d, d)))[0][:, :kv].astype(np.float32)
+        group = heads // kv
+        parts = directions.T.reshape(shape.kv_heads, shape.head, d) / group
+        return {'v': directions, 'o': np.repeat(parts, group, axis=0).reshape(heads, d)}
+
+    blocks = [block(number == AVERAGING) for number in range(shape.blocks)]
+    blocks[AVERAGING] |= average()
     return {
         'base': (random.normal(size=(shape.vocabulary, d)) * 0.05).astype(np.float32),
         'difference': (random.normal(size=(shape.vocabulary, d)) * 0.02).astype(np.float32),
         'norm': np.ones(d, np.float32),
-        'blocks': [block() for _ in range(shape.blocks)],
+        'blocks': blocks,
     }
 
 

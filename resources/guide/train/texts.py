@@ -10,6 +10,8 @@ LEXICON = FOLDER / 'lexicon.json'
 OFF_TOPIC_PROMPTS = FOLDER / 'off-topic.txt'
 
 OFF_TOPIC = 'off-topic'
+# In place of an answer that was given before: what it was about is known by its question. The app does so too.
+ANSWER_BEFORE = '…'
 
 
 @dataclass
@@ -46,7 +48,7 @@ class Texts:
 
     def everything(self) -> list[str]:
         """All text, for the vocabulary."""
-        texts = [self.refusal, *self.refused, *self.others, *self.openers, *self.closers]
+        texts = [ANSWER_BEFORE, self.refusal, *self.refused, *self.others, *self.openers, *self.closers]
         texts += [' '.join(group) for group in self.synonyms]
         for entry in self.entries:
             # Answers are recited: more than once, so that their words become whole tokens.

@@ -107,12 +107,15 @@ export interface GenerateRequest {
 }
 
 /**
- * The way by which an answer on another branch leaves what was read of the first one in memory: a file that the engine
+ * The way by which an answer on another branch, or in another chat that begins alike, leaves what was read of the first
+ * one in memory: a file that the engine
  * writes, reads and removes again at once, where that is faster than reading the tokens.
  */
 export interface BranchCopy {
   /** A larger chat is not copied. */
   readonly maxBytes: number;
+  /** Other chats that may be copied where this one begins as they do. */
+  readonly from: readonly string[];
   /**
    * Of a file that does not exist yet, asked for anew by each attempt just before it; null: the chat must not be on the
    * disk any more. What a crash has left there is for the caller to remove.

@@ -50,7 +50,9 @@ export async function savedStateFor(
     .filter((candidate) => candidate.key === key)
     .map(({ id, tokens, bytes }) => ({ id, tokens: [...tokens], bytes }));
   if (!savedStates || candidates.length === 0) return undefined;
-  const id = await client.chooseState({ ...prompt, mayCopy: branchCopy !== undefined, candidates });
+  const mayCopy = branchCopy !== undefined;
+  const copyFrom = [...(branchCopy?.from ?? [])];
+  const id = await client.chooseState({ ...prompt, mayCopy, copyFrom, candidates });
   const chosen = candidates.find((candidate) => candidate.id === id);
   if (!chosen) return undefined;
   const path = await savedStates.open(chosen.id).catch(() => null);
@@ -58,9 +60,11 @@ export async function savedStateFor(
 }
 
 /** What a call may copy a branch by. Asked for just before the call: what was forgotten by then is not written. */
-export function copyFileFor(copy: BranchCopy | undefined): Pick<GenerateInput, 'copyPath' | 'copyMaxBytes'> {
+export function copyFileFor(
+  copy: BranchCopy | undefined,
+): Pick<GenerateInput, 'copyPath' | 'copyMaxBytes' | 'copyFrom'> {
   const path = copy?.open() ?? null;
-  return copy && path !== null ? { copyPath: path, copyMaxBytes: copy.maxBytes } : {};
+  return copy && path !== null ? { copyPath: path, copyMaxBytes: copy.maxBytes, copyFrom: [...copy.from] } : {};
 }
 
 /** Follows what becomes of files, and tells their owner: of a state that is of no use, of a branch that was copied. */

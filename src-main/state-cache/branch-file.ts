@@ -3,21 +3,32 @@ import type { BranchCopy } from '../engine/api.ts';
 import type { Shelf } from './shelf.ts';
 
 /**
- * The file by which the engine copies a branch of one chat, for one answer or one reading ahead. It is there for a
+ * The file by which the engine copies a branch of a chat, or a chat that begins alike, for one answer or one reading ahead. It is there for a
  * moment only; whoever deletes the chat in that moment waits for its end.
  */
 export class BranchFile implements BranchCopy {
   readonly conversationId: string;
   readonly #id = randomUUID();
   readonly #shelf: Pick<Shelf, 'partPath' | 'drop' | 'noteWritten'>;
+  readonly #kept: ReadonlySet<string>;
   #maxBytes = 0;
   #isForgotten = false;
   /** Until the engine has said that the file is gone. */
   #attempt: PromiseWithResolvers<void> | null = null;
 
-  constructor(conversationId: string, shelf: Pick<Shelf, 'partPath' | 'drop' | 'noteWritten'>) {
+  /** @param kept chats that may be on the disk; one that is deleted meanwhile is taken out */
+  constructor(
+    conversationId: string,
+    shelf: Pick<Shelf, 'partPath' | 'drop' | 'noteWritten'>,
+    kept: ReadonlySet<string> = new Set(),
+  ) {
     this.conversationId = conversationId;
     this.#shelf = shelf;
+    this.#kept = kept;
+  }
+
+  get from(): string[] {
+    return [...this.#kept];
   }
 
   get maxBytes(): number {

@@ -165,7 +165,8 @@ export class StateCache {
   async #forgetWorks(isMeant: (chat: { conversationId: string }) => boolean): Promise<void> {
     const meant = [...this.#works].filter(isMeant);
     for (const { forgotten } of meant) forgotten.abort();
-    const branches = [...this.#branches].filter(isMeant).map((branch) => branch.forget());
+    // Another chat's file may hold one of them.
+    const branches = [...this.#branches].map((branch) => (isMeant(branch) ? branch.forget() : branch.idle()));
     await Promise.all([...meant.map(({ done }) => done), ...branches]);
   }
 
@@ -372,12 +373,12 @@ export class StateCache {
   }
 
   /**
-   * Where a chat may be copied in memory by way of the disk; null where it must not be there. Its first answer has
-   * nothing to copy. {@link endCopy} it when the engine is done.
+   * Where a chat may be copied in memory by way of the disk; null where it must not be there. {@link endCopy} it when
+   * the engine is done.
    */
   async branchCopy(conversationId: string): Promise<BranchFile | null> {
     if (!this.#isOn) return null;
-    const branch = new BranchFile(conversationId, this.#shelf);
+    const branch = new BranchFile(conversationId, this.#shelf, this.#keptChats);
     // Known before anything is waited for: whoever deletes the chat meanwhile ends it.
     this.#branches.add(branch);
     if (await this.#mayCopy(branch)) branch.allow((await this.#space()).cap);
@@ -389,7 +390,6 @@ export class StateCache {
   async #mayCopy(branch: BranchFile): Promise<boolean> {
     const { conversationId } = branch;
     if (this.#keptChats.has(conversationId)) return true;
-    if (!this.#unsaved.has(conversationId) && this.#shelf.of(conversationId).length === 0) return false;
     const isKept = (await this.#chatOf(conversationId)) === 'kept';
     if (isKept && !branch.isForgotten) this.#keptChats.add(conversationId);
     return isKept;

@@ -6,7 +6,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import * as v from 'valibot';
-import { DEFAULT_SAMPLING, type AppClient } from '../../src-main/contract/index.ts';
+import { DEFAULT_SAMPLING, errorCodeOf, type AppClient } from '../../src-main/contract/index.ts';
 import { GUIDE_ID } from '../../src-main/models/guide.ts';
 import { TimedChat } from '../bench/timed-chat.ts';
 import { startCore } from '../support/core.ts';
@@ -70,6 +70,13 @@ async function ask(chat: TimedChat, { prompt, history }: HeldOutPrompt, mode: Mo
   return { text: message?.text ?? '', isFinished };
 }
 
+/** Nothing at all is not sent: the app says so, and the guide need not answer it. */
+async function isTurnedAway({ client }: TimedChat, text: string): Promise<Judged> {
+  const request = { requestId: crypto.randomUUID(), conversationId: null, parentId: null, text, modelId: GUIDE_ID };
+  const code = await client.conversations.send(request).then(() => null, errorCodeOf);
+  return { isKnown: code === 'invalid_input', isRight: false };
+}
+
 const hashOf = (file: string) => createHash('sha256').update(readFileSync(file)).digest('hex');
 const share = (rows: readonly Row[], is: (row: Row) => boolean) =>
   rows.length === 0 ? 1 : rows.filter(is).length / rows.length;
@@ -120,6 +127,10 @@ try {
   await chat.listen(stop.signal);
   for (const mode of ['greedy', 'sampled'] as const)
     for (const prompt of prompts) {
+      if (prompt.prompt.trim() === '') {
+        rows.push({ prompt, mode, text: '', ...(await isTurnedAway(chat, prompt.prompt)) });
+        continue;
+      }
       const { text, isFinished } = await ask(chat, prompt, mode);
       rows.push({ prompt, mode, text, ...judge(answers, prompt, text, isFinished) });
     }

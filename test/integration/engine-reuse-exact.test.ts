@@ -138,6 +138,30 @@ describe.each(Object.entries(EXACT_SHAPES))('a model with %s attention', (name, 
     expect(await distanceFromFresh(reference, back.sequence)).toBeLessThan(MAX_KL);
   });
 
+  test('begins a chat with what another one has read, and leaves that as it was', async () => {
+    engine.loaded.readingSpeed.note({ tokens: 100, elapsedMs: 1_000_000 });
+    await forget();
+    const copyPath = join(folder, 'alike.part');
+    const system = `how it begins ${LONG}`;
+    const long = user(`${system} and much that only one of them says ${LONG} ${LONG}`);
+    const one = await engine.answer([long], { conversationId: 'k', copyPath });
+    const other = await engine.answer([user(`${system} two`)], {
+      conversationId: 'l',
+      copyPath,
+      copyFrom: ['k'],
+    });
+    expect(other.sequence).not.toBe(one.sequence);
+    expect(other.copiedBytes > 0).toBe(!isWindowed);
+    if (!isWindowed) expect(other.stats.readTokens).toBeLessThan(40);
+    await expect(access(copyPath)).rejects.toThrow();
+    expect(await distanceFromFresh(reference, other.sequence)).toBeLessThan(MAX_KL);
+    const turns = [long, model(one.text), user('once more')];
+    const back = await engine.answer(turns, { conversationId: 'k', copyPath });
+    expect(back.sequence).toBe(one.sequence);
+    if (!isWindowed) expect(back.stats.readTokens).toBeLessThan(40);
+    expect(await distanceFromFresh(reference, back.sequence)).toBeLessThan(MAX_KL);
+  });
+
   test('ends at once when it is stopped while a branch is copied, which stays', async () => {
     engine.loaded.readingSpeed.note({ tokens: 100, elapsedMs: 1_000_000 });
     const copyPath = join(folder, 'stopped.part');

@@ -94,6 +94,7 @@ export class ExactEngine {
       maxTokens?: number;
       savedState?: GenerateInput['savedState'];
       copyPath?: string;
+      copyFrom?: string[];
     } = {},
   ): Promise<{ stats: GenerationStats; sequence: LlamaContextSequence; text: string; copiedBytes: number }> {
     const conversationId = options.conversationId ?? randomUUID();
@@ -111,6 +112,7 @@ export class ExactEngine {
         sampling: { ...DEFAULT_SAMPLING, temperature: 0, maxTokens: options.maxTokens ?? 12 },
         ...(options.savedState ? { savedState: options.savedState } : {}),
         ...(options.copyPath === undefined ? {} : { copyPath: options.copyPath }),
+        ...(options.copyFrom === undefined ? {} : { copyFrom: options.copyFrom }),
       },
       {
         loaded: this.loaded,

@@ -212,6 +212,60 @@ describe('the sequence for another branch of a chat', () => {
   });
 });
 
+describe('the sequence for a new chat that begins as another', () => {
+  const system = 'A long system prompt that both have. ';
+  const LEAST = 4;
+  const seeker = { conversationId: 'new', turns: [{ role: 'user' as const, text: 'Hello' }], mayCopy: true, copyFrom: ['other'] };
+  const asked = tokensOf(`${system}Hello`);
+  const setUp = ({ copyTokens = 8 } = {}) => {
+    const held = sequence(`${system}One and much more of it, so that it is not given up for the little they share`);
+    const empty = sequence('');
+    const all = new Sequences([empty, held], () => ({ leastTokens: LEAST, copyTokens: () => copyTokens }));
+    const other = { conversationId: 'other', turns: [{ role: 'user' as const, text: 'One' }] };
+    expect(all.takeForBranch(held.contextTokens, other)).toEqual({ sequence: held, source: null });
+    all.giveBack(held, null, other.turns);
+    return { held, empty, all };
+  };
+
+  it('is copied from that one, which stays', async () => {
+    const { held, empty, all } = setUp();
+    expect(all.reachForBranch(asked, seeker)).toBe(system.length);
+    const choice = all.takeForBranch(asked, seeker);
+    expect(choice).toEqual({ sequence: empty, source: held, isOtherChat: true });
+    expect(await all.copy(choice, () => Promise.resolve(true))).toBe(empty);
+    expect(all.held()).toMatchObject([{ conversationId: 'other' }]);
+    expect(all.take(held.contextTokens, 'other')).toBe(held);
+  });
+
+  it('is the empty one where the copy fails, and the other stays what it was', async () => {
+    const { held, empty, all } = setUp();
+    const choice = all.takeForBranch(asked, seeker);
+    expect(await all.copy(choice, () => Promise.reject(new Error('full')))).toBe(empty);
+    expect(all.take(held.contextTokens, 'other')).toBe(held);
+    expect(() => all.take(asked)).toThrow();
+  });
+
+  it.each([
+    ['that one must not be on the disk', {}, { ...seeker, copyFrom: ['third'] }],
+    ['it must not be on the disk itself', {}, { ...seeker, mayCopy: false }],
+    ['reading is no slower', { copyTokens: system.length - LEAST }, seeker],
+    ['it comes from the disk', {}, { ...seeker, isRestored: true }],
+    ['the copy would be larger than it may be', {}, { ...seeker, maxCopyTokens: 5 }],
+  ])('is read where %s', (_name, other, asks) => {
+    const { empty, all } = setUp(other);
+    expect(all.takeForBranch(asked, asks)).toEqual({ sequence: empty, source: null });
+  });
+
+  it('is read where background work has left something else in that one', () => {
+    const { held, empty, all } = setUp();
+    all.take(tokensOf('x'), 'third');
+    expect(all.takeInBackground(tokensOf(`${system}One and much more of it, so that it is`), 'fourth')).toBe(held);
+    all.giveBackFromBackground(held);
+    all.giveBack(empty);
+    expect(all.takeForBranch(asked, seeker).source).toBeNull();
+  });
+});
+
 describe('the sequence for work in the background', () => {
   const system = 'Be brief. ';
   const file = 'x'.repeat(2 * MAX_BACKGROUND_LOSS);

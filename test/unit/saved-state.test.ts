@@ -81,6 +81,7 @@ describe('what becomes of a state', () => {
     const copied: number[] = [];
     const branchCopy = {
       maxBytes: 1,
+      from: [],
       open: () => '',
       closed: (bytes: number) => void copied.push(bytes),
     };

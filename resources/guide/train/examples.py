@@ -13,7 +13,7 @@ from texts import ANSWER_BEFORE, OFF_TOPIC, Entry, FollowUp, Texts
 from tokenizer import END, GUIDE, SYSTEM, USER, plan_token
 
 # Shares of what is asked.
-OFF_TOPIC_SHARE = 0.18
+OFF_TOPIC_SHARE = 0.24
 # Of the examples with an answer, see Examples.make:
 FOLLOW_UP_SHARE = 0.2
 # A second question, on another matter, after one that was answered: what came before must not decide.
@@ -23,6 +23,8 @@ SYSTEM_SHARE = 0.05
 TWICE_SHARE = 0.08
 # Of the examples with an answer, those that have it to the end; the others end where it is decided what it is about.
 RECITE_SHARE = 0.9
+# Of those, the ones that recite an answer to something else: once it is decided, the question must not matter.
+OTHER_ANSWER_SHARE = 0.3
 
 # A token of an answer against the choice of what it is about.
 ANSWER_WEIGHT = 0.5
@@ -78,6 +80,7 @@ class Examples:
             self.answers[entry.key] = self.encode(entry.answer)
             for follow_up in entry.follow_ups:
                 self.answers[follow_up.key] = self.encode(follow_up.answer)
+        self.keys = texts.keys()
         self.deck: list[tuple[Entry, str]] = []
 
     def encode(self, text: str) -> list[int]:
@@ -111,9 +114,9 @@ class Examples:
             return self.noise.typed(self.rng.choice(self.refused))
         if draw < 0.54:
             return self.noise.written(self.rng.choice(self.others))
-        if draw < 0.74:
+        if draw < 0.72:
             return self.noise.typed(offtopic.from_grammar(self.rng))
-        if draw < 0.84:
+        if draw < 0.80:
             return self.noise.cased(self.noise.punctuated(self.rng.choice(offtopic.FOREIGN)))
         if draw < 0.95:
             return offtopic.gibberish(self.rng)
@@ -156,7 +159,11 @@ class Examples:
                 _, asked = self.message()
                 tokens += [*self.turn(asked), *answered]
             key, text = self.message()
-        return self.answered([*tokens, *self.turn(text), self.guide], key, self.rng.random() < recite_share)
+        tokens += [*self.turn(text), self.guide]
+        is_recited = self.rng.random() < recite_share
+        if is_recited and self.rng.random() < OTHER_ANSWER_SHARE:
+            return self.answered(tokens, self.rng.choice(self.keys), True, decided_weight=0.0)
+        return self.answered(tokens, key, is_recited)
 
     def make_long(self, length: int) -> Example:
         """A text of thousands of characters, and a refusal; at times with a question that can be answered behind it."""
@@ -169,8 +176,8 @@ class Examples:
             ids = [*ids[: length - 180], *self.encode(f'\n\n{question}')][: length - 120]
         return self.answered([self.user, *ids, self.end, self.guide], key, True)
 
-    def answered(self, tokens: list[int], key: str, recited: bool) -> Example:
-        weights = [0.0] * len(tokens) + [1.0]
+    def answered(self, tokens: list[int], key: str, recited: bool, decided_weight: float = 1.0) -> Example:
+        weights = [0.0] * len(tokens) + [decided_weight]
         tokens = [*tokens, self.plans[key]]
         if recited:
             said = [*self.answers[key], self.end]

@@ -20,7 +20,7 @@ MAX_BYTES = 5_000_000
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('--out', type=Path, default=FILE)
-    parser.add_argument('--choosing', type=int, default=6000, help='steps of the first stage')
+    parser.add_argument('--choosing', type=int, default=1500, help='steps of the first stage')
     parser.add_argument('--reciting', type=int, default=5000, help='steps of the second')
     parser.add_argument('--seed', type=int, default=7)
     parser.add_argument('--vocabulary', type=int, default=3072)

@@ -133,9 +133,9 @@ def gibberish(rng: random.Random) -> str:
         return ''.join(rng.choice(RUNS) for _ in range(rng.randint(1, 6)))
     if draw < 0.5:
         return ''.join(rng.choice(string.ascii_lowercase) for _ in range(rng.randint(1, 14)))
-    if draw < 0.6:
-        return rng.choice(string.printable[:94]) * rng.randint(1, 12)
-    if draw < 0.7:
+    if draw < 0.65:
+        return rng.choice(string.printable[:94]) * rng.choice([1, 1, 1, 2, 3, 6, 12])
+    if draw < 0.72:
         return ''.join(rng.choice(string.digits + string.punctuation) for _ in range(rng.randint(1, 10)))
     if draw < 0.8:
         return ''.join(rng.choice(EMOJI) for _ in range(rng.randint(1, 4)))

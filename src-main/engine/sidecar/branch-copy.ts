@@ -19,9 +19,9 @@ interface Copying {
 }
 
 /**
- * Takes a sequence for a prompt; null, and nothing is taken, when it is stopped before. Where another branch of the chat
- * stays in its own, what both begin with comes out of that one: the library has no copy in memory, so it goes through a
- * file that is gone when this ends.
+ * Takes a sequence for a prompt; null, and nothing is taken, when it is stopped before. Where another branch of the
+ * chat, or a chat that begins alike, stays in its own, what both begin with comes out of that one: the library has no
+ * copy in memory, so it goes through a file that is gone when this ends.
  */
 export async function takeSequence(
   loaded: LoadedModel,

@@ -138,6 +138,8 @@ export const GenerateInput = v.object({
   copyPath: v.exactOptional(v.string()),
   /** A larger one is not written; left out: no limit of its own. */
   copyMaxBytes: v.exactOptional(Bytes),
+  /** Other chats that the file may hold, since this one may begin as they do; left out: none. */
+  copyFrom: v.exactOptional(v.array(v.string())),
 });
 export type GenerateInput = v.InferOutput<typeof GenerateInput>;
 
@@ -225,6 +227,7 @@ export const sidecarContract = {
         ...PromptInput.entries,
         conversationId: v.exactOptional(v.string()),
         mayCopy: v.exactOptional(v.boolean()),
+        copyFrom: v.exactOptional(v.array(v.string())),
         candidates: v.array(SavedStateCandidate),
       }),
     )

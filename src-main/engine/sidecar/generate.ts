@@ -65,6 +65,7 @@ export async function generate(input: GenerateInput, context: GenerateContext): 
           isRestored: input.savedState !== undefined,
           copyPath: input.copyPath,
           copyMaxBytes: input.copyMaxBytes,
+          copyFrom: input.copyFrom ?? [],
           signal,
           emit,
         });

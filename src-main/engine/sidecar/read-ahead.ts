@@ -66,6 +66,7 @@ export async function readAhead(
     isRestored: savedState !== undefined,
     copyPath: input.copyPath,
     copyMaxBytes: input.copyMaxBytes,
+    copyFrom: input.copyFrom ?? [],
     signal,
     emit,
   });

@@ -54,6 +54,8 @@ export interface Seeker {
   turns?: readonly Turn[];
   /** The chat may be written to a file for as long as it takes to copy it. */
   mayCopy?: boolean;
+  /** Other chats that may be written so. */
+  copyFrom?: readonly string[];
   /** A sequence that holds more is not copied; left out: any may be. */
   maxCopyTokens?: number;
   /** A saved state takes the place of whatever the sequence holds. */
@@ -63,8 +65,10 @@ export interface Seeker {
 /** What a prompt is answered in. */
 export interface Choice<T> {
   sequence: T;
-  /** Holds the start of the prompt, and another branch behind it: to be copied, and given back as it was. */
+  /** Holds the start of the prompt, and another branch or chat behind it: to be copied, and given back as it was. */
   source: T | null;
+  /** The source is another chat's: without a copy the prompt is read in the sequence that was chosen. */
+  isOtherChat?: boolean;
 }
 
 /** The sequences of one context, each of which holds a chat; who answers takes one for as long as it answers. */
@@ -115,23 +119,26 @@ export class Sequences<T extends Live = LlamaContextSequence> {
    * costs, that one is given, and the branch stays.
    */
   takeForBranch(tokens: readonly Token[], seeker: Seeker): Choice<T> {
-    const { place: best } = this.#choose(tokens, seeker.conversationId);
-    const other = best && this.#elsewhere(best, tokens, seeker);
-    if (!other) return { sequence: this.take(tokens, seeker.conversationId), source: null };
-    if (other.isCopied) best.isBusy = true;
+    const { place: best, reach } = this.#choose(tokens, seeker.conversationId);
+    if (!best) throw new Error('no free sequence');
+    const other = this.#elsewhere(best, tokens, seeker);
+    const like = other ? null : this.#alike(best, reach, tokens, seeker);
+    const source = other?.isCopied ? best : like;
+    if (source) source.isBusy = true;
     return {
-      sequence: this.#occupy(other.place, seeker.conversationId),
-      source: other.isCopied ? best.sequence : null,
+      sequence: this.#occupy(other?.place ?? best, seeker.conversationId),
+      source: source?.sequence ?? null,
+      ...(like ? { isOtherChat: true } : {}),
     };
   }
 
   /**
-   * Copies with `task` what a choice is to be copied from. When it fails the source is given in place of the sequence;
-   * null, and nothing is taken, when `signal` has fired by then.
+   * Copies with `task` what a choice is to be copied from. When it fails the source is given in place of the sequence,
+   * unless it is another chat's; null, and nothing is taken, when `signal` has fired by then.
    * @param task told where a message begins in the source that is not sent yet, and takes it out; false: it failed
    */
   async copy(
-    { sequence, source }: Choice<T>,
+    { sequence, source, isOtherChat = false }: Choice<T>,
     task: (source: T, draftAt: number | null) => Promise<boolean>,
     signal?: AbortSignal,
   ): Promise<T | null> {
@@ -144,8 +151,9 @@ export class Sequences<T extends Live = LlamaContextSequence> {
     this.#copies.delete(copied);
     from.draftAt = null;
     const isStopped = signal?.aborted ?? false;
-    if (isCopied || isStopped) from.isBusy = false;
-    if (isCopied && !isStopped) return place.sequence;
+    const isKept = isCopied || isOtherChat;
+    if (isKept || isStopped) from.isBusy = false;
+    if (isKept && !isStopped) return place.sequence;
     const { owner } = place;
     Object.assign(place, { isBusy: false, owner: null, usedAt: 0, draftAt: null });
     if (isStopped) return null;
@@ -189,7 +197,9 @@ export class Sequences<T extends Live = LlamaContextSequence> {
   reachForBranch(tokens: readonly Token[], seeker: Seeker): number {
     const { place: best, reach } = this.#choose(tokens, seeker.conversationId);
     const other = best && this.#elsewhere(best, tokens, seeker);
-    return other && !other.isCopied ? reachablePrefix(other.place.sequence, tokens) : reach;
+    if (other) return other.isCopied ? reach : reachablePrefix(other.place.sequence, tokens);
+    const like = best && this.#alike(best, reach, tokens, seeker);
+    return like ? reachablePrefix(like.sequence, tokens) : reach;
   }
 
   /** Tokens that the sequence which `take` would give can go back to. */
@@ -320,6 +330,32 @@ export class Sequences<T extends Live = LlamaContextSequence> {
       if (cost >= least) continue;
       least = cost;
       found = { place, isCopied: copying < reading };
+    }
+    return found;
+  }
+
+  /**
+   * The place of another chat that begins as this prompt does, with a system prompt for one, when copying it is faster
+   * by a chunk or more than reading what it has more than `best`.
+   */
+  #alike(
+    best: Place<T>,
+    reach: number,
+    tokens: readonly Token[],
+    { mayCopy = false, copyFrom = [], maxCopyTokens = Infinity, isRestored = false }: Seeker,
+  ): Place<T> | null {
+    const costs = this.#costs();
+    if (!costs || !mayCopy || isRestored) return null;
+    let most = costs.leastTokens;
+    let found: Place<T> | null = null;
+    for (const place of this.#free()) {
+      const held = place.sequence.nextTokenIndex;
+      const isAllowed = place.owner !== null && copyFrom.includes(place.owner);
+      if (place === best || !isAllowed || place.sequence.needsCheckpoints || held > maxCopyTokens) continue;
+      const won = reachablePrefix(place.sequence, tokens) - reach - costs.copyTokens(held);
+      if (won <= most) continue;
+      most = won;
+      found = place;
     }
     return found;
   }

@@ -64,7 +64,9 @@ export function copyFileFor(
   copy: BranchCopy | undefined,
 ): Pick<GenerateInput, 'copyPath' | 'copyMaxBytes' | 'copyFrom'> {
   const path = copy?.open() ?? null;
-  return copy && path !== null ? { copyPath: path, copyMaxBytes: copy.maxBytes, copyFrom: [...copy.from] } : {};
+  return copy && path !== null
+    ? { copyPath: path, copyMaxBytes: copy.maxBytes, copyFrom: [...copy.from] }
+    : {};
 }
 
 /** Follows what becomes of files, and tells their owner: of a state that is of no use, of a branch that was copied. */

@@ -1,5 +1,5 @@
 import { stat } from 'node:fs/promises';
-import { errorCodeOf, type Model, type ModelSettings } from '../contract/index.ts';
+import { DEFAULT_SAMPLING, errorCodeOf, type Model, type ModelSettings } from '../contract/index.ts';
 import { entries } from '../entries.ts';
 import type { Platform } from '../platform.ts';
 import type { StoreClient } from '../store/api.ts';
@@ -14,6 +14,8 @@ export const GUIDE_ID = '6c656577-6172-4d64-8775-696465303031';
 const GUIDE_NAME = 'Guide';
 /** Measured: with a second thread so small a model spends its time on handing over; a GPU's start costs more than it saves. */
 const GUIDE_SETTINGS = {
+  // Its likeliest answer is the right one; another one is drawn only where two are close.
+  sampling: { ...DEFAULT_SAMPLING, temperature: 0.2 },
   threads: 1,
   gpuLayers: 0,
   liveChats: 1,

@@ -72,7 +72,13 @@ async function ask(chat: TimedChat, { prompt, history }: HeldOutPrompt, mode: Mo
 
 /** Nothing at all is not sent: the app says so, and the guide need not answer it. */
 async function isTurnedAway({ client }: TimedChat, text: string): Promise<Judged> {
-  const request = { requestId: crypto.randomUUID(), conversationId: null, parentId: null, text, modelId: GUIDE_ID };
+  const request = {
+    requestId: crypto.randomUUID(),
+    conversationId: null,
+    parentId: null,
+    text,
+    modelId: GUIDE_ID,
+  };
   const code = await client.conversations.send(request).then(() => null, errorCodeOf);
   return { isKnown: code === 'invalid_input', isRight: false };
 }

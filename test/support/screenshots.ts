@@ -157,7 +157,10 @@ async function guideConversation(): Promise<void> {
     const page = await browser.newPage({ viewport: { width: 1440, height: 900 }, locale: 'en-GB' });
     await page.goto(app.url);
     await page.getByRole('button', { name: 'Ask the guide' }).click();
-    for (const text of ['which model should i take for an old laptop?', 'does anything i write leave this computer'])
+    for (const text of [
+      'which model should i take for an old laptop?',
+      'does anything i write leave this computer',
+    ])
       await ask(page, text);
     await page.evaluate(() => document.fonts.ready);
     await page.screenshot({ path: join(target, 'guide.png') });

@@ -215,10 +215,17 @@ describe('the sequence for another branch of a chat', () => {
 describe('the sequence for a new chat that begins as another', () => {
   const system = 'A long system prompt that both have. ';
   const LEAST = 4;
-  const seeker = { conversationId: 'new', turns: [{ role: 'user' as const, text: 'Hello' }], mayCopy: true, copyFrom: ['other'] };
+  const seeker = {
+    conversationId: 'new',
+    turns: [{ role: 'user' as const, text: 'Hello' }],
+    mayCopy: true,
+    copyFrom: ['other'],
+  };
   const asked = tokensOf(`${system}Hello`);
   const setUp = ({ copyTokens = 8 } = {}) => {
-    const held = sequence(`${system}One and much more of it, so that it is not given up for the little they share`);
+    const held = sequence(
+      `${system}One and much more of it, so that it is not given up for the little they share`,
+    );
     const empty = sequence('');
     const all = new Sequences([empty, held], () => ({ leastTokens: LEAST, copyTokens: () => copyTokens }));
     const other = { conversationId: 'other', turns: [{ role: 'user' as const, text: 'One' }] };
@@ -259,7 +266,9 @@ describe('the sequence for a new chat that begins as another', () => {
   it('is read where background work has left something else in that one', () => {
     const { held, empty, all } = setUp();
     all.take(tokensOf('x'), 'third');
-    expect(all.takeInBackground(tokensOf(`${system}One and much more of it, so that it is`), 'fourth')).toBe(held);
+    expect(all.takeInBackground(tokensOf(`${system}One and much more of it, so that it is`), 'fourth')).toBe(
+      held,
+    );
     all.giveBackFromBackground(held);
     all.giveBack(empty);
     expect(all.takeForBranch(asked, seeker).source).toBeNull();

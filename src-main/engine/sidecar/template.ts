@@ -18,6 +18,9 @@ import { DatedWrapper, TemplateClock } from './template-date.ts';
 const SWITCHES = ['enable_thinking', 'thinking'] as const;
 type Switch = (typeof SWITCHES)[number];
 
+/** Of the built-in guide's template, which is no family's: to compare it with each of them takes most of its load. */
+const GUIDE_MARK = '<|guide|>';
+
 const PROBE: ChatHistoryItem[] = [{ type: 'user', text: 'leewardprobe' }];
 const PROBE_ANSWERED: ChatHistoryItem[] = [...PROBE, { type: 'model', response: ['leewardanswer'] }];
 
@@ -101,6 +104,7 @@ function resolvePlain(
   };
   const plain = resolveChatWrapper(model, {
     customWrapperSettings,
+    ...(text.includes(GUIDE_MARK) ? { type: 'jinjaTemplate' as const } : {}),
     ...(override === null ? {} : { fallbackToOtherWrappersOnJinjaError: false, warningLogs: false }),
   });
   if (plain.settings.segments?.thought || !text.includes('</think>')) return plain;

@@ -13,9 +13,9 @@ from texts import ANSWER_BEFORE, OFF_TOPIC, Entry, FollowUp, Texts
 from tokenizer import END, GUIDE, SYSTEM, USER, plan_token
 
 # Shares of what is asked.
-OFF_TOPIC_SHARE = 0.28
+OFF_TOPIC_SHARE = 0.38
 # Of those, questions with strange words.
-STRANGE_SHARE = 0.3
+STRANGE_SHARE = 0.1
 # Of the examples with an answer, see Examples.in_chat:
 FOLLOW_UP_SHARE = 0.2
 # A second question, on another matter, after one that was answered: what came before must not decide.

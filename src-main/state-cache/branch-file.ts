@@ -3,8 +3,8 @@ import type { BranchCopy } from '../engine/api.ts';
 import type { Shelf } from './shelf.ts';
 
 /**
- * The file by which the engine copies a branch of a chat, or a chat that begins alike, for one answer or one reading ahead. It is there for a
- * moment only; whoever deletes the chat in that moment waits for its end.
+ * The file by which the engine copies a branch of a chat, or a chat that begins alike, for one answer or one reading
+ * ahead. It is there for a moment only; whoever deletes a chat in that moment waits for its end.
  */
 export class BranchFile implements BranchCopy {
   readonly conversationId: string;
